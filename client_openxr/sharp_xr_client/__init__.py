@@ -1,0 +1,1 @@
+"""The client's side: where the headset is."""

@@ -1,0 +1,1 @@
+"""The wire between a sharp-xr server and its clients: no I/O, no torch."""

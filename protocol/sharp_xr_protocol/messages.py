@@ -1,0 +1,389 @@
+"""Every message of the wire, grouped by direction, one union for each.
+
+One msgpack map is one WebSocket message; its ``type`` names the class below. A session goes
+
+    client  Hello                                        what I am and show
+    server  Welcome, SceneList                           what I am and have
+    client  Offer                                        WebRTC, one receive-only video
+    server  Answer
+    client  Tracking, Tracking, ...    SceneSelect       at the display's rate
+    server  FrameHeader, ...           SceneReady        one before each frame's video
+    both    Ping / Pong, Candidate, IceRestart, Bye
+
+To add a message: write its class, put it into its union, raise :data:`VERSION`; then mypy shows each
+``match`` that must learn it, and the golden vectors (``tests/protocol/golden.json``) want an example.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Annotated, Any, Literal
+
+import msgpack
+import msgspec
+
+from sharp_xr_protocol.geometry import Fov, Pose, Velocity
+
+VERSION = 1
+"""Version of the wire. Peers with unequal versions refuse each other with a sentence."""
+
+MAX_MESSAGE_BYTES = 1 << 20
+"""Larger messages are refused unread. The largest legitimate ones are SDP and long scene lists."""
+
+CLOCK_HZ = 90_000
+"""Rate of the frame key: the RTP clock of video (RFC 3551 section 5)."""
+
+UInt32 = Annotated[int, msgspec.Meta(ge=0, le=(1 << 32) - 1)]
+"""A frame key; compare two of them modulo 2**32 (they wrap after 13 hours)."""
+
+MAX_DEPTH = 8
+"""Maps and lists inside each other; no message needs more than 5."""
+
+
+class ProtocolError(ValueError):
+    """The peer sent what the protocol does not allow. The message may be shown to the peer."""
+
+
+class VersionError(ProtocolError):
+    """The peer speaks another version of the protocol."""
+
+
+# --- parts of messages -------------------------------------------------------------------------
+
+
+class Eye(msgspec.Struct, frozen=True):
+    """One eye of the viewer. Left comes before right wherever there are two."""
+
+    pose: Pose
+    """head_from_eye."""
+    fov: Fov
+
+
+class Display(msgspec.Struct, frozen=True):
+    """What the client shows the stream on."""
+
+    eye_width: int
+    """Pixels wanted per eye."""
+    eye_height: int
+    refresh_hz: float
+
+    def __post_init__(self) -> None:
+        if not (16 <= self.eye_width <= 8192 and 16 <= self.eye_height <= 8192):
+            raise ValueError(
+                f"a display of {self.eye_width} x {self.eye_height} px per eye, "
+                "wanted 16 to 8192 each way"
+            )
+        if not 1.0 <= self.refresh_hz <= 1000.0:
+            raise ValueError(f"a refresh rate of {self.refresh_hz} Hz, wanted 1 to 1000")
+
+
+class Video(msgspec.Struct, frozen=True):
+    """The stream that the server sends: one H.264 track, left eye beside right eye."""
+
+    eye_width: int
+    eye_height: int
+    max_hz: float
+    """Frames per second at most; fewer come where drawing takes longer."""
+    layout: Literal["side-by-side"] = "side-by-side"
+
+
+class Scene(msgspec.Struct, frozen=True):
+    """A scene of the gallery."""
+
+    id: str
+    name: str
+    created: float
+    """Seconds since 1970, UTC."""
+    gaussians: int
+    """How many."""
+    model: str
+    """Name of the predictor that made it, or "ply" for an uploaded scene."""
+    photo_fov: Fov
+    """What the photo saw from the world's origin."""
+    focus_m: float
+    """A distance worth turning around: metres to the near middle of the scene."""
+
+
+class FrameTimes(msgspec.Struct, frozen=True):
+    """Where the server's time went, milliseconds. Encoding is the previous frame's (see FrameHeader)."""
+
+    pose_wait_ms: float = 0.0
+    """Arrival of the pose until drawing began."""
+    render_ms: float = 0.0
+    """Of the previous frame."""
+    encode_ms: float = 0.0
+
+
+# --- both directions ---------------------------------------------------------------------------
+
+
+class Offer(msgspec.Struct, tag="offer", frozen=True):
+    """An SDP offer (RFC 8829)."""
+
+    sdp: str
+
+
+class Answer(msgspec.Struct, tag="answer", frozen=True):
+    """An SDP answer (RFC 8829)."""
+
+    sdp: str
+
+
+class Candidate(msgspec.Struct, tag="candidate", frozen=True):
+    """A trickled ICE candidate (RFC 8838), the fields of ``RTCIceCandidateInit``."""
+
+    candidate: str
+    """Empty: no more will come."""
+    sdp_mid: str | None = None
+    sdp_m_line_index: int | None = None
+
+
+class IceRestart(msgspec.Struct, tag="ice_restart", frozen=True):
+    """The connection is lost: please send a new offer."""
+
+
+class Ping(msgspec.Struct, tag="ping", frozen=True):
+    """Asks for a Pong, to measure round trip and clock offset."""
+
+    sent_ns: int
+    """The sender's monotonic clock."""
+
+
+class Pong(msgspec.Struct, tag="pong", frozen=True):
+    """Answers a Ping."""
+
+    sent_ns: int
+    """As in the Ping."""
+    clock_ns: int
+    """The answerer's monotonic clock."""
+
+
+class Bye(msgspec.Struct, tag="bye", frozen=True):
+    """The last message; the socket closes after it."""
+
+    reason: str
+    """One sentence for a person."""
+
+
+# --- client to server --------------------------------------------------------------------------
+
+
+class Hello(msgspec.Struct, tag="hello", frozen=True):
+    """The first message."""
+
+    agent: str
+    """Name and version of the client, for the log."""
+    kind: Literal["browser", "headset", "simulated"]
+    display: Display
+    version: int = VERSION
+    capabilities: list[str] = []
+    """Optional behaviour that the client has; unknown names are ignored."""
+
+
+class Tracking(msgspec.Struct, tag="tracking", frozen=True):
+    """Where the viewer will be when the frame drawn for it is shown; sent at the display's rate."""
+
+    key: UInt32
+    """The client's 90 kHz clock, modulo 2**32, strictly rising: becomes the frame's RTP timestamp."""
+    time_ns: int
+    """The client's monotonic clock when this was sent."""
+    head: Pose
+    """world_from_head. The world's origin is the photo's camera, which looks along -z."""
+    eyes: tuple[Eye, Eye]
+    velocity: Velocity = Velocity()
+    """Of the head."""
+    ack: UInt32 | None = None
+    """Key of the newest frame that was decoded; None before the first."""
+
+
+class SceneSelect(msgspec.Struct, tag="scene_select", frozen=True):
+    """Show this scene."""
+
+    scene: str
+    """Its id."""
+
+
+class Report(msgspec.Struct, tag="report", frozen=True):
+    """What became of one frame, in milliseconds since its Tracking was sent."""
+
+    key: UInt32
+    decoded_ms: float
+    shown_ms: float | None = None
+
+
+# --- server to client --------------------------------------------------------------------------
+
+
+class Welcome(msgspec.Struct, tag="welcome", frozen=True):
+    """Answers Hello."""
+
+    server: str
+    """Name and version."""
+    session: str
+    renderer: str
+    """What draws, for a person: "cpu (AVX-512, 2 threads)"."""
+    model: str
+    """Name of the predictor that new photos go through."""
+    video: Video
+    version: int = VERSION
+    capabilities: list[str] = []
+
+
+class SceneList(msgspec.Struct, tag="scene_list", frozen=True):
+    """The gallery, newest first; sent again whenever it changes."""
+
+    scenes: list[Scene]
+
+
+class SceneReady(msgspec.Struct, tag="scene_ready", frozen=True):
+    """Frames from here on show this scene."""
+
+    scene: Scene
+
+
+class Progress(msgspec.Struct, tag="progress", frozen=True):
+    """How far a photo is on its way to a scene."""
+
+    job: str
+    """Id of the upload."""
+    stage: Literal["decode", "predict", "store", "done", "failed"]
+    fraction: float
+    """Of the whole way, 0 to 1."""
+    message: str = ""
+    """With "failed": one sentence that says why; with "done": the scene's id."""
+
+
+class FrameHeader(msgspec.Struct, tag="frame_header", frozen=True):
+    """What the key cannot say about a frame. Sent before the frame; a frame is showable without it."""
+
+    key: UInt32
+    """The frame's RTP timestamp = the key of the Tracking that it is drawn for."""
+    head: Pose
+    """world_from_head that it is drawn for."""
+    eyes: tuple[Eye, Eye]
+    """As drawn: the fields of view may be wider than asked for."""
+    scene: str
+    times: FrameTimes = FrameTimes()
+
+
+class Problem(msgspec.Struct, tag="problem", frozen=True):
+    """A request could not be met; the session goes on."""
+
+    message: str
+    """One sentence for a person."""
+
+
+FromClient = (
+    Hello
+    | Offer
+    | Answer
+    | Candidate
+    | IceRestart
+    | Tracking
+    | SceneSelect
+    | Report
+    | Ping
+    | Pong
+    | Bye
+)
+FromServer = (
+    Welcome
+    | Offer
+    | Answer
+    | Candidate
+    | IceRestart
+    | SceneList
+    | SceneReady
+    | Progress
+    | FrameHeader
+    | Problem
+    | Ping
+    | Pong
+    | Bye
+)
+
+
+def encode(message: FromClient | FromServer) -> bytes:
+    """The message as one msgpack map."""
+    packed = msgpack.packb(msgspec.to_builtins(message), use_bin_type=True)
+    assert isinstance(packed, bytes)
+    return packed
+
+
+def decode_from_client(data: bytes) -> FromClient:
+    """What a server reads.
+
+    Raises:
+        VersionError: a Hello of another version.
+        ProtocolError: anything else that is not one of :data:`FromClient`.
+    """
+    message: FromClient = _decode(data, FromClient)
+    return message
+
+
+def decode_from_server(data: bytes) -> FromServer:
+    """What a client reads.
+
+    Raises:
+        VersionError: a Welcome of another version.
+        ProtocolError: anything else that is not one of :data:`FromServer`.
+    """
+    message: FromServer = _decode(data, FromServer)
+    return message
+
+
+def _decode(data: bytes, union: Any) -> Any:
+    if len(data) > MAX_MESSAGE_BYTES:
+        raise ProtocolError(f"a message of {len(data)} bytes, wanted at most {MAX_MESSAGE_BYTES}")
+    try:
+        # The limits keep a short message from asking for much memory (CVE-2019 style lengths).
+        raw = msgpack.unpackb(
+            data,
+            raw=False,
+            max_str_len=1 << 18,
+            max_bin_len=0,
+            max_ext_len=0,
+            max_array_len=1 << 14,
+            max_map_len=64,
+        )
+    except (ValueError, TypeError, msgpack.UnpackException) as error:
+        raise ProtocolError(f"a message is not msgpack: {_one_line(error)}") from error
+    if not isinstance(raw, dict):
+        raise ProtocolError(f"a message is a {type(raw).__name__}, wanted a map")
+    _check_version(raw)
+    _check_numbers(raw, MAX_DEPTH)
+    try:
+        return msgspec.convert(raw, union)
+    except msgspec.ValidationError as error:
+        raise ProtocolError(f"a message is not of the protocol: {error}") from error
+
+
+def _check_version(raw: dict[Any, Any]) -> None:
+    """Before the fields are looked at: another version may have others."""
+    version = raw.get("version", VERSION)
+    if raw.get("type") in ("hello", "welcome") and version != VERSION:
+        raise VersionError(
+            f"the peer speaks protocol version {version!r}, this side speaks {VERSION}: "
+            "install the same release of sharp-xr on both"
+        )
+
+
+def _check_numbers(value: object, depth: int) -> None:
+    """All finite, and not nested deeper than ``depth``: what comes after may recurse."""
+    match value:
+        case float() if not math.isfinite(value):
+            raise ProtocolError(f"a message has the number {value}, wanted a finite one")
+        case dict() | list() if depth == 0:
+            raise ProtocolError(f"a message is nested deeper than {MAX_DEPTH} levels")
+        case dict():
+            for item in value.values():
+                _check_numbers(item, depth - 1)
+        case list():
+            for item in value:
+                _check_numbers(item, depth - 1)
+        case _:
+            pass
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split()) or type(error).__name__

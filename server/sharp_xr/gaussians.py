@@ -1,0 +1,100 @@
+"""The one currency between all parts of the server: a cloud of 3D Gaussians.
+
+Axes are the photo's: OpenCV (x right, y down, z forward), metres, the photo's camera at the origin.
+Shape is held as covariances, never as quaternions and scales: that is what a predictor computes and a
+renderer wants; :func:`decompose` serves the file formats that want the other form.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Float32 = NDArray[np.float32]
+
+COVARIANCE_ENTRIES = ((0, 0), (0, 1), (0, 2), (1, 1), (1, 2), (2, 2))
+"""(row, column) of the six stored numbers of a symmetric 3 x 3 matrix; gsplat's order for ``covars``."""
+
+
+@dataclass(frozen=True)
+class Gaussians:
+    """N Gaussians, C-contiguous float32. Made through the constructor, which checks the shapes.
+
+    Raises:
+        ValueError: shapes that do not fit each other.
+    """
+
+    means: Float32
+    """[N, 3] metres."""
+    covariances: Float32
+    """[N, 6] square metres, the upper triangle: xx, xy, xz, yy, yz, zz."""
+    colors: Float32
+    """[N, 3] linear RGB, 1 is white."""
+    opacities: Float32
+    """[N] 0 to 1."""
+
+    def __post_init__(self) -> None:
+        count = len(self.means)
+        wanted = {
+            "means": (count, 3),
+            "covariances": (count, 6),
+            "colors": (count, 3),
+            "opacities": (count,),
+        }
+        for name, shape in wanted.items():
+            array = np.ascontiguousarray(getattr(self, name), dtype=np.float32)
+            if array.shape != shape:
+                raise ValueError(f"{name} has shape {array.shape}, wanted {shape}")
+            object.__setattr__(self, name, array)
+
+    def __len__(self) -> int:
+        return len(self.means)
+
+    @staticmethod
+    def from_quats_scales(
+        means: Float32, quats: Float32, scales: Float32, colors: Float32, opacities: Float32
+    ) -> Gaussians:
+        """From quaternions [N, 4] (w, x, y, z; any norm but 0) and standard deviations [N, 3] in metres.
+
+        Covariance = R diag(s)^2 R^T (Kerbl et al. 2023, equation 6).
+        """
+        factor = rotation_matrices(quats) * np.asarray(scales, np.float32)[:, None, :]  # [N, 3, 3]
+        covariances = np.stack(
+            [np.einsum("nk,nk->n", factor[:, i], factor[:, j]) for i, j in COVARIANCE_ENTRIES],
+            axis=1,
+        )
+        return Gaussians(means, covariances, colors, opacities)
+
+    def finite(self) -> tuple[Gaussians, int]:
+        """Without the Gaussians that hold a NaN or an infinity, and how many those were."""
+        keep = (
+            np.isfinite(self.means).all(1)
+            & np.isfinite(self.covariances).all(1)
+            & np.isfinite(self.colors).all(1)
+            & np.isfinite(self.opacities)
+        )
+        dropped = int(len(keep) - np.count_nonzero(keep))
+        if not dropped:
+            return self, 0
+        return self[keep], dropped
+
+    def __getitem__(self, index: NDArray[np.bool_] | NDArray[np.intp] | slice) -> Gaussians:
+        """The Gaussians that a mask, an index array or a slice chooses."""
+        return Gaussians(
+            self.means[index], self.covariances[index], self.colors[index], self.opacities[index]
+        )
+
+
+def rotation_matrices(quats: Float32) -> Float32:
+    """[N, 4] quaternions (w, x, y, z), normalised here -> [N, 3, 3] rotation matrices."""
+    unit = np.asarray(quats, np.float32)
+    unit = unit / np.maximum(np.linalg.norm(unit, axis=1, keepdims=True), np.float32(1e-12))
+    w, x, y, z = unit.T
+    rows = [
+        [1 - 2 * (y * y + z * z), 2 * (x * y - w * z), 2 * (x * z + w * y)],
+        [2 * (x * y + w * z), 1 - 2 * (x * x + z * z), 2 * (y * z - w * x)],
+        [2 * (x * z - w * y), 2 * (y * z + w * x), 1 - 2 * (x * x + y * y)],
+    ]
+    return np.ascontiguousarray(np.moveaxis(np.array(rows, np.float32), 2, 0))

@@ -1,0 +1,101 @@
+"""Gaussians and views in, pixels out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+from sharp_xr.gaussians import Float32, Gaussians
+from sharp_xr.render.camera import View
+
+__all__ = ["Frame", "RenderSettings", "Renderer", "RendererName", "View", "create_renderer"]
+
+RendererName = Literal["cpu", "cuda", "reference"]
+
+
+@dataclass(frozen=True)
+class RenderSettings:
+    """What a picture depends on besides Gaussians and views. Defaults are SHARP's (sharp-model, 11)."""
+
+    near: float = 0.01
+    """Metres; what is nearer is not drawn."""
+    eps2d: float = 0.0
+    """Added to both variances of a projected Gaussian, square pixels (3DGS adds 0.3)."""
+    max_alpha: float = 0.999
+    """Opacity of one Gaussian at one pixel at most (gsplat 1.5.3: 0.999, 1.6.0: 0.99)."""
+    background: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    """Linear RGB behind everything."""
+
+
+@dataclass(frozen=True)
+class Frame:
+    """What V views see, all of one size H x W."""
+
+    rgb: Float32
+    """[V, 3, H, W] sRGB (blended in linear light, then encoded), 0 to 1."""
+    depth: Float32
+    """[V, H, W] metres along the optical axis: the expected depth sum(w z) / sum(w); 0 where alpha is."""
+    alpha: Float32
+    """[V, H, W] how much of the background is covered, 0 to 1."""
+
+
+class PreparedScene(Protocol):
+    """A renderer's own form of some Gaussians; only that renderer can read it."""
+
+    def __len__(self) -> int:
+        """How many Gaussians."""
+        ...
+
+
+class Renderer(Protocol):
+    """Draws Gaussians. One object serves any number of scenes and threads, one call at a time per thread."""
+
+    @property
+    def name(self) -> str:
+        """For a person: "cpu (AVX-512, 2 threads)"."""
+        ...
+
+    def warm_up(self) -> None:
+        """Compile and allocate what the first frame would wait for. Takes seconds the first time ever."""
+        ...
+
+    def prepare(self, gaussians: Gaussians) -> PreparedScene:
+        """Reorder and upload; Gaussians that are not finite are dropped, with a line in the log."""
+        ...
+
+    def render(
+        self,
+        scene: PreparedScene,
+        views: Sequence[View],
+        settings: RenderSettings = RenderSettings(),
+    ) -> Frame:
+        """Draw one frame; the views (two eyes, say) share their size.
+
+        The arrays may be the renderer's own buffers: they hold until this thread's next call.
+
+        Raises:
+            ValueError: no views, views of different sizes, or a scene that another renderer prepared.
+        """
+        ...
+
+
+def create_renderer(name: RendererName, *, gpu: int = 0, threads: int | None = None) -> Renderer:
+    """The renderer of that name; importing it is left until here.
+
+    Raises:
+        RuntimeError: "cuda" without an NVIDIA GPU or without gsplat, in one sentence with the way out.
+    """
+    match name:
+        case "cpu":
+            from sharp_xr.render.cpu.renderer import CpuRenderer
+
+            return CpuRenderer(threads=threads)
+        case "cuda":
+            from sharp_xr.render.cuda import CudaRenderer
+
+            return CudaRenderer(gpu=gpu)
+        case "reference":
+            from sharp_xr.render.reference import ReferenceRenderer
+
+            return ReferenceRenderer()

@@ -1,0 +1,1 @@
+"""The rasterizer for machines without a GPU, in numba."""

@@ -1,0 +1,104 @@
+"""The plan of the house, checked on the source text: which part may import which.
+
+A module belongs to the key that it is or lies under; a key that has keys below it stands for
+itself only, so every new module must be given a part. Imports inside functions count too.
+"""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+SOURCES = ["protocol", "server", "client_openxr"]
+
+MAY_IMPORT: dict[str, set[str]] = {
+    "sharp_xr_protocol": set(),
+    "sharp_xr_client": {"sharp_xr_protocol"},
+    "sharp_xr": set(),
+    "sharp_xr.photo": set(),
+    "sharp_xr.gaussians": set(),
+    "sharp_xr.formats": {"sharp_xr.gaussians"},
+    "sharp_xr.scenes": {"sharp_xr.gaussians", "sharp_xr.formats"},
+    "sharp_xr.model": {"sharp_xr.photo", "sharp_xr.gaussians"},
+    "sharp_xr.prediction": {"sharp_xr.photo", "sharp_xr.gaussians", "sharp_xr.model"},
+    "sharp_xr.render": {"sharp_xr.gaussians", "sharp_xr_protocol"},
+    "sharp_xr.stream": {"sharp_xr.gaussians", "sharp_xr.render", "sharp_xr_protocol"},
+    "sharp_xr.train": {
+        "sharp_xr.photo",
+        "sharp_xr.gaussians",
+        "sharp_xr.model",
+        "sharp_xr.render",
+        "sharp_xr.formats",
+    },
+    "sharp_xr.session": {"sharp_xr.stream", "sharp_xr_protocol"},
+    "sharp_xr.doctor": {"sharp_xr.model", "sharp_xr.render", "sharp_xr.stream"},
+    "sharp_xr.app": {
+        "sharp_xr.photo",
+        "sharp_xr.gaussians",
+        "sharp_xr.scenes",
+        "sharp_xr.formats",
+        "sharp_xr.model",
+        "sharp_xr.prediction",
+        "sharp_xr.render",
+        "sharp_xr.stream",
+        "sharp_xr.session",
+        "sharp_xr_protocol",
+    },
+    "sharp_xr.cli": {
+        "sharp_xr",
+        "sharp_xr.photo",
+        "sharp_xr.gaussians",
+        "sharp_xr.scenes",
+        "sharp_xr.formats",
+        "sharp_xr.model",
+        "sharp_xr.prediction",
+        "sharp_xr.render",
+        "sharp_xr.stream",
+        "sharp_xr.app",
+        "sharp_xr.doctor",
+        "sharp_xr.train",
+        "sharp_xr_protocol",
+    },
+}
+LIGHT = ["sharp_xr_protocol"]
+HEAVY = {"torch", "gsplat", "aiortc", "starlette", "av", "xr"}
+
+FILES = [file for source in SOURCES for file in sorted((ROOT / source).rglob("*.py"))]
+
+
+def module(file: Path) -> str:
+    parts = file.relative_to(ROOT).with_suffix("").parts[1:]
+    return ".".join(part for part in parts if part != "__init__")
+
+
+def part(name: str) -> str | None:
+    """The part of the house that a dotted name is in; None for what is not ours."""
+    for key in MAY_IMPORT:
+        has_parts = any(other.startswith(key + ".") for other in MAY_IMPORT)
+        if name == key or (name.startswith(key + ".") and not has_parts):
+            return key
+    return None
+
+
+def imports(file: Path) -> Iterator[str]:
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert not node.level, f"{file}: relative import; write the full name"
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+@pytest.mark.parametrize("file", FILES, ids=module)
+def test_imports_only_what_its_part_may(file: Path) -> None:
+    here = part(module(file))
+    assert here, f"{file} is in no part of the house: add it to MAY_IMPORT"
+    there = {part(name) for name in imports(file)} - {None, here}
+    assert there <= MAY_IMPORT[here], f"{here} must not import {there - MAY_IMPORT[here]}"
+
+
+@pytest.mark.parametrize("file", [f for f in FILES if part(module(f)) in LIGHT], ids=module)
+def test_light_parts_stay_light(file: Path) -> None:
+    assert not {name.split(".")[0] for name in imports(file)} & HEAVY
