@@ -1,7 +1,7 @@
-"""The offset between two monotonic clocks, from ping samples (NTP's on-wire formula, RFC 5905 section 8).
+"""The offset between two monotonic clocks, from ping samples (NTP's formula, RFC 5905 section 8).
 
-The sample with the shortest round trip bounds the offset best, so the estimate is that sample's, among
-the last few: queues only ever add delay.
+The sample with the shortest round trip bounds the offset best, so the estimate is that sample's,
+among the last few: queues only ever add delay.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Sample:
-    """One answered ping: local times of sending and receiving, remote time in between. Nanoseconds."""
+    """One answered ping: local times of sending and receiving, remote time between. Nanoseconds."""
 
     sent_ns: int
     remote_ns: int

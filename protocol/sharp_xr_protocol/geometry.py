@@ -2,8 +2,8 @@
 
 Axes are right-handed: x right, y up, z towards the viewer. Lengths are metres, angles radians.
 A pose named ``target_from_source`` maps points of the source frame into the target frame, so that
-``world_from_eye = world_from_head @ head_from_eye``. Everything here is finite: a NaN or an infinity
-raises :class:`ValueError` where the value is made, not frames later.
+``world_from_eye = world_from_head @ head_from_eye``. Everything here is finite: a NaN or an
+infinity raises :class:`ValueError` where the value is made, not frames later.
 """
 
 from __future__ import annotations
@@ -76,7 +76,7 @@ class Velocity(msgspec.Struct, frozen=True):
 
 
 class Fov(msgspec.Struct, frozen=True):
-    """A field of view, OpenXR's ``XrFovf``: four angles from the optical axis, left and down negative.
+    """A field of view, OpenXR's ``XrFovf``: angles from the optical axis, left and down negative.
 
     Raises:
         ValueError: an angle is not finite, is 90 degrees or more, or the field is empty.
@@ -151,7 +151,7 @@ def from_rotation_vector(rotation: Vector3) -> Quaternion:
 
 
 def slerp(a: Quaternion, b: Quaternion, t: float) -> Quaternion:
-    """Spherical linear interpolation along the shorter arc (Shoemake 1985): ``a`` at 0, ``b`` at 1."""
+    """Spherical interpolation along the shorter arc (Shoemake 1985): ``a`` at 0, ``b`` at 1."""
     cosine = sum(p * q for p, q in zip(a, b, strict=True))
     if cosine < 0.0:
         bx, by, bz, bw = b

@@ -10,8 +10,9 @@ One msgpack map is one WebSocket message; its ``type`` names the class below. A 
     server  FrameHeader, ...           SceneReady        one before each frame's video
     both    Ping / Pong, Candidate, IceRestart, Bye
 
-To add a message: write its class, put it into its union, raise :data:`VERSION`; then mypy shows each
-``match`` that must learn it, and the golden vectors (``tests/protocol/golden.json``) want an example.
+To add a message: write its class, put it into its union, raise :data:`VERSION`; then mypy shows
+each ``match`` that must learn it, and the golden vectors (``tests/protocol/golden.json``) want an
+example.
 """
 
 from __future__ import annotations
@@ -105,13 +106,14 @@ class Scene(msgspec.Struct, frozen=True):
 
 
 class FrameTimes(msgspec.Struct, frozen=True):
-    """Where the server's time went, milliseconds. Encoding is the previous frame's (see FrameHeader)."""
+    """Where the server's time went, milliseconds."""
 
     pose_wait_ms: float = 0.0
     """Arrival of the pose until drawing began."""
     render_ms: float = 0.0
-    """Of the previous frame."""
+    """Of the previous frame: this header is sent before this frame is encoded."""
     encode_ms: float = 0.0
+    """Of the previous frame."""
 
 
 # --- both directions ---------------------------------------------------------------------------
@@ -184,7 +186,7 @@ class Tracking(msgspec.Struct, tag="tracking", frozen=True):
     """Where the viewer will be when the frame drawn for it is shown; sent at the display's rate."""
 
     key: UInt32
-    """The client's 90 kHz clock, modulo 2**32, strictly rising: becomes the frame's RTP timestamp."""
+    """The client's 90 kHz clock modulo 2**32, strictly rising: the frame's RTP timestamp to be."""
     time_ns: int
     """The client's monotonic clock when this was sent."""
     head: Pose
@@ -254,7 +256,7 @@ class Progress(msgspec.Struct, tag="progress", frozen=True):
 
 
 class FrameHeader(msgspec.Struct, tag="frame_header", frozen=True):
-    """What the key cannot say about a frame. Sent before the frame; a frame is showable without it."""
+    """What the key cannot say about a frame. Sent before it; a frame is showable without."""
 
     key: UInt32
     """The frame's RTP timestamp = the key of the Tracking that it is drawn for."""

@@ -1,8 +1,8 @@
 """The one currency between all parts of the server: a cloud of 3D Gaussians.
 
 Axes are the photo's: OpenCV (x right, y down, z forward), metres, the photo's camera at the origin.
-Shape is held as covariances, never as quaternions and scales: that is what a predictor computes and a
-renderer wants; :func:`decompose` serves the file formats that want the other form.
+Shape is held as covariances, never as quaternions and scales: that is what a predictor computes and
+a renderer wants; :func:`decompose` serves the file formats that want the other form.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 Float32 = NDArray[np.float32]
 
 COVARIANCE_ENTRIES = ((0, 0), (0, 1), (0, 2), (1, 1), (1, 2), (2, 2))
-"""(row, column) of the six stored numbers of a symmetric 3 x 3 matrix; gsplat's order for ``covars``."""
+"""(row, column) of the six stored numbers of a symmetric 3 x 3 matrix (gsplat's order)."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ class Gaussians:
     def from_quats_scales(
         means: Float32, quats: Float32, scales: Float32, colors: Float32, opacities: Float32
     ) -> Gaussians:
-        """From quaternions [N, 4] (w, x, y, z; any norm but 0) and standard deviations [N, 3] in metres.
+        """From quaternions [N, 4] (w, x, y, z; any norm but 0) and deviations [N, 3] in metres.
 
         Covariance = R diag(s)^2 R^T (Kerbl et al. 2023, equation 6).
         """

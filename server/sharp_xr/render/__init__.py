@@ -16,7 +16,7 @@ RendererName = Literal["cpu", "cuda", "reference"]
 
 @dataclass(frozen=True)
 class RenderSettings:
-    """What a picture depends on besides Gaussians and views. Defaults are SHARP's (sharp-model, 11)."""
+    """What a picture depends on besides Gaussians and views. The defaults are SHARP's."""
 
     near: float = 0.01
     """Metres; what is nearer is not drawn."""
@@ -35,7 +35,7 @@ class Frame:
     rgb: Float32
     """[V, 3, H, W] sRGB (blended in linear light, then encoded), 0 to 1."""
     depth: Float32
-    """[V, H, W] metres along the optical axis: the expected depth sum(w z) / sum(w); 0 where alpha is."""
+    """[V, H, W] metres along the optical axis, expected: sum(w z) / sum(w); 0 where alpha is."""
     alpha: Float32
     """[V, H, W] how much of the background is covered, 0 to 1."""
 
@@ -49,7 +49,7 @@ class PreparedScene(Protocol):
 
 
 class Renderer(Protocol):
-    """Draws Gaussians. One object serves any number of scenes and threads, one call at a time per thread."""
+    """Draws Gaussians. One object serves any number of scenes and threads."""
 
     @property
     def name(self) -> str:
@@ -57,7 +57,7 @@ class Renderer(Protocol):
         ...
 
     def warm_up(self) -> None:
-        """Compile and allocate what the first frame would wait for. Takes seconds the first time ever."""
+        """Compile and allocate what the first frame would wait for; seconds the first time."""
         ...
 
     def prepare(self, gaussians: Gaussians) -> PreparedScene:
@@ -75,7 +75,7 @@ class Renderer(Protocol):
         The arrays may be the renderer's own buffers: they hold until this thread's next call.
 
         Raises:
-            ValueError: no views, views of different sizes, or a scene that another renderer prepared.
+            ValueError: no views, views of different sizes, or another renderer's scene.
         """
         ...
 
@@ -84,7 +84,7 @@ def create_renderer(name: RendererName, *, gpu: int = 0, threads: int | None = N
     """The renderer of that name; importing it is left until here.
 
     Raises:
-        RuntimeError: "cuda" without an NVIDIA GPU or without gsplat, in one sentence with the way out.
+        RuntimeError: "cuda" without an NVIDIA GPU or gsplat; one sentence with the way out.
     """
     match name:
         case "cpu":

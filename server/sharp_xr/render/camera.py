@@ -22,7 +22,7 @@ OPENCV_FROM_OPENXR = np.diag([1.0, -1.0, -1.0, 1.0])
 
 @dataclass(frozen=True)
 class View:
-    """A pinhole camera and the picture that it takes. The centre of the top left pixel is (0.5, 0.5)."""
+    """A pinhole camera and its picture. The centre of the top left pixel is (0.5, 0.5)."""
 
     camera_from_photo: NDArray[np.float64]
     """[4, 4], both frames in OpenCV axes, metres."""
