@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
@@ -12,6 +13,8 @@ from sharp_xr.render.camera import View
 __all__ = ["Frame", "RenderSettings", "Renderer", "RendererName", "View", "create_renderer"]
 
 RendererName = Literal["cpu", "cuda", "reference"]
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -78,6 +81,26 @@ class Renderer(Protocol):
             ValueError: no views, views of different sizes, or another renderer's scene.
         """
         ...
+
+
+def check_views(views: Sequence[View]) -> tuple[int, int]:
+    """Width and height that the views share; ValueError says what is wrong with them."""
+    if not views:
+        raise ValueError("there are no views to draw")
+    sizes = sorted({(view.width, view.height) for view in views})
+    if len(sizes) > 1:
+        raise ValueError(f"views of one frame share their size, these have {sizes}")
+    if min(sizes[0]) < 1:
+        raise ValueError(f"a view of {sizes[0][0]} x {sizes[0][1]} pixels has nothing to draw")
+    return sizes[0]
+
+
+def finite_gaussians(gaussians: Gaussians) -> Gaussians:
+    """Those without a NaN or an infinity; a line in the log says how many had one."""
+    finite, dropped = gaussians.finite()
+    if dropped:
+        logger.warning("%d of %d Gaussians are not finite and not drawn", dropped, len(gaussians))
+    return finite
 
 
 def create_renderer(name: RendererName, *, gpu: int = 0, threads: int | None = None) -> Renderer:
