@@ -87,6 +87,31 @@ class Gaussians:
         )
 
 
+def decompose(covariances: Float32) -> tuple[Float32, Float32]:
+    """Covariances as rotations and lengths, for file formats: the inverse of ``from_quats_scales``.
+
+    About 0.3 s a million, without the GIL. Signs and order are canonical (SHARP's own are not):
+    w >= 0, lengths fall. A covariance that is zero or a multiple of the unit matrix has the unit
+    rotation; a NaN gives lengths of NaN.
+
+    Args:
+        covariances: [N, 6] as in :class:`Gaussians`, positive semi-definite up to rounding.
+
+    Returns:
+        Unit quaternions [N, 4] (w, x, y, z) and standard deviations [N, 3] in metres.
+    """
+    # Numba takes half a second to import; who stores nothing does not wait for it.
+    from sharp_xr.eigen import decompose_into
+
+    covariances = np.ascontiguousarray(covariances, np.float32)
+    if covariances.ndim != 2 or covariances.shape[1] != 6:
+        raise ValueError(f"covariances have shape {covariances.shape}, wanted (N, 6)")
+    quats = np.empty((len(covariances), 4), np.float32)
+    scales = np.empty((len(covariances), 3), np.float32)
+    decompose_into(covariances, quats, scales)
+    return quats, scales
+
+
 def rotation_matrices(quats: Float32) -> Float32:
     """[N, 4] quaternions (w, x, y, z), normalised here -> [N, 3, 3] rotation matrices."""
     unit = np.asarray(quats, np.float32)
