@@ -112,6 +112,20 @@ def decompose(covariances: Float32) -> tuple[Float32, Float32]:
     return quats, scales
 
 
+def srgb_from_linear(linear: Float32) -> Float32:
+    """Encodes colours (IEC 61966-2-1); what is above 1 stays above, what is below 0 becomes 0."""
+    linear = np.maximum(np.asarray(linear, np.float32), np.float32(0))
+    curve = np.float32(1.055) * linear ** np.float32(1 / 2.4) - np.float32(0.055)
+    return np.where(linear <= np.float32(0.0031308), np.float32(12.92) * linear, curve)
+
+
+def linear_from_srgb(srgb: Float32) -> Float32:
+    """Decodes colours, the inverse of :func:`srgb_from_linear`."""
+    srgb = np.maximum(np.asarray(srgb, np.float32), np.float32(0))
+    curve = ((srgb + np.float32(0.055)) / np.float32(1.055)) ** np.float32(2.4)
+    return np.where(srgb <= np.float32(0.04045), srgb / np.float32(12.92), curve)
+
+
 def rotation_matrices(quats: Float32) -> Float32:
     """[N, 4] quaternions (w, x, y, z), normalised here -> [N, 3, 3] rotation matrices."""
     unit = np.asarray(quats, np.float32)
