@@ -1,0 +1,155 @@
+"""One run of the client, from its options to its exit code."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+import time
+from collections.abc import Coroutine
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+
+from sharp_xr_client.address import Address, parse_address
+from sharp_xr_client.connection import Connection, connect
+from sharp_xr_client.motion import MotionName, motion
+from sharp_xr_client.problem import ClientError
+from sharp_xr_client.recording import Recorder, write_poses
+from sharp_xr_client.report import SessionLog, figures, table
+from sharp_xr_client.simulated import Viewer, select_scene
+from sharp_xr_protocol.messages import Display, Hello
+
+Flag = tyro.conf.FlagCreatePairsOff[bool]
+
+
+@dataclass(frozen=True)
+class Options:
+    """See a photo as a place: the client of a sharp-xr server."""
+
+    server: tyro.conf.Positional[str]
+    """Address: ws://host:port/session, the page's http://host:port/?token=..., or host:port."""
+    token: str | None = None
+    """What the server printed, if it listens on a network."""
+    simulate: Flag = False
+    """Move a scripted head instead of a headset, and report."""
+    motion: MotionName = "mixed"
+    """What the scripted head does."""
+    seconds: float = 10.0
+    """How long to watch, from the first frame on."""
+    hz: float = 60.0
+    """Refresh rate of the simulated display; poses are sent at it."""
+    eye_size: int = 512
+    """Pixels wanted per eye, each way; the server may give fewer."""
+    scene: str | None = None
+    """Id or name of the scene to see; the newest without it."""
+    record: Annotated[Path | None, tyro.conf.arg(metavar="FILE.mp4")] = None
+    """Write the stereo video as it came, left eye left."""
+    record_poses: Annotated[Path | None, tyro.conf.arg(metavar="FILE.jsonl")] = None
+    """Write each pose that was sent, with the number of its frame."""
+    json: Annotated[Path | None, tyro.conf.arg(metavar="FILE.json")] = None
+    """Write the report's figures."""
+
+
+def run(options: Options) -> int:
+    """Watch, then print the report. 0 if frames came to the end, 1 if not; stderr says why."""
+    log = SessionLog(time.monotonic_ns())
+    problem: ClientError | None = None
+    try:
+        address = parse_address(options.server, options.token)
+        _check(options)
+        _run_in_loop(_watch(options, address, log))
+    except (ClientError, RuntimeError) as error:
+        problem = ClientError(str(error))
+    if log.frames:
+        print(table(figures(log)))
+    try:
+        _write(options, log)
+    except ClientError as error:
+        problem = problem or error
+    for sentence in dict.fromkeys([*log.problems, *([str(problem)] if problem else [])]):
+        print(f"sharp-xr-client: {sentence}", file=sys.stderr)
+    return 1 if problem else 0
+
+
+def _check(options: Options) -> None:
+    for name, value in (("seconds", options.seconds), ("hz", options.hz)):
+        if not 0 < value < 1e6:
+            raise ClientError(f"--{name} {value:g}, wanted a positive number")
+    try:
+        _display(options)
+    except ValueError as error:
+        raise ClientError(str(error)) from error
+
+
+def _display(options: Options) -> Display:
+    return Display(options.eye_size, options.eye_size, options.hz)
+
+
+def _run_in_loop(work: Coroutine[None, None, None]) -> None:
+    """On uvloop where there is one: it halves what receiving costs."""
+    try:
+        import uvloop
+    except ModuleNotFoundError:
+        asyncio.run(work)
+    else:
+        uvloop.run(work)
+
+
+async def _watch(options: Options, address: Address, log: SessionLog) -> None:
+    recorder = Recorder(options.record) if options.record else None
+    viewer = Viewer(options.hz, log, recorder)
+    agent = f"sharp-xr-client {metadata.version('sharp-xr')}"
+    try:
+        async with connect(address, Hello(agent, "simulated", _display(options)), viewer) as server:
+            log.counts = server.counts
+            try:
+                await _view(options, server, viewer)
+            finally:
+                best = server.clock.best
+                log.round_trip_ms = best.round_trip_ns / 1e6 if best else None
+            if not log.frames:
+                raise ClientError(_why_no_frame(server, address))
+    finally:
+        if recorder is not None:
+            await asyncio.to_thread(recorder.close)
+
+
+async def _view(options: Options, server: Connection, viewer: Viewer) -> None:
+    scene = await select_scene(server, options.scene)
+    if scene is None:
+        print("the server has no scene yet: waiting for a photo", file=sys.stderr)
+    head = motion(options.motion, scene.focus_m) if scene else motion(options.motion)
+    viewing = asyncio.ensure_future(viewer.run(server, head, options.seconds))
+    try:
+        await asyncio.wait({viewing, server.ended}, return_when=asyncio.FIRST_COMPLETED)
+        if server.ended.done():
+            server.ended.result()
+        viewing.result()
+    finally:
+        viewing.cancel()
+        await asyncio.gather(viewing, return_exceptions=True)
+
+
+def _why_no_frame(server: Connection, address: Address) -> str:
+    if not server.scenes:
+        return f"the server has no scene to show: upload a photo first, at {address.page}"
+    if server.scene is None:
+        return "no frame came: the server has not got its scene ready; its log says more"
+    if not server.counts.received:
+        return "no packet of the video came: is UDP between this machine and the server blocked?"
+    return "packets of the video came, but no frame of it could be decoded"
+
+
+def _write(options: Options, log: SessionLog) -> None:
+    if options.record_poses:
+        frame_of_key = {frame.key: number for number, frame in enumerate(log.frames)}
+        write_poses(options.record_poses, log.poses, frame_of_key)
+    if options.json:
+        try:
+            options.json.write_text(json.dumps(figures(log), indent=1) + "\n", encoding="utf-8")
+        except OSError as error:
+            raise ClientError(f"cannot write the report to {options.json}: {error}") from error

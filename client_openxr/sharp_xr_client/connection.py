@@ -1,0 +1,328 @@
+"""One session with a server: the WebSocket of messages and the WebRTC video that it arranges.
+
+    async with connect(address, hello, events) as connection:
+        await connection.send(tracking)
+
+Everything here runs on the event loop. Pictures come on the decoder's thread, through
+``events.frame``; what ends the session is one sentence, a :class:`ClientError`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import asynccontextmanager
+from typing import Any, Protocol, TypeVar, assert_never
+
+from aiortc import RTCConfiguration, RTCPeerConnection, RTCRtpReceiver, RTCSessionDescription
+from aiortc.sdp import candidate_from_sdp
+from websockets.asyncio.client import ClientConnection
+from websockets.asyncio.client import connect as open_websocket
+from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus, InvalidURI
+from websockets.http11 import Response
+
+from sharp_xr_client.address import Address
+from sharp_xr_client.decoder import DecodedFrame
+from sharp_xr_client.jitter import Counts
+from sharp_xr_client.problem import ClientError
+from sharp_xr_client.receiver import VideoReceiver, check_aiortc, offer_loopback
+from sharp_xr_protocol.clock import ClockOffset, Sample
+from sharp_xr_protocol.messages import (
+    MAX_MESSAGE_BYTES,
+    Answer,
+    Bye,
+    Candidate,
+    FrameHeader,
+    FromClient,
+    FromServer,
+    Hello,
+    IceRestart,
+    Offer,
+    Ping,
+    Pong,
+    Problem,
+    Progress,
+    ProtocolError,
+    Scene,
+    SceneList,
+    SceneReady,
+    VersionError,
+    Welcome,
+    decode_from_server,
+    encode,
+)
+
+REPLY_S = 10.0
+"""How long the server may take to answer."""
+FIRST_PINGS, FIRST_PING_S, PING_S = 5, 0.05, 1.0
+
+T = TypeVar("T")
+
+
+class Events(Protocol):
+    """What a session tells its owner as it happens."""
+
+    def frame(self, frame: DecodedFrame) -> None:
+        """A picture; called on the decoder's thread."""
+
+    def header(self, header: FrameHeader) -> None:
+        """What the server says about a frame, mostly before it."""
+
+    def problem(self, sentence: str) -> None:
+        """The server could not do something; the session goes on."""
+
+
+@asynccontextmanager
+async def connect(address: Address, hello: Hello, events: Events) -> AsyncIterator[Connection]:
+    """Open a session: greeted, scenes listed, video agreed on (its first frame may take longer).
+
+    Raises:
+        ClientError: it could not be opened; later ones are raised where they are noticed.
+    """
+    await check_aiortc()
+    if address.is_loopback:
+        offer_loopback()
+    connection = Connection(await _open(address), events)
+    try:
+        await connection.begin(hello)
+        yield connection
+    finally:
+        await connection.close()
+
+
+class Connection:
+    """An open session. Made by :func:`connect`."""
+
+    def __init__(self, socket: ClientConnection, events: Events) -> None:
+        loop = asyncio.get_running_loop()
+        self.clock = ClockOffset()
+        """To the server's monotonic clock."""
+        self.scenes: list[Scene] = []
+        """The server's gallery, newest first."""
+        self.scene: Scene | None = None
+        """The scene that frames show; None until the server has one ready."""
+        self.ended: asyncio.Future[None] = loop.create_future()
+        """Fails with the ClientError that says why the session is over."""
+        self._socket = socket
+        self._events = events
+        self._welcome: asyncio.Future[Welcome] = loop.create_future()
+        self._listed: asyncio.Future[None] = loop.create_future()
+        self._answer: asyncio.Future[Answer] = loop.create_future()
+        self._tasks: list[asyncio.Task[None]] = []
+        self._peer = RTCPeerConnection(RTCConfiguration(iceServers=[]))
+        self._peer.on("connectionstatechange", self._on_video_state)
+        transceiver = self._peer.addTransceiver("video", direction="recvonly")
+        capabilities = RTCRtpReceiver.getCapabilities("video")
+        assert capabilities is not None
+        codecs = capabilities.codecs
+        transceiver.setCodecPreferences(
+            [codec for codec in codecs if codec.mimeType in ("video/H264", "video/rtx")]
+        )
+        self._receiver = VideoReceiver(transceiver.receiver, events.frame)
+
+    @property
+    def welcome(self) -> Welcome:
+        return self._welcome.result()
+
+    @property
+    def counts(self) -> Counts:
+        """What the network did to the video."""
+        return self._receiver.counts
+
+    async def send(self, message: FromClient) -> None:
+        """Raises ClientError if the session is over."""
+        try:
+            await self._socket.send(encode(message))
+        except ConnectionClosed:
+            # The reader notices as well, and knows the sentence.
+            await asyncio.shield(self.ended)
+
+    async def begin(self, hello: Hello) -> None:
+        """From Hello to Answer. Raises ClientError."""
+        self._start(self._read())
+        await self.send(hello)
+        await self._reply(self._welcome, "greet")
+        await self._reply(self._listed, "list its scenes")
+        self._start(self._ping())
+        self._start(self._receiver.run())
+        await self._peer.setLocalDescription(await self._peer.createOffer())
+        await self.send(Offer(self._peer.localDescription.sdp))
+        answer = await self._reply(self._answer, "answer the offer of video")
+        try:
+            await self._peer.setRemoteDescription(RTCSessionDescription(answer.sdp, "answer"))
+        except Exception as error:  # aiortc's parser raises whatever the text trips over
+            raise ClientError(f"the server's SDP answer cannot be used: {error}") from error
+
+    async def close(self, reason: str = "the viewer has left") -> None:
+        """Say goodbye and let everything go; never fails."""
+        if not self.ended.done():
+            self._end(ClientError(reason))
+            try:
+                await self._socket.send(encode(Bye(reason)))
+            except ConnectionClosed:
+                self._end(ClientError("the server left first"))
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._peer.close()
+        await asyncio.to_thread(self._receiver.close)
+        await self._socket.close()
+
+    # --- tasks ---------------------------------------------------------------------------------
+
+    def _start(self, work: Coroutine[Any, Any, None]) -> None:
+        self._tasks.append(asyncio.create_task(work))
+
+    async def _reply(self, reply: asyncio.Future[T], what: str) -> T:
+        either: set[asyncio.Future[Any]] = {reply, self.ended}
+        await asyncio.wait(either, timeout=REPLY_S, return_when=asyncio.FIRST_COMPLETED)
+        if self.ended.done():
+            self.ended.result()
+        if not reply.done():
+            raise ClientError(f"the server did not {what} within {REPLY_S:.0f} s")
+        return reply.result()
+
+    async def _read(self) -> None:
+        """Handle messages until the socket closes."""
+        try:
+            async for data in self._socket:
+                if isinstance(data, str):
+                    raise ProtocolError("a text message, wanted a binary one")
+                await self._handle(decode_from_server(data))
+            self._end(ClientError("the server closed the session without a reason"))
+        except ConnectionClosed as error:
+            self._end(ClientError(f"the connection to the server is lost ({error})"))
+        except VersionError as error:
+            self._end(ClientError(str(error)))
+        except ProtocolError as error:
+            self._end(ClientError(f"the server broke the protocol: {error}"))
+        except ClientError as error:
+            self._end(error)
+
+    async def _handle(self, message: FromServer) -> None:
+        match message:
+            case Welcome():
+                _settle(self._welcome, message)
+            case SceneList():
+                self.scenes = message.scenes
+                if not self._listed.done():
+                    self._listed.set_result(None)
+            case Answer():
+                _settle(self._answer, message)
+            case Candidate():
+                await self._add_candidate(message)
+            case SceneReady():
+                self.scene = message.scene
+            case FrameHeader():
+                self._events.header(message)
+            case Ping():
+                await self.send(Pong(message.sent_ns, time.monotonic_ns()))
+            case Pong():
+                self._on_pong(message)
+            case Problem():
+                self._events.problem(message.message)
+            case Progress():
+                # Of photos that others upload: news for a page, not for a headset.
+                return
+            case Bye():
+                raise ClientError(f"the server ended the session: {message.reason}")
+            case IceRestart():
+                raise ClientError("the server lost the video connection: start the client again")
+            case Offer():
+                raise ProtocolError("an offer, wanted an answer to ours")
+            case _:
+                assert_never(message)
+
+    async def _add_candidate(self, message: Candidate) -> None:
+        text = message.candidate.removeprefix("candidate:")
+        if not text:
+            await self._peer.addIceCandidate(None)
+            return
+        try:
+            candidate = candidate_from_sdp(text)
+        except (ValueError, AssertionError) as error:
+            raise ProtocolError(f"an ICE candidate that cannot be read: {text!r}") from error
+        candidate.sdpMid, candidate.sdpMLineIndex = message.sdp_mid, message.sdp_m_line_index
+        await self._peer.addIceCandidate(candidate)
+
+    def _on_pong(self, message: Pong) -> None:
+        try:
+            self.clock.add(Sample(message.sent_ns, message.clock_ns, time.monotonic_ns()))
+        except ValueError as error:
+            raise ProtocolError(str(error)) from error
+        assert self.clock.best is not None
+        self._receiver.set_round_trip(self.clock.best.round_trip_ns / 1e9)
+
+    async def _ping(self) -> None:
+        """A few at once, so that the first frames already have a clock; then now and then."""
+        for _ in range(FIRST_PINGS):
+            await self.send(Ping(time.monotonic_ns()))
+            await asyncio.sleep(FIRST_PING_S)
+        while True:
+            await self.send(Ping(time.monotonic_ns()))
+            await asyncio.sleep(PING_S)
+
+    def _on_video_state(self) -> None:
+        if self._peer.connectionState == "failed":
+            self._end(ClientError("no way for the video was found: is UDP to the server blocked?"))
+
+    def _end(self, error: ClientError) -> None:
+        if not self.ended.done():
+            self.ended.set_exception(error)
+            self.ended.exception()  # seen: whoever waits gets it, nobody need wait
+
+
+def _settle(future: asyncio.Future[T], message: T) -> None:
+    if future.done():
+        raise ProtocolError(f"a second {type(message).__name__}")
+    future.set_result(message)
+
+
+async def _open(address: Address) -> ClientConnection:
+    headers = {"Authorization": f"Bearer {address.token}"} if address.token else {}
+    try:
+        return await open_websocket(
+            address.url,
+            additional_headers=headers,
+            compression=None,  # poses do not compress, and must not wait for it
+            max_size=MAX_MESSAGE_BYTES,
+            open_timeout=REPLY_S,
+            ping_interval=5,
+            ping_timeout=5,
+            close_timeout=2,
+            proxy=None,  # the video goes straight to the server, so must this
+        )
+    except InvalidStatus as error:
+        raise ClientError(_refusal(address, error.response)) from error
+    except (InvalidHandshake, InvalidURI) as error:
+        raise ClientError(f"{address.url} is no sharp-xr session: {error}") from error
+    except TimeoutError as error:
+        raise ClientError(f"{address.url} did not answer within {REPLY_S:.0f} s") from error
+    except OSError as error:
+        raise ClientError(
+            f"no server answers at {address.url} ({error.strerror or error}): "
+            "start it with 'sharp-xr serve', or check the address"
+        ) from error
+
+
+def _refusal(address: Address, response: Response) -> str:
+    status = response.status_code
+    if status in (401, 403) and address.token is None:
+        sentence = _error_of(response.body) or f"it answered HTTP {status}"
+        return f"{address.host} lets nobody in without its token (--token): {sentence}"
+    if status == 401:
+        return f"{address.host} refused this token: take the one that its server printed last"
+    sentence = _error_of(response.body) or "there is no sharp-xr session"
+    return f"{address.url} answered HTTP {status}: {sentence}"
+
+
+def _error_of(body: bytes | bytearray | None) -> str | None:
+    """The sentence of a refusal, ``{"error": "..."}``; None if the body is something else."""
+    try:
+        found = json.loads(body or b"null")
+    except ValueError:
+        return None
+    sentence = found.get("error") if isinstance(found, dict) else None
+    return sentence if isinstance(sentence, str) else None

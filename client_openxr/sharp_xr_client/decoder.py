@@ -1,0 +1,162 @@
+"""The decoding thread: encoded frames in, the newest picture out.
+
+A decoder needs every frame, so encoded frames wait their turn; pictures do not: whoever shows them
+takes the newest (:class:`Newest`). A backlog means that decoding is slower than the stream: it is
+dropped instead of growing, and the stream goes on at the next key frame.
+"""
+
+from __future__ import annotations
+
+import struct
+import threading
+import time
+import uuid
+from collections import deque
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Generic, TypeVar, cast
+
+import av
+from av.codec.context import Flags
+from av.sidedata.sidedata import SideData
+from av.sidedata.sidedata import Type as SideDataType
+from av.video.codeccontext import VideoCodecContext
+from av.video.frame import VideoFrame
+
+from sharp_xr_client.jitter import AccessUnit
+from sharp_xr_protocol.messages import CLOCK_HZ
+
+MAX_BACKLOG = 32
+"""Encoded frames that may wait: more than a repaired hole lets through at once."""
+
+SEI_UUID = uuid.uuid5(uuid.NAMESPACE_URL, "sharp-xr/frame").bytes
+"""Marks the server's ``user_data_unregistered`` messages; the frame's key follows (uint32, LE)."""
+
+T = TypeVar("T")
+
+
+class Newest(Generic[T]):
+    """A slot between two threads: the newest item replaces what nobody took."""
+
+    def __init__(self) -> None:
+        self._items: deque[T] = deque(maxlen=1)
+
+    def put(self, item: T) -> None:
+        self._items.append(item)
+
+    def take(self) -> T | None:
+        """The newest item that was not taken yet; None if there is none."""
+        try:
+            return self._items.pop()
+        except IndexError:
+            return None
+
+
+@dataclass(frozen=True)
+class DecodedFrame:
+    """A picture and where it came from."""
+
+    key: int
+    """RTP timestamp = key of the pose that it was drawn for."""
+    picture: VideoFrame
+    unit: AccessUnit
+    """What it was decoded from."""
+    decoded_ns: int
+    """``time.monotonic_ns()`` when the picture was there."""
+    sei_key: int | None
+    """The key by the second carrier; None if the frame has none."""
+
+
+class Decoder:
+    """Decodes H.264 in a thread of its own.
+
+    Args:
+        on_frame: called on that thread with each picture, in order.
+    """
+
+    def __init__(self, on_frame: Callable[[DecodedFrame], None]) -> None:
+        self._on_frame = on_frame
+        self._backlog: deque[AccessUnit | None] = deque()
+        self._filled = threading.Condition()
+        self._failed = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="video-decoder", daemon=True)
+        self._thread.start()
+
+    def push(self, unit: AccessUnit) -> bool:
+        """Decode this frame after those before it; False: it was dropped, with all that waited."""
+        with self._filled:
+            if len(self._backlog) >= MAX_BACKLOG:
+                self._backlog.clear()
+                return False
+            self._backlog.append(unit)
+            self._filled.notify()
+        return True
+
+    def failed(self) -> bool:
+        """Whether a frame could not be decoded since the last call."""
+        failed = self._failed.is_set()
+        self._failed.clear()
+        return failed
+
+    def close(self) -> None:
+        """End the thread after the frame that it is at."""
+        with self._filled:
+            self._backlog.clear()
+            self._backlog.append(None)
+            self._filled.notify()
+        self._thread.join()
+
+    def _run(self) -> None:
+        codec = _codec()
+        intact = False
+        while (unit := self._pop()) is not None:
+            # After a failure pictures would show what is left of older ones.
+            if not (intact or unit.keyframe):
+                continue
+            intact = self._decode(codec, unit)
+            if not intact:
+                self._failed.set()
+
+    def _pop(self) -> AccessUnit | None:
+        with self._filled:
+            while not self._backlog:
+                self._filled.wait()
+            return self._backlog.popleft()
+
+    def _decode(self, codec: VideoCodecContext, unit: AccessUnit) -> bool:
+        """Whether the frame became one sound picture."""
+        packet = av.Packet(unit.data)
+        packet.pts, packet.time_base = unit.key, Fraction(1, CLOCK_HZ)
+        try:
+            pictures = codec.decode(packet)
+        except av.FFmpegError:
+            return False
+        for picture in pictures:
+            if picture.is_corrupt or picture.pts is None:
+                return False
+            now_ns = time.monotonic_ns()
+            self._on_frame(DecodedFrame(picture.pts, picture, unit, now_ns, sei_key(picture)))
+        return bool(pictures)
+
+
+def sei_key(picture: VideoFrame) -> int | None:
+    """The key that the server wrote into the frame's SEI, if it did."""
+    # PyAV's types call the container of side data a mapping of text; it is a sequence.
+    for item in cast(Iterable[SideData], picture.side_data):
+        if item.type == SideDataType.SEI_UNREGISTERED:
+            content = bytes(item)
+            if content.startswith(SEI_UUID) and len(content) >= len(SEI_UUID) + 4:
+                (key,) = struct.unpack_from("<I", content, len(SEI_UUID))
+                return int(key)
+    return None
+
+
+def _codec() -> VideoCodecContext:
+    codec = av.CodecContext.create("h264", "r")
+    assert isinstance(codec, VideoCodecContext)
+    # Frame threads would hold back a frame each; slices wait for nobody.
+    codec.thread_type = "SLICE"
+    codec.thread_count = 2
+    codec.flags |= Flags.low_delay
+    return codec

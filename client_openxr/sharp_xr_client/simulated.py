@@ -1,0 +1,150 @@
+"""A headset without a headset: a scripted head, a display that ticks, and a log of what it saw.
+
+Each tick does what a headset's frame loop does: take the newest picture, find the pose that it was
+drawn for, locate the head, send its pose together with the newest key that was decoded.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import time
+
+from sharp_xr_client.connection import Connection
+from sharp_xr_client.decoder import DecodedFrame, Newest
+from sharp_xr_client.motion import Motion
+from sharp_xr_client.poses import KeyClock, PoseHistory
+from sharp_xr_client.problem import ClientError
+from sharp_xr_client.recording import Recorder
+from sharp_xr_client.report import Seen, SessionLog
+from sharp_xr_protocol.geometry import Fov, Pose
+from sharp_xr_protocol.messages import (
+    Eye,
+    FrameHeader,
+    Report,
+    Scene,
+    SceneSelect,
+    Tracking,
+)
+
+IPD_M = 0.063
+"""Between the eyes: the mean of adults (Dodgson 2004)."""
+EYE_FOV = Fov.symmetric(math.radians(90), math.radians(90))
+FIRST_FRAME_S = 15.0
+"""How long the first frame may take: a scene has to be loaded for it."""
+LATE_S = 0.005
+"""A tick later than this is made up for by none after it."""
+
+
+def eyes(ipd_m: float = IPD_M, fov: Fov = EYE_FOV) -> tuple[Eye, Eye]:
+    """Left and right eye, looking straight ahead."""
+    left, right = Pose((-ipd_m / 2, 0.0, 0.0)), Pose((ipd_m / 2, 0.0, 0.0))
+    return Eye(left, fov), Eye(right, fov)
+
+
+class Viewer:
+    """Moves a head and watches. Give it to :func:`~sharp_xr_client.connection.connect` as events.
+
+    Args:
+        log: is filled as the session goes.
+        recorder: gets every frame that was decoded.
+    """
+
+    def __init__(self, hz: float, log: SessionLog, recorder: Recorder | None = None) -> None:
+        self._period_s = 1.0 / hz
+        self._log = log
+        self._recorder = recorder
+        self._eyes = eyes()
+        self._keys = KeyClock()
+        self._history = PoseHistory()
+        self._newest: Newest[tuple[DecodedFrame, Seen]] = Newest()
+        self._ack: int | None = None
+
+    # --- events, as the connection tells them --------------------------------------------------
+
+    def frame(self, frame: DecodedFrame) -> None:
+        """Runs on the decoder's thread."""
+        pose = self._history.get(frame.key)
+        seen = Seen(
+            key=frame.key,
+            sent_ns=None if pose is None else pose.time_ns,
+            decoded_ns=frame.decoded_ns,
+            size_bytes=len(frame.unit.data),
+            width=frame.picture.width,
+            height=frame.picture.height,
+            sei_key=frame.sei_key,
+        )
+        self._log.frames.append(seen)
+        self._ack = frame.key
+        self._newest.put((frame, seen))
+        if self._recorder is not None:
+            self._recorder.put(frame.unit)
+
+    def header(self, header: FrameHeader) -> None:
+        self._log.headers[header.key] = header
+
+    def problem(self, sentence: str) -> None:
+        self._log.problems.append(sentence)
+
+    # --- the display's loop --------------------------------------------------------------------
+
+    async def run(self, connection: Connection, motion: Motion, seconds: float) -> None:
+        """Watch for ``seconds`` from the first frame on.
+
+        Raises:
+            ClientError: the session ended early.
+        """
+        start = tick = time.monotonic()
+        # A client is shown the newest scene as it connects; one that is stored later it asks for.
+        waiting = not connection.scenes
+        while not self._is_over(start, seconds):
+            if waiting and connection.scenes:
+                waiting = await select_scene(connection, None) is None
+            await self._show(connection)
+            await self._send_pose(connection, motion, time.monotonic() - start)
+            tick = max(tick + self._period_s, time.monotonic() - LATE_S)
+            await asyncio.sleep(max(tick - time.monotonic(), 0.0))
+
+    def _is_over(self, start: float, seconds: float) -> bool:
+        now = time.monotonic()
+        if self._log.frames:
+            return now >= self._log.frames[0].decoded_ns / 1e9 + seconds
+        return now >= start + max(seconds, FIRST_FRAME_S)
+
+    async def _show(self, connection: Connection) -> None:
+        newest = self._newest.take()
+        if newest is None:
+            return
+        frame, seen = newest
+        self._log.shown.append(seen)
+        if seen.sent_ns is not None:
+            decoded_ms = (frame.decoded_ns - seen.sent_ns) / 1e6
+            shown_ms = (time.monotonic_ns() - seen.sent_ns) / 1e6
+            await connection.send(Report(frame.key, decoded_ms, shown_ms))
+
+    async def _send_pose(self, connection: Connection, motion: Motion, time_s: float) -> None:
+        head, velocity = motion.head(time_s)
+        now_ns = time.monotonic_ns()
+        key = self._keys.key(now_ns)
+        tracking = Tracking(key, now_ns, head, self._eyes, velocity, self._ack)
+        # Before it is sent: its frame may be here before send returns.
+        self._history.add(tracking)
+        self._log.poses.append(tracking)
+        await connection.send(tracking)
+
+
+async def select_scene(connection: Connection, wanted: str | None) -> Scene | None:
+    """Ask for the scene with this id or name, else for the newest; None if there is none yet.
+
+    Raises:
+        ClientError: there is no such scene.
+    """
+    scenes = connection.scenes
+    found = [scene for scene in scenes if wanted in (None, scene.id, scene.name)]
+    if wanted is not None and not found:
+        known = ", ".join(f"{scene.id} ({scene.name})" for scene in scenes[:5]) or "none at all"
+        raise ClientError(f"the server has no scene {wanted!r}; it has {known}")
+    if not found:
+        return None
+    await connection.send(SceneSelect(found[0].id))
+    return found[0]
