@@ -113,6 +113,7 @@ class FrameBuffer:
         self._intact = False  # the decoder has what the next frame refers to
         self._keyframe_wanted = False
         self._keyframe_asked_s = float("-inf")
+        self._last_undecodable: int | None = None  # its key
 
     @property
     def troubled(self) -> bool:
@@ -198,7 +199,8 @@ class FrameBuffer:
     def _drop_before(self, end: int) -> None:
         """Forget all packets and holes below ``end``."""
         gone = [number for number in self._waiting if number < end]
-        self.counts.undecodable_frames += len({self._waiting.pop(number).key for number in gone})
+        for number in sorted(gone):
+            self._count_undecodable(self._waiting.pop(number).key)
         holes = [number for number in self._holes if number < end]
         for number in holes:
             del self._holes[number]
@@ -217,9 +219,15 @@ class FrameBuffer:
             if self._intact:
                 units.append(unit)
             else:
-                self.counts.undecodable_frames += 1
+                self._count_undecodable(unit.key)
                 self._keyframe_wanted = True
         return units
+
+    def _count_undecodable(self, key: int) -> None:
+        """Once per frame: its head and its tail may go separately."""
+        if key != self._last_undecodable:
+            self.counts.undecodable_frames += 1
+        self._last_undecodable = key
 
     def _take_frame(self, now_s: float) -> AccessUnit | None:
         assert self._next is not None
