@@ -1,0 +1,166 @@
+"""Who may come in: a guard before every route.
+
+Three attacks, three checks:
+- somebody else's web page sends requests to this server, or opens its WebSocket (which no browser
+  holds back: cross-site WebSocket hijacking): the Origin must be the Host that the request came to;
+- somebody else's host name is made to point to 127.0.0.1 (DNS rebinding), so that Origin and Host
+  agree: without a token only the loopback's own names are answered;
+- a machine of the network connects: every bind but the loopback's wants a token.
+A program that is no browser sends no Origin, which is allowed: it could send any.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import ipaddress
+import logging
+import secrets
+from urllib.parse import urlsplit
+
+from starlette.datastructures import MutableHeaders
+from starlette.requests import HTTPConnection, Request
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.websockets import WebSocket
+
+from sharp_xr.refusal import Refusal, refuse
+
+log = logging.getLogger(__name__)
+
+OPEN_PATHS = ("/healthz", "/readyz")
+"""Answered without a token: they tell a supervisor that the server lives, and nothing else."""
+READING_METHODS = ("GET", "HEAD", "OPTIONS")
+
+
+def new_token() -> str:
+    """128 random bits in letters that a URL holds."""
+    return secrets.token_urlsafe(16)
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a bind address or a host name reaches this machine only."""
+    name = host.strip("[]").lower()
+    if name == "localhost" or name.endswith(".localhost"):
+        return True
+    try:
+        return ipaddress.ip_address(name).is_loopback
+    except ValueError:
+        return False
+
+
+class Access:
+    """The rules. ``token`` None: the server is bound to the loopback and wants none."""
+
+    def __init__(self, token: str | None) -> None:
+        self.token = token
+        # Cookies of one host are shared by all its ports: the name keeps two servers apart.
+        mark = hashlib.sha256((token or "").encode()).hexdigest()[:8]
+        self.cookie = f"sharp_xr_{mark}"
+
+    def check(self, connection: HTTPConnection) -> None:
+        """Raises Refusal for who may not come in."""
+        self._check_host(connection)
+        if _may_change_something(connection):
+            _check_origin(connection)
+        if connection.url.path not in OPEN_PATHS:
+            self._check_token(connection)
+
+    def enters_with_token(self, connection: HTTPConnection) -> bool:
+        """Whether this request is the first of a browser, which the cookie shall follow."""
+        return self.token is not None and self._is_token(connection.query_params.get("token"))
+
+    def _check_host(self, connection: HTTPConnection) -> None:
+        host = connection.headers.get("host", "")
+        name = urlsplit(f"//{host}").hostname or "" if _is_plain(host) else ""
+        if not name or (self.token is None and not is_loopback(name)):
+            raise Refusal(
+                403,
+                f"this server answers to localhost only, not to {host[:100]!r}: "
+                "start it with --host to serve a network",
+            )
+
+    def _check_token(self, connection: HTTPConnection) -> None:
+        if self.token is None:
+            return
+        scheme, _, bearer = connection.headers.get("authorization", "").partition(" ")
+        given = [
+            connection.query_params.get("token"),
+            bearer.strip() if scheme.lower() == "bearer" else None,
+            connection.cookies.get(self.cookie),
+        ]
+        if not any(given):
+            raise Refusal(
+                401, "this server wants its token: open the address that it printed when it started"
+            )
+        if not any(self._is_token(each) for each in given):
+            raise Refusal(401, "that is not this server's token; it prints the right one at start")
+
+    def _is_token(self, given: str | None) -> bool:
+        assert self.token is not None
+        return given is not None and hmac.compare_digest(given.encode(), self.token.encode())
+
+
+class Guard:
+    """ASGI middleware: lets in whom :class:`Access` lets in."""
+
+    def __init__(self, app: ASGIApp, access: Access) -> None:
+        self._app = app
+        self._access = access
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] not in ("http", "websocket"):
+            await self._app(scope, receive, send)
+            return
+        connection = HTTPConnection(scope)
+        try:
+            self._access.check(connection)
+        except Refusal as refusal:
+            log.warning(
+                "refused",
+                extra={"fields": {"path": connection.url.path, "why": refusal.sentence}},
+            )
+            await _answer(refusal, scope, receive, send)
+            return
+        if scope["type"] == "http" and self._access.enters_with_token(connection):
+            send = self._with_cookie(send, secure=connection.url.scheme == "https")
+        await self._app(scope, receive, send)
+
+    def _with_cookie(self, send: Send, *, secure: bool) -> Send:
+        cookie = f"{self._access.cookie}={self._access.token}; Path=/; HttpOnly; SameSite=Strict"
+
+        async def send_with_cookie(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                value = cookie + ("; Secure" if secure else "")
+                MutableHeaders(scope=message).append("Set-Cookie", value)
+            await send(message)
+
+        return send_with_cookie
+
+
+async def _answer(refusal: Refusal, scope: Scope, receive: Receive, send: Send) -> None:
+    response = refuse(refusal.status, refusal.sentence, close=True)
+    if scope["type"] == "websocket":
+        await WebSocket(scope, receive, send).send_denial_response(response)
+    else:
+        await response(scope, receive, send)
+
+
+def _may_change_something(connection: HTTPConnection) -> bool:
+    if connection.scope["type"] == "websocket":
+        return True
+    return Request(connection.scope).method not in READING_METHODS
+
+
+def _check_origin(connection: HTTPConnection) -> None:
+    """RFC 6454: scheme, host and port; the scheme is left out, a proxy before us may change it."""
+    origin = connection.headers.get("origin")
+    if origin is None:
+        return
+    host = connection.headers.get("host", "")
+    if not _is_plain(origin) or urlsplit(origin).netloc.lower() != host.lower():
+        raise Refusal(403, f"a page of {origin[:100]!r} may not use this server")
+
+
+def _is_plain(text: str) -> bool:
+    """Whether urlsplit reads this as everybody else does, and without an error."""
+    return text.isascii() and text.isprintable() and not set(text) & set(" \\@<>\"'")

@@ -1,0 +1,299 @@
+"""The composition root: here the parts of the server meet, and nowhere else.
+
+    photo --POST /scenes--> Uploads --> PhotoWorker (a process) --> SceneGallery --> all sessions
+    pose  --/session------> Session --> Stream --> the one render thread --> RTP
+
+Life: :meth:`App.start` makes ready what a first frame and a first photo would wait for, while the
+page is served already; :meth:`App.drain` says Bye; :meth:`App.stop` ends the rest.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import msgspec
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import FileResponse, JSONResponse, Response
+from starlette.routing import Route, WebSocketRoute
+from starlette.websockets import WebSocket, WebSocketDisconnect
+
+from sharp_xr import page
+from sharp_xr.access import Access, Guard
+from sharp_xr.gallery import SceneGallery
+from sharp_xr.outbox import DisconnectedError
+from sharp_xr.refusal import Refusal, refuse
+from sharp_xr.render import Renderer
+from sharp_xr.scenes import SceneError, SceneStore
+from sharp_xr.session import Host
+from sharp_xr.sessions import Sessions
+from sharp_xr.stream import stream
+from sharp_xr.stream.stream import Stream
+from sharp_xr.uploads import PhotoWorker, Uploads
+from sharp_xr_protocol.messages import FrameHeader, ProtocolError, Scene, Video
+
+log = logging.getLogger(__name__)
+
+MAX_JSON_BYTES = 1 << 16
+"""Of a request that is no upload."""
+
+
+@dataclass(frozen=True)
+class AppConfig:
+    """What a server is told."""
+
+    data: Path
+    """Folder of the scenes."""
+    model: str = "lite"
+    """Name of the predictor, for people; the worker knows the rest."""
+    token: str | None = None
+    """Wanted from every client; None only on the loopback."""
+    max_eye_px: int = 512
+    max_sessions: int = 4
+
+
+class App:
+    """One server's parts."""
+
+    def __init__(self, config: AppConfig, renderer: Renderer, worker: PhotoWorker) -> None:
+        self.config = config
+        self.renderer = renderer
+        self.worker = worker
+        self.render_thread = ThreadPoolExecutor(1, thread_name_prefix="render")
+        self.sessions = Sessions(config.max_sessions)
+        self.gallery = SceneGallery(SceneStore(config.data), renderer, self.sessions.scenes_changed)
+        self.uploads = Uploads(self.gallery, worker, config.model, self.sessions.tell)
+        self.ready = False
+
+    def host(self) -> Host:
+        """What each session is given."""
+        return Host(
+            server=f"sharp-xr {version('sharp-xr')}",
+            renderer=self.renderer.name,
+            model=self.config.model,
+            gallery=self.gallery,
+            open_video=self._open_video,
+            max_eye_px=self.config.max_eye_px,
+        )
+
+    def _open_video(
+        self,
+        video: Video,
+        on_header: Callable[[FrameHeader], None],
+        *,
+        on_problem: Callable[[str], None],
+        on_lost: Callable[[str], None],
+    ) -> Stream:
+        return Stream(
+            self.renderer,
+            self.render_thread,
+            video,
+            on_header,
+            on_problem=on_problem,
+            on_lost=on_lost,
+        )
+
+    async def start(self) -> None:
+        """Warm up. Raises ModelError or RuntimeError with one sentence."""
+        started = time.monotonic()
+        loop = asyncio.get_running_loop()
+        await asyncio.gather(
+            # On the render thread: a client that comes too early waits for it by itself.
+            loop.run_in_executor(self.render_thread, self._warm_up),
+            self.worker.start(),
+        )
+        self.ready = True
+        seconds = round(time.monotonic() - started, 2)
+        log.info("ready", extra={"fields": {"renderer": self.renderer.name, "seconds": seconds}})
+
+    def _warm_up(self) -> None:
+        self.renderer.warm_up()
+        stream.warm_up()
+
+    async def drain(self) -> None:
+        """Bye to all clients."""
+        self.ready = False
+        await self.sessions.close("the server was stopped")
+
+    async def stop(self) -> None:
+        """End the children; what is being stored is stored."""
+        await self.worker.close()
+        await asyncio.to_thread(self.gallery.close)
+        self.render_thread.shutdown(wait=False, cancel_futures=True)
+        log.info("stopped")
+
+
+def create_app(app: App) -> Starlette:
+    """The ASGI application in front of the parts. Starting and stopping them is the caller's."""
+    routes = Routes(app)
+    return Starlette(
+        routes=[
+            Route("/", page.index),
+            Route("/web/{file:path}", page.web_file),
+            Route("/scenes", routes.list_scenes, methods=["GET"]),
+            Route("/scenes", routes.add_scene, methods=["POST"]),
+            Route("/scenes/{id}.ply", routes.download, methods=["GET"]),
+            Route("/scenes/{id}/thumbnail", routes.thumbnail, methods=["GET"]),
+            Route("/scenes/{id}", routes.rename, methods=["PATCH"]),
+            Route("/scenes/{id}", routes.delete, methods=["DELETE"]),
+            Route("/healthz", routes.healthz),
+            Route("/readyz", routes.readyz),
+            WebSocketRoute("/session", routes.session),
+        ],
+        middleware=[Middleware(Guard, access=Access(app.config.token))],
+        exception_handlers={
+            Refusal: _on_refusal,
+            HTTPException: _on_http_exception,
+            Exception: _on_bug,
+        },
+    )
+
+
+class Routes:
+    """What the paths do; each one is a few calls into the parts."""
+
+    def __init__(self, app: App) -> None:
+        self._app = app
+
+    async def list_scenes(self, _: Request) -> Response:
+        return JSONResponse({"scenes": [_json(scene) for scene in self._app.gallery.scenes()]})
+
+    async def add_scene(self, request: Request) -> Response:
+        return JSONResponse(_json(await self._app.uploads.take(request)), 201)
+
+    async def rename(self, request: Request) -> Response:
+        name = await _new_name(request)
+        with _scene_errors():
+            return JSONResponse(_json(await self._app.gallery.rename(_id(request), name)))
+
+    async def delete(self, request: Request) -> Response:
+        with _scene_errors():
+            await self._app.gallery.delete(_id(request))
+        return Response(status_code=204)
+
+    async def download(self, request: Request) -> Response:
+        with _scene_errors():
+            scene = self._app.gallery.scene(_id(request))
+            path = self._app.gallery.ply_path(scene.id)
+        return FileResponse(
+            path,
+            media_type="application/octet-stream",
+            headers={"Content-Disposition": attachment(f"{scene.name}.ply")},
+        )
+
+    async def thumbnail(self, request: Request) -> Response:
+        with _scene_errors():
+            path = self._app.gallery.thumbnail_path(_id(request))
+        # A scene's picture never changes; its id is never used again.
+        headers = {"Cache-Control": "private, max-age=31536000, immutable"}
+        return FileResponse(path, media_type="image/jpeg", headers=headers)
+
+    async def healthz(self, _: Request) -> Response:
+        return JSONResponse({"alive": True})
+
+    async def readyz(self, _: Request) -> Response:
+        app = self._app
+        if not app.ready:
+            return refuse(503, "the server is starting or stopping")
+        return JSONResponse({"ready": True, "sessions": len(app.sessions)})
+
+    async def session(self, websocket: WebSocket) -> None:
+        await websocket.accept()
+        await self._app.sessions.serve(StarletteSocket(websocket), self._app.host())
+
+
+class StarletteSocket:
+    """A WebSocket of Starlette as ``outbox.Socket``."""
+
+    def __init__(self, websocket: WebSocket) -> None:
+        self._websocket = websocket
+
+    async def receive(self) -> bytes:
+        message = await self._websocket.receive()
+        if message["type"] == "websocket.disconnect":
+            raise DisconnectedError
+        data = message.get("bytes")
+        if not isinstance(data, bytes):
+            raise ProtocolError("a text message came, wanted binary msgpack")
+        return data
+
+    async def send(self, data: bytes) -> None:
+        try:
+            await self._websocket.send_bytes(data)
+        except (WebSocketDisconnect, RuntimeError) as error:  # the latter: closed already
+            raise DisconnectedError from error
+
+    async def close(self) -> None:
+        with contextlib.suppress(RuntimeError):  # closed already
+            await self._websocket.close()
+
+
+def attachment(filename: str) -> str:
+    """A Content-Disposition that offers this name (RFC 6266), with a plain one for old clients."""
+    plain = "".join(c if c.isascii() and c.isalnum() or c in " ._-" else "_" for c in filename)
+    return f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(filename, safe='')}"
+
+
+def _json(scene: Scene) -> Any:
+    return msgspec.to_builtins(scene)
+
+
+def _id(request: Request) -> str:
+    return str(request.path_params["id"])
+
+
+async def _new_name(request: Request) -> str:
+    """Of ``{"name": "..."}``. Raises Refusal."""
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > MAX_JSON_BYTES:
+            raise Refusal(413, f"the request is larger than {MAX_JSON_BYTES} bytes", close=True)
+    try:
+        asked = msgspec.json.decode(body, type=dict[str, Any])
+    except msgspec.DecodeError:
+        asked = {}
+    name = asked.get("name")
+    if not isinstance(name, str):
+        raise Refusal(400, 'wanted {"name": "..."}')
+    return name
+
+
+@contextlib.contextmanager
+def _scene_errors() -> Iterator[None]:
+    try:
+        yield
+    except LookupError as error:
+        raise Refusal(404, str(error)) from error
+    except SceneError as error:
+        raise Refusal(400, str(error)) from error
+
+
+async def _on_refusal(_: Request, refusal: Exception) -> Response:
+    assert isinstance(refusal, Refusal)
+    return refuse(refusal.status, refusal.sentence, close=refusal.close)
+
+
+async def _on_http_exception(request: Request, error: Exception) -> Response:
+    """Starlette's own refusals: no such path, not this method."""
+    assert isinstance(error, HTTPException)
+    sentence = f"{request.method} {request.url.path[:200]}: {str(error.detail).lower()}"
+    return refuse(error.status_code, sentence)
+
+
+async def _on_bug(request: Request, error: Exception) -> Response:
+    """Starlette logs nothing: the traceback is ours to keep, the peer gets none of it."""
+    log.error("request failed", exc_info=error, extra={"fields": {"path": request.url.path}})
+    return refuse(500, "the server failed; its log says why")

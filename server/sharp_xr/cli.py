@@ -1,0 +1,236 @@
+"""The command ``sharp-xr``: what the user wrote is read here; the work is imported when wanted.
+
+Each command is a dataclass whose field comments are its help. ``--help`` must not wait for torch,
+and a headset PC has none: a missing package ends in one sentence that names the extra to install.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal, NoReturn
+
+import tyro
+from tyro.conf import FlagCreatePairsOff, Positional, arg
+
+EXTRA_OF = {
+    **dict.fromkeys(
+        (
+            *("aiortc", "av", "multipart", "numba", "pi_heif", "PIL", "qrcode", "safetensors"),
+            *("starlette", "torch", "uvicorn", "websockets"),
+        ),
+        "server",
+    ),
+    **dict.fromkeys(("gsplat", "ninja"), "cuda"),
+    **dict.fromkeys(("efficientnet_lite_pytorch", "embreex"), "train"),
+}
+"""Which extra brings which import."""
+
+Output = Annotated[Path, arg(aliases=["-o"])]
+
+
+@dataclass(frozen=True)
+class Serve:
+    """Serve the page and the stereo stream."""
+
+    show: Positional[Path | None] = None
+    """A photo or a .ply to begin with."""
+    gpu: int | None = None
+    """Number of the NVIDIA GPU to use. Without this and --device: the best device there is."""
+    device: str | None = None
+    """cpu or cuda:N."""
+    host: str = "127.0.0.1"
+    """Address to listen on. All but the loopback's want a token, which is printed."""
+    port: int = 8080
+    """0 takes a free one."""
+    data: Path | None = None
+    """Folder of the scenes. Without it: ~/.local/share/sharp-xr, or as XDG_DATA_HOME says."""
+    model: str = "lite"
+    """Name of the predictor that makes Gaussians of photos."""
+    checkpoint: Path | None = None
+    """Weights in place of the packaged ones."""
+    eye_size: int = 512
+    """Longer side of one eye's picture at most, pixels."""
+    sessions: int = 4
+    """Clients at a time at most."""
+    token: str | None = None
+    """A token in place of a new random one; then the loopback wants it too."""
+    log_json: bool = False
+    """Log JSON in place of key=value."""
+    verbose: bool = False
+    """Log more."""
+
+    def run(self) -> int:
+        from sharp_xr import devices, logs
+
+        logs.configure(as_json=self.log_json, verbose=self.verbose)
+        try:
+            device = devices.choose(self.device, self.gpu)
+        except devices.DeviceError as error:
+            return fail(str(error))
+        from sharp_xr import serve  # slow, so the device is looked for before
+
+        try:
+            config = serve.ServeConfig(
+                data=self.data or default_data(),
+                device=device,
+                host=self.host,
+                port=self.port,
+                token=self.token,
+                model=self.model,
+                checkpoint=self.checkpoint,
+                max_eye_px=self.eye_size,
+                max_sessions=self.sessions,
+                show=self.show,
+            )
+            serve.run(config)
+        except serve.ServeError as error:
+            return fail(str(error))
+        return 0
+
+
+@dataclass(frozen=True)
+class Predict:
+    """Make Gaussians of photos and write them to files."""
+
+    photos: Positional[tuple[Path, ...]]
+    """JPEG, PNG, WebP, HEIC or AVIF."""
+    output: Output
+    """A .ply or .npz file for one photo; a folder for any number, which then holds a .ply each."""
+    model: str = "lite"
+    """Name of the predictor."""
+    checkpoint: Path | None = None
+    """Weights in place of the packaged ones."""
+    gpu: int | None = None
+    """Number of the NVIDIA GPU to use. Without this and --device: the best device there is."""
+    device: str | None = None
+    """cpu or cuda:N."""
+    focal_35mm: float | None = None
+    """Focal length as on 35 mm film, millimetres, in place of the photo's own."""
+    focal_px: float | None = None
+    """Focal length in pixels of the upright photo, in place of the photo's own."""
+
+    def run(self) -> int:
+        from sharp_xr import devices, logs, predict
+        from sharp_xr.model import ModelError, load_predictor
+
+        logs.configure(as_json=False)
+        try:
+            targets = predict.targets(self.photos, self.output)
+            device = devices.choose(self.device, self.gpu)
+            predictor = load_predictor(self.model, self.checkpoint, device.name)
+        except (devices.DeviceError, ModelError, predict.OutputError) as error:
+            return fail(str(error))
+        print(f"sharp-xr: {predictor.name} on {device.name} ({device.reason})", file=sys.stderr)
+        focal = predict.Focal(self.focal_35mm, self.focal_px)
+        done = [predict.one(predictor, photo, to, focal) for photo, to in targets]
+        return 0 if all(done) else 1
+
+
+@dataclass(frozen=True)
+class Render:
+    """Draw a scene: a picture, or a film along a camera path."""
+
+    scene: Positional[Path]
+    """A .ply scene."""
+    output: Output
+    """A .png file, or an .mp4 file."""
+    stereo: bool = False
+    """Both eyes, side by side."""
+    trajectory: Literal["rotate_forward", "swipe", "shake", "rotate"] = "rotate_forward"
+    """The camera's path, as in SHARP."""
+    renderer: Literal["cpu", "cuda", "reference"] | None = None
+    """What draws. Without it: the best that there is."""
+    size: int = 768
+    """Longer side of one eye's picture, pixels."""
+
+    def run(self) -> int:
+        raise NotImplementedError
+
+
+@dataclass(frozen=True)
+class Train:
+    """Train a predictor: see `sharp-xr train --help`."""
+
+    rest: Positional[tuple[str, ...]] = ()
+    """Passed on."""
+
+    def run(self) -> int:
+        from sharp_xr.train import cli as train
+
+        return train.main(self.rest)
+
+
+@dataclass(frozen=True)
+class Doctor:
+    """Say what this machine has, and what to do about what it lacks."""
+
+    data: Path | None = None
+    """Folder of the scenes, as for serve."""
+    port: int = 8080
+    """As for serve."""
+    json: bool = False
+    """JSON in place of a table."""
+
+    def run(self) -> int:
+        from sharp_xr import doctor
+
+        return doctor.run(self.data or default_data(), self.port, as_json=self.json)
+
+
+Command = Serve | Predict | Render | Train | Doctor
+
+
+def default_data() -> Path:
+    """Where scenes are kept (XDG Base Directory Specification)."""
+    if sys.platform == "win32":
+        base = Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
+    else:
+        base = Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share")
+    return base / "sharp-xr"
+
+
+def fail(sentence: str) -> int:
+    """Tell the user, on stderr; the exit code of a command that could not do its work."""
+    print(f"sharp-xr: {sentence}", file=sys.stderr)
+    return 1
+
+
+def parse(args: Sequence[str]) -> Command:
+    """What the user wants. Ends the process for --help and for what it cannot read."""
+    if args[:1] == ["train"]:  # has commands of its own
+        return Train(tuple(args[1:]))
+    command: Command = tyro.cli(
+        Command,  # type: ignore[arg-type]
+        args=args,
+        prog="sharp-xr",
+        description="One ordinary photo becomes a place that you can lean into.",
+        config=(FlagCreatePairsOff,),
+    )
+    return command
+
+
+def run(args: Sequence[str]) -> int:
+    """Do what the arguments say. Returns the exit code."""
+    command = parse(args)
+    try:
+        return command.run()
+    except ModuleNotFoundError as error:
+        package = (error.name or "").partition(".")[0]
+        if package not in EXTRA_OF:
+            raise
+        name = type(command).__name__.lower()
+        extra = EXTRA_OF[package]
+        return fail(
+            f"{name} needs {package}, which is not installed: pip install 'sharp-xr[{extra}]'"
+        )
+
+
+def main() -> NoReturn:
+    """The entry point."""
+    code = run(sys.argv[1:])
+    sys.stdout.flush()
+    sys.exit(code)

@@ -1,0 +1,189 @@
+"""The scenes on disk, and the few that are ready to be drawn.
+
+A scene is prepared for the renderer once and shared by the sessions; what was not looked at for
+longest gives way when the prepared scenes outgrow their memory. All slow work is done in threads.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import logging
+from collections import OrderedDict
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+
+from sharp_xr.formats.ply import PhotoCamera, read_ply
+from sharp_xr.gaussians import Gaussians
+from sharp_xr.photo import Photo, thumbnail
+from sharp_xr.render import Renderer
+from sharp_xr.render.camera import photo_fov, view_from_eye
+from sharp_xr.scenes import SceneError, SceneRecord, SceneStore
+from sharp_xr.stream.loop import ShownScene
+from sharp_xr_protocol.geometry import Pose
+from sharp_xr_protocol.messages import Scene
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+BYTES_PER_GAUSSIAN = 96
+"""Of a prepared scene, generously: 14 floats, and as much again for a renderer's own order."""
+THUMBNAIL_PX = 320
+"""Longer side of a thumbnail."""
+THREADS = 2
+"""Scenes loaded or stored at a time."""
+
+
+class SceneGallery:
+    """What sessions and routes know of scenes (``session.Gallery``)."""
+
+    def __init__(
+        self,
+        store: SceneStore,
+        renderer: Renderer,
+        on_change: Callable[[], None],
+        memory_bytes: int = 1 << 30,
+    ) -> None:
+        """``on_change`` is called on the event loop after each change of the list."""
+        self._store = store
+        self._renderer = renderer
+        self._on_change = on_change
+        self._capacity = max(1, memory_bytes // BYTES_PER_GAUSSIAN)  # Gaussians
+        self._ready: OrderedDict[str, ShownScene] = OrderedDict()  # last looked at comes last
+        self._loading: dict[str, asyncio.Task[ShownScene]] = {}
+        self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="gallery")
+
+    def scenes(self) -> list[Scene]:
+        """Newest first."""
+        return [scene_of(record) for record in self._store.list()]
+
+    def scene(self, scene_id: str) -> Scene:
+        """Raises LookupError with one sentence."""
+        return scene_of(self._store.get(scene_id))
+
+    async def load(self, scene_id: str) -> tuple[Scene, ShownScene]:
+        """The scene, ready to be drawn. Raises LookupError with one sentence."""
+        scene = self.scene(scene_id)
+        shown = self._ready.get(scene_id)
+        if shown is None:
+            loading = self._loading.get(scene_id) or self._start_loading(scene_id)
+            # Others may wait for the same scene: one who goes does not take it from them.
+            shown = await asyncio.shield(loading)
+        self._keep(shown)
+        return scene, shown
+
+    async def add(
+        self,
+        gaussians: Gaussians,
+        *,
+        name: str,
+        model: str,
+        thumbnail: bytes,
+        photo: PhotoCamera,
+    ) -> Scene:
+        """Store a scene, and make it ready meanwhile. Raises SceneError."""
+        prepared = self._in_thread(lambda: self._renderer.prepare(gaussians))
+        record = await self._in_thread(
+            lambda: self._store.add(
+                gaussians,
+                name=name,
+                model=model,
+                thumbnail=thumbnail,
+                width=photo.width,
+                height=photo.height,
+                focal_px=photo.focal_px,
+            )
+        )
+        self._keep(ShownScene(record.id, await prepared))
+        self._on_change()
+        return scene_of(record)
+
+    async def add_ply(self, data: bytes, *, name: str) -> Scene:
+        """Store the scene of a file's bytes. Raises PlyError or SceneError."""
+        gaussians, info = await self._in_thread(lambda: read_ply(io.BytesIO(data)))
+        picture = await self._in_thread(lambda: snapshot(self._renderer, gaussians, info.photo))
+        return await self.add(
+            gaussians, name=name, model="ply", thumbnail=picture, photo=info.photo
+        )
+
+    async def rename(self, scene_id: str, name: str) -> Scene:
+        """Raises LookupError or SceneError with one sentence."""
+        record = await self._in_thread(lambda: self._store.rename(scene_id, name))
+        self._on_change()
+        return scene_of(record)
+
+    async def delete(self, scene_id: str) -> None:
+        """Sessions that show it are told by the change. Raises LookupError with one sentence."""
+        await self._in_thread(lambda: self._store.delete(scene_id))
+        self._ready.pop(scene_id, None)
+        self._on_change()
+
+    def ply_path(self, scene_id: str) -> Path:
+        """Raises LookupError with one sentence."""
+        return self._store.ply_path(scene_id)
+
+    def thumbnail_path(self, scene_id: str) -> Path:
+        """Raises LookupError with one sentence."""
+        return self._store.thumbnail_path(scene_id)
+
+    def close(self) -> None:
+        """After what is being stored."""
+        self._threads.shutdown(wait=True, cancel_futures=True)
+        self._store.close()
+
+    def _start_loading(self, scene_id: str) -> asyncio.Task[ShownScene]:
+        task = asyncio.create_task(self._load(scene_id))
+        self._loading[scene_id] = task
+        task.add_done_callback(lambda _: self._loading.pop(scene_id))
+        return task
+
+    async def _load(self, scene_id: str) -> ShownScene:
+        def prepare() -> ShownScene:
+            return ShownScene(scene_id, self._renderer.prepare(self._store.load(scene_id)))
+
+        try:
+            return await self._in_thread(prepare)
+        except SceneError as error:
+            raise LookupError(str(error)) from error
+
+    def _keep(self, shown: ShownScene) -> None:
+        self._ready[shown.id] = shown
+        self._ready.move_to_end(shown.id)
+        while len(self._ready) > 1 and self._gaussians_ready() > self._capacity:
+            gone, _ = self._ready.popitem(last=False)
+            log.info("scene left memory", extra={"fields": {"scene": gone}})
+
+    def _gaussians_ready(self) -> int:
+        return sum(len(shown.prepared) for shown in self._ready.values())
+
+    def _in_thread(self, work: Callable[[], T]) -> asyncio.Future[T]:
+        return asyncio.get_running_loop().run_in_executor(self._threads, work)
+
+
+def snapshot(renderer: Renderer, gaussians: Gaussians, photo: PhotoCamera) -> bytes:
+    """A JPEG of what the photo's camera sees, for a scene that came without a photo."""
+    scale = THUMBNAIL_PX / max(photo.width, photo.height)
+    width, height = (max(1, round(side * scale)) for side in (photo.width, photo.height))
+    fov = photo_fov(photo.width, photo.height, photo.focal_px)
+    view = view_from_eye(Pose(), fov, width, height)
+    rgb = renderer.render(renderer.prepare(gaussians), [view]).rgb[0]  # [3, H, W]
+    image = (rgb.transpose(1, 2, 0) * 255 + 0.5).clip(0, 255).astype(np.uint8)
+    return thumbnail(Photo(np.ascontiguousarray(image), photo.focal_px * scale), THUMBNAIL_PX)
+
+
+def scene_of(record: SceneRecord) -> Scene:
+    """What clients are told of a scene."""
+    return Scene(
+        id=record.id,
+        name=record.name,
+        created=record.created,
+        gaussians=record.gaussians,
+        model=record.model,
+        photo_fov=photo_fov(record.width, record.height, record.focal_px),
+        focus_m=record.focus_m,
+    )

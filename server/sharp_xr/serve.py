@@ -1,0 +1,268 @@
+"""The process of ``sharp-xr serve``: bind, start, say where, serve, drain, end.
+
+uvicorn installs signal handlers of its own, which close the sockets under the sessions and make the
+process die of the signal; here a signal first says Bye, and the exit code is 0.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import signal
+import socket
+import sys
+from collections.abc import Callable, Coroutine, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import uvicorn
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from sharp_xr.access import is_loopback, new_token
+from sharp_xr.app import App, AppConfig, create_app
+from sharp_xr.devices import Device
+from sharp_xr.prediction import PredictionWorker
+from sharp_xr.refusal import Refusal
+from sharp_xr.render import Renderer, create_renderer
+from sharp_xr.stream.selftest import check_aiortc
+from sharp_xr.uploads import scene_name
+from sharp_xr_protocol.messages import MAX_MESSAGE_BYTES
+
+log = logging.getLogger(__name__)
+
+REQUEST_TIMEOUT_S = 15.0
+"""A new connection whose request has not come by then is closed (uvicorn itself waits for ever)."""
+SHUTDOWN_TIMEOUT_S = 3
+
+
+@dataclass(frozen=True)
+class ServeConfig:
+    """What ``sharp-xr serve`` was told, with the device chosen."""
+
+    data: Path
+    device: Device
+    host: str = "127.0.0.1"
+    port: int = 8080
+    token: str | None = None
+    """None: a new one where one is wanted."""
+    model: str = "lite"
+    checkpoint: Path | None = None
+    max_eye_px: int = 512
+    max_sessions: int = 4
+    show: Path | None = None
+    """A photo or a ``.ply`` that becomes a scene at the start."""
+
+
+class ServeError(Exception):
+    """The server cannot start; the message is one sentence for the user."""
+
+
+def run(config: ServeConfig) -> None:
+    """Serve until SIGINT or SIGTERM.
+
+    Raises:
+        ServeError: the address is taken, or a part cannot start.
+    """
+    try:
+        check_aiortc()
+        with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+            runner.run(_serve(config))
+    except (OSError, RuntimeError) as error:
+        raise ServeError(str(error)) from error
+
+
+async def _serve(config: ServeConfig) -> None:
+    listening = bind(config.host, config.port)
+    with contextlib.closing(listening):
+        token = config.token
+        if token is None and not is_loopback(config.host):
+            token = new_token()
+        app = _make_app(config, token)
+        server = Server(_uvicorn_config(app))
+        url = address(config.host, listening.getsockname()[1], token)
+        with _signals() as stop_asked:
+            await _live(app, server, listening, stop_asked, lambda: _opened(app, config, url))
+
+
+async def _live(
+    app: App,
+    server: Server,
+    listening: socket.socket,
+    stop_asked: asyncio.Event,
+    on_ready: Callable[[], Coroutine[Any, Any, None]],
+) -> None:
+    """Start, serve, drain, end. The page answers while the rest still warms up."""
+    serving = asyncio.create_task(server.serve([listening]))
+    starting = asyncio.create_task(_then(app.start(), on_ready))
+    stopping = asyncio.create_task(stop_asked.wait())
+    try:
+        await asyncio.wait({serving, stopping, starting}, return_when=asyncio.FIRST_COMPLETED)
+        if starting.done():
+            starting.result()  # what kept it from starting, if anything did
+            await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in (starting, stopping):
+            task.cancel()
+        await app.drain()
+        server.should_exit = True
+        await serving
+        await app.stop()
+
+
+async def _then(
+    first: Coroutine[Any, Any, None], then: Callable[[], Coroutine[Any, Any, None]]
+) -> None:
+    await first
+    await then()
+
+
+async def _opened(app: App, config: ServeConfig, url: str) -> None:
+    """Say where the page is, then make the scene that was asked for."""
+    print(f"sharp-xr: open {url}", flush=True)
+    if config.token is None and not is_loopback(config.host) and sys.stdout.isatty():
+        _print_qr(url)
+    if config.show is not None:
+        try:
+            data = await asyncio.to_thread(config.show.read_bytes)
+            await app.uploads.make(data, scene_name(config.show.name))
+        except (OSError, Refusal) as error:
+            print(f"sharp-xr: {config.show}: {error}", file=sys.stderr, flush=True)
+
+
+def _make_app(config: ServeConfig, token: str | None) -> App:
+    app_config = AppConfig(
+        data=config.data,
+        model=config.model,
+        token=token,
+        max_eye_px=config.max_eye_px,
+        max_sessions=config.max_sessions,
+    )
+    worker = PredictionWorker(config.model, config.checkpoint, config.device.name)
+    return App(app_config, _renderer(config.device), worker)
+
+
+def _renderer(device: Device) -> Renderer:
+    """gsplat on a GPU, if it is there or was asked for; else the CPU's."""
+    if device.gpu is not None:
+        try:
+            return create_renderer("cuda", gpu=device.gpu)
+        except RuntimeError as error:
+            if device.asked_for:
+                raise
+            log.warning("the CPU draws instead", extra={"fields": {"why": str(error)}})
+    return create_renderer("cpu")
+
+
+def bind(host: str, port: int) -> socket.socket:
+    """A bound socket. Raises ServeError with one sentence."""
+    try:
+        family, kind, protocol, _, where = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        listening = socket.socket(family, kind, protocol)
+    except OSError as error:
+        raise ServeError(f"--host {host}: {error.strerror or error}") from error
+    try:
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening.bind(where)
+    except OSError as error:
+        listening.close()
+        sentence = f"cannot listen on {host}, port {port}: {(error.strerror or str(error)).lower()}"
+        raise ServeError(f"{sentence} (--port 0 takes a free one)") from error
+    listening.setblocking(False)
+    return listening
+
+
+def address(host: str, port: int, token: str | None) -> str:
+    """The page's URL, with the token; for "all addresses" with one that others can reach."""
+    if host in ("0.0.0.0", "::", ""):
+        host = _outward_address()
+    name = f"[{host}]" if ":" in host else host
+    return f"http://{name}:{port}/" + (f"?token={token}" if token else "")
+
+
+def _outward_address() -> str:
+    """This machine's address towards the network; the loopback without one. Sends nothing."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect(
+                ("192.0.2.1", 9)
+            )  # a documentation address (RFC 5737): asks for the route
+        except OSError:
+            return "127.0.0.1"
+        return str(probe.getsockname()[0])
+
+
+class Server(uvicorn.Server):
+    """uvicorn without its signal handlers."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+class PatientProtocol(H11Protocol):
+    """HTTP/1.1 that ends a connection whose first request does not come (slow loris)."""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self.loop.call_later(REQUEST_TIMEOUT_S, self._end_without_request)
+
+    def _end_without_request(self) -> None:
+        if self.scope is None and not self.transport.is_closing():
+            self.transport.close()
+
+
+def _uvicorn_config(app: App) -> uvicorn.Config:
+    return uvicorn.Config(
+        create_app(app),
+        http=PatientProtocol,
+        ws="websockets-sansio",
+        ws_per_message_deflate=False,
+        ws_max_size=MAX_MESSAGE_BYTES,
+        lifespan="off",
+        log_config=None,
+        access_log=False,  # its lines would hold the token
+        server_header=False,
+        timeout_keep_alive=15,
+        timeout_graceful_shutdown=SHUTDOWN_TIMEOUT_S,
+    )
+
+
+@contextlib.contextmanager
+def _signals() -> Iterator[asyncio.Event]:
+    """The event is set by SIGINT or SIGTERM; a second one then has its usual, harder effect."""
+    loop, event = asyncio.get_running_loop(), asyncio.Event()
+    numbers = (signal.SIGINT, signal.SIGTERM)
+
+    def on_signal() -> None:
+        event.set()
+        for number in numbers:
+            loop.remove_signal_handler(number)
+
+    for number in numbers:
+        loop.add_signal_handler(number, on_signal)
+    try:
+        yield event
+    finally:
+        for number in numbers:
+            loop.remove_signal_handler(number)
+
+
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    """uvloop's where it exists: it halves what a packet costs (streaming design, 2.4)."""
+    try:
+        import uvloop
+    except ImportError:
+        return None
+    return uvloop.new_event_loop
+
+
+def _print_qr(url: str) -> None:
+    import qrcode
+
+    code = qrcode.QRCode(border=1)
+    code.add_data(url)
+    code.print_ascii(invert=True)

@@ -1,0 +1,214 @@
+"""POST /scenes: the bytes of a photo or of a ``.ply`` in, a stored scene out.
+
+Progress goes to all sessions as it happens: 0 to 10 % decoding, to 90 % predicting, then storing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import secrets
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import PurePosixPath
+from typing import Literal, Protocol
+
+from starlette.requests import ClientDisconnect, Request
+
+from sharp_xr.formats.ply import PhotoCamera, PlyError
+from sharp_xr.gallery import SceneGallery
+from sharp_xr.model import ModelError
+from sharp_xr.photo import PhotoError
+from sharp_xr.prediction import Prediction
+from sharp_xr.refusal import Refusal
+from sharp_xr.scenes import SceneError
+from sharp_xr_protocol.messages import Progress, Scene
+
+log = logging.getLogger(__name__)
+
+Stage = Literal["decode", "predict", "store", "done", "failed"]
+
+MAX_BYTES = 64 << 20
+"""Of one upload."""
+MAX_AT_A_TIME = 4
+"""Uploads under way; each may hold MAX_BYTES, and they are predicted one after another."""
+CHUNK_TIMEOUT_S = 20.0
+"""An upload that brings nothing for so long is given up."""
+BODY_TIMEOUT_S = 600.0
+"""64 MB at 110 kB/s."""
+DRAIN_BYTES = 256 << 20
+DRAIN_TIMEOUT_S = 20.0
+"""How much of a refused upload is read and thrown away, so that its sender reads the answer."""
+
+SHARE = {"decode": (0.0, 0.1), "predict": (0.1, 0.9), "store": (0.9, 1.0)}
+"""Of the whole way: where each stage begins and ends."""
+
+
+class PhotoWorker(Protocol):
+    """What makes Gaussians of a photo's bytes (``prediction.PredictionWorker``)."""
+
+    async def start(self) -> None: ...
+    async def close(self) -> None: ...
+    async def predict(
+        self, data: bytes, on_progress: Callable[[str, float], None]
+    ) -> Prediction: ...
+
+
+class Uploads:
+    """Takes uploads in. ``tell`` sends a Progress to the sessions."""
+
+    def __init__(
+        self,
+        gallery: SceneGallery,
+        worker: PhotoWorker,
+        model: str,
+        tell: Callable[[Progress], None],
+    ) -> None:
+        self._gallery = gallery
+        self._worker = worker
+        self._model = model
+        self._tell = tell
+        self._under_way = 0
+
+    async def take(self, request: Request) -> Scene:
+        """The stored scene. Raises Refusal with one sentence, which the sessions are told too."""
+        job = request.query_params.get("job", "")[:64] or secrets.token_hex(8)
+        name = scene_name(request.query_params.get("filename", ""))
+        with self._told(job):
+            if self._under_way >= MAX_AT_A_TIME:
+                await _drain(request.stream())
+                sentence = f"{MAX_AT_A_TIME} photos are on their way already: try again in a moment"
+                raise Refusal(503, sentence, close=True)
+            with self._counted():
+                return await self._make(await read_body(request, MAX_BYTES), name, job)
+
+    async def make(self, data: bytes, name: str) -> Scene:
+        """The stored scene of a photo's or a ``.ply``'s bytes. Raises Refusal with one sentence."""
+        job = secrets.token_hex(8)
+        with self._told(job), self._counted():
+            return await self._make(data, name, job)
+
+    async def _make(self, data: bytes, name: str, job: str) -> Scene:
+        started = time.monotonic()
+        with _errors_named():
+            scene = await self._scene(data, name, lambda *step: self._report(job, *step))
+        self._tell(Progress(job, "done", 1.0, scene.id))
+        seconds = round(time.monotonic() - started, 3)
+        fields = {"scene": scene.id, "gaussians": scene.gaussians, "seconds": seconds}
+        log.info("scene stored", extra={"fields": {"job": job, **fields}})
+        return scene
+
+    async def _scene(self, data: bytes, name: str, report: Callable[[str, float], None]) -> Scene:
+        report("decode", 0.0)
+        if is_ply(data):
+            return await self._gallery.add_ply(data, name=name)
+        prediction = await self._worker.predict(data, report)
+        report("store", 0.0)
+        return await self._gallery.add(
+            prediction.gaussians,
+            name=name,
+            model=self._model,
+            thumbnail=prediction.thumbnail,
+            photo=PhotoCamera(prediction.width, prediction.height, prediction.focal_px),
+        )
+
+    @contextlib.contextmanager
+    def _told(self, job: str) -> Iterator[None]:
+        """A refusal goes to the log and to the sessions as well."""
+        try:
+            yield
+        except Refusal as refusal:
+            self._tell(Progress(job, "failed", 1.0, refusal.sentence))
+            log.warning("upload refused", extra={"fields": {"job": job, "why": refusal.sentence}})
+            raise
+
+    @contextlib.contextmanager
+    def _counted(self) -> Iterator[None]:
+        self._under_way += 1
+        try:
+            yield
+        finally:
+            self._under_way -= 1
+
+    def _report(self, job: str, stage: str, fraction: float) -> None:
+        """``fraction`` is the stage's own; clients are told that of the whole way."""
+        match stage:
+            case "decode" | "predict" | "store":
+                begin, end = SHARE[stage]
+                done = begin + min(max(fraction, 0.0), 1.0) * (end - begin)
+                self._tell(Progress(job, stage, done))
+            case _:
+                raise AssertionError(f"the worker reports a stage {stage!r}")
+
+
+async def read_body(request: Request, limit: int) -> bytes:
+    """The request's body. Raises Refusal: too large, too slow, empty, or not all came."""
+    too_large = Refusal(413, f"the upload is larger than {limit >> 20} MB, the limit", close=True)
+    declared = request.headers.get("content-length", "")
+    if declared.isdigit() and int(declared) > limit:
+        if request.headers.get("expect", "").lower() != "100-continue":
+            await _drain(request.stream())
+        raise too_large
+    body = bytearray()
+    stream = request.stream()
+    try:
+        async with asyncio.timeout(BODY_TIMEOUT_S):
+            async for chunk in _timed(stream):
+                body += chunk
+                if len(body) > limit:
+                    body.clear()
+                    await _drain(stream)
+                    raise too_large
+    except TimeoutError:
+        raise Refusal(408, "the upload came too slowly and was given up", close=True) from None
+    except ClientDisconnect:
+        raise Refusal(400, "the upload broke off", close=True) from None
+    if not body:
+        raise Refusal(400, "the upload is empty, wanted the bytes of a photo or of a .ply")
+    return bytes(body)
+
+
+def is_ply(data: bytes) -> bool:
+    """By the magic line, whatever the file's name says."""
+    return data.startswith((b"ply\n", b"ply\r"))
+
+
+def scene_name(filename: str) -> str:
+    """A name for people out of a file's name, which may be anything; the store cleans it."""
+    return PurePosixPath(filename.replace("\\", "/")[-300:]).stem
+
+
+async def _timed(stream: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    """The chunks, each within its time. Raises TimeoutError."""
+    while True:
+        try:
+            async with asyncio.timeout(CHUNK_TIMEOUT_S):
+                chunk = await anext(stream)
+        except StopAsyncIteration:
+            return
+        yield chunk
+
+
+async def _drain(stream: AsyncIterator[bytes]) -> None:
+    """Read on and keep nothing: a sender whose bytes meet a closed socket loses the answer too."""
+    left = DRAIN_BYTES
+    with contextlib.suppress(TimeoutError, ClientDisconnect):
+        async with asyncio.timeout(DRAIN_TIMEOUT_S):
+            async for chunk in stream:
+                left -= len(chunk)
+                if left < 0:
+                    return
+
+
+@contextlib.contextmanager
+def _errors_named() -> Iterator[None]:
+    """The parts' errors as the HTTP answers that they are."""
+    try:
+        yield
+    except (PhotoError, PlyError) as error:
+        raise Refusal(400, str(error)) from error
+    except ModelError as error:
+        raise Refusal(503, str(error)) from error
+    except SceneError as error:
+        raise Refusal(507, str(error)) from error
