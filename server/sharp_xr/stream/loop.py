@@ -1,0 +1,199 @@
+"""Poses to pictures: draw when a pose arrives, for the newest pose there is when drawing begins.
+
+    Poses ──arrival──> may it be drawn? ──> render thread: latch, both eyes in one call, to YUV
+                                              └──> newest-wins slot of pictures ──> encoder
+
+The client paces: it sends a pose for each of its display's frames. What is drawn for a pose carries
+the pose's key, keys rise strictly, and no key is made up here: so a new scene, or a key frame that
+someone asks for, waits for the next pose, a display frame away. Without poses the loop sleeps.
+
+A head that keeps still gets :data:`STILL_FRAMES` more pictures, in which the encoder's rate control
+sharpens what motion blurred; then one a second, until head or scene change.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import av
+
+from sharp_xr.render import PreparedScene, Renderer, RenderSettings
+from sharp_xr.render.camera import View, view_from_eye
+from sharp_xr.stream.colour import new_picture, write_picture
+from sharp_xr.stream.latest import Latest
+from sharp_xr.stream.poses import Poses
+from sharp_xr_protocol.messages import Tracking, Video
+
+log = logging.getLogger(__name__)
+
+STILL_FRAMES = 12
+"""Pictures of an unchanged view until it is as sharp as it gets (a key frame takes about ten)."""
+KEEP_ALIVE_S = 1.0
+"""Then one at this distance: a receiver that hears nothing for 3 s asks for a key frame."""
+PICTURES = 3
+"""One being drawn, one in the slot, one being encoded."""
+
+
+@dataclass(frozen=True)
+class ShownScene:
+    """A scene in the form that the renderer draws."""
+
+    id: str
+    prepared: PreparedScene
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """A picture on its way to the encoder."""
+
+    tracking: Tracking
+    """The pose that it was drawn for."""
+    scene: str
+    picture: av.VideoFrame
+    pose_wait_ms: float
+    render_ms: float
+
+
+class DrawLoop:
+    """One viewer's pictures. All but :meth:`_draw` runs on the event loop."""
+
+    def __init__(
+        self,
+        renderer: Renderer,
+        render_thread: ThreadPoolExecutor,
+        video: Video,
+        settings: RenderSettings,
+        poses: Poses,
+        *,
+        may_draw: Callable[[], bool],
+        must_draw: Callable[[], bool],
+        on_failure: Callable[[str], None],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """``must_draw``: even where nothing has changed. ``on_failure`` is given a sentence.
+
+        Raises:
+            ValueError: a video with an odd number of pixels.
+        """
+        self._renderer = renderer
+        self._render_thread = render_thread
+        self._video = video
+        self._settings = settings
+        self._poses = poses
+        self._may_draw = may_draw
+        self._must_draw = must_draw
+        self._on_failure = on_failure
+        self._clock = clock
+        width, height = 2 * video.eye_width, video.eye_height
+        if video.eye_width % 2:
+            raise ValueError(f"a video of {video.eye_width} px per eye, wanted an even number")
+        self._free = deque(new_picture(width, height) for _ in range(PICTURES))
+        self._began_s = self._due_s = float("-inf")
+        self._still = 0
+        self._drawn: Drawn | None = None
+        self.scene: ShownScene | None = None
+        """What to draw; None draws nothing. Assigned by the owner."""
+        self.pictures: Latest[Drawn] = Latest()
+        """The newest picture that the encoder has not taken."""
+        self.dropped = 0
+        """Pictures that were replaced in there."""
+
+    async def run(self) -> None:
+        """Draw until cancelled."""
+        loop = asyncio.get_running_loop()
+        while True:
+            await self._poses.arrival()
+            if not self._is_worth_it():
+                self._poses.skip()
+                continue
+            self._pace()
+            scene = self.scene
+            try:
+                await loop.run_in_executor(self._render_thread, self._draw)
+            except Exception:
+                log.exception("drawing failed; the scene is not shown any more")
+                if self.scene is scene:
+                    self.scene = None
+                self._on_failure("this scene could not be drawn; the server's log says why")
+
+    def give_back(self, picture: av.VideoFrame) -> None:
+        """The encoder has read it."""
+        self._free.append(picture)
+
+    def _pace(self) -> None:
+        """No more than ``max_hz`` on average; a pose may jitter by half a frame without harm."""
+        period_s = 1.0 / self._video.max_hz
+        self._began_s = self._clock()
+        self._due_s = max(self._due_s, self._began_s - period_s) + period_s
+
+    def _is_worth_it(self) -> bool:
+        """Whether the newest pose is to be drawn."""
+        if self.scene is None or not self._may_draw():
+            return False
+        now_s = self._clock()
+        if now_s < self._due_s - 0.5 / self._video.max_hz:
+            return False
+        if self._moved() or self._must_draw():
+            return True
+        return self._still < STILL_FRAMES or now_s - self._began_s >= KEEP_ALIVE_S
+
+    def _moved(self) -> bool:
+        """Whether head, eyes or scene changed since the last picture."""
+        newest, drawn = self._poses.newest, self._drawn
+        if newest is None or drawn is None or self.scene is None:
+            return True
+        return self.scene.id != drawn.scene or not _same_view(newest, drawn.tracking)
+
+    def _draw(self) -> None:
+        """In the render thread, which may have been busy with others: so the pose is taken now."""
+        arrival, scene = self._poses.latch(), self.scene
+        if arrival is None or scene is None:
+            return
+        began_s = self._clock()
+        frame = self._renderer.render(scene.prepared, self._views(arrival.tracking), self._settings)
+        picture = self._free.popleft()
+        try:
+            write_picture(frame.rgb, picture)
+        except BaseException:
+            self._free.append(picture)
+            raise
+        drawn = Drawn(
+            arrival.tracking,
+            scene.id,
+            picture,
+            pose_wait_ms=1e3 * (began_s - arrival.at_s),
+            render_ms=1e3 * (self._clock() - began_s),
+        )
+        self._count_still(drawn)
+        replaced = self.pictures.put(drawn)
+        if replaced is not None:
+            self.dropped += 1
+            self._free.append(replaced.picture)
+
+    def _views(self, tracking: Tracking) -> list[View]:
+        return [
+            view_from_eye(
+                tracking.head @ eye.pose, eye.fov, self._video.eye_width, self._video.eye_height
+            )
+            for eye in tracking.eyes
+        ]
+
+    def _count_still(self, drawn: Drawn) -> None:
+        before = self._drawn
+        same = (
+            before is not None
+            and before.scene == drawn.scene
+            and _same_view(before.tracking, drawn.tracking)
+        )
+        self._still = self._still + 1 if same else 0
+        self._drawn = drawn
+
+
+def _same_view(a: Tracking, b: Tracking) -> bool:
+    return a.head == b.head and a.eyes == b.eyes

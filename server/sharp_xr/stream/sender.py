@@ -1,0 +1,217 @@
+"""Everything of the server that reaches into aiortc: our own RTP loop on one of its senders.
+
+aiortc's loop pulls pictures from a track, encodes them itself (3 Mbit/s at most), counts its time
+stamps from a secret random number and remembers 128 packets. Ours is given encoded access units and
+their time stamps. No public hook exists, so methods of one :class:`RTCRtpSender` *object* are
+replaced; no class and no module is changed, but for the loopback address at the end of this file.
+:func:`sharp_xr.stream.selftest.check_aiortc` looks at start whether all of it is still there.
+
+    push(access unit, key) ── packets of 1200 bytes, time stamp = key ──> SRTP
+                                └─ history of 4096 packets
+    NACK  ──> again from the history, if young enough, as RTX
+    PLI, FIR ──> on_key_frame_wanted          REMB ──> on_remb
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import aioice.ice
+from aiortc import clock, rtp
+from aiortc.codecs.h264 import H264Encoder
+from aiortc.rtcrtpparameters import (
+    RTCRtpCodecParameters,
+    RTCRtpHeaderExtensionParameters,
+    RTCRtpSendParameters,
+)
+from aiortc.rtcrtptransceiver import RTCRtpTransceiver
+
+from sharp_xr.stream.packets import PLAYOUT_DELAY, PacketMaker, SentPacket
+
+log = logging.getLogger(__name__)
+
+HISTORY = 4096
+"""Packets remembered for NACKs; at 40 Mbit/s a second of them."""
+MAX_REPAIR_AGE_S = 0.15
+"""Older packets are not sent again: they only feed the congestion, a key frame is the answer."""
+MAX_REPAIRS = 2
+"""Times that one packet is sent again."""
+
+
+class FrameSender:
+    """Sends access units on one sender, in place of aiortc's loop. The event loop's thread only.
+
+    Made between ``setRemoteDescription`` and ``createAnswer``: playout-delay is negotiated then.
+    """
+
+    def __init__(
+        self,
+        transceiver: RTCRtpTransceiver,
+        remote_sdp: str,
+        *,
+        on_ready: Callable[[], None],
+        on_key_frame_wanted: Callable[[], None],
+        on_remb: Callable[[int], None],
+        clock_s: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """``on_remb`` is given bits per second."""
+        self._sender = transceiver.sender
+        self._on_ready = on_ready
+        self._on_key_frame_wanted = on_key_frame_wanted
+        self._on_remb = on_remb
+        self._clock_s = clock_s
+        self._parameters: RTCRtpSendParameters | None = None
+        self._packets: PacketMaker | None = None
+        self._history: list[SentPacket | None] = [None] * HISTORY
+        # In the lower half: a wrap right at the start breaks SRTP's decryption at the receiver.
+        self._sequence = secrets.randbelow(1 << 15)
+        self._rtx_sequence = secrets.randbelow(1 << 15)
+        self.packets = self.octets = 0
+        self.repairs_asked = self.repairs_sent = 0
+        _negotiate_playout_delay(transceiver, remote_sdp)
+        self._replace_methods()
+
+    def _replace_methods(self) -> None:
+        self._stock_send: Callable[[RTCRtpSendParameters], Awaitable[None]] = self._sender.send
+        self._stock_rtcp: Callable[[Any], Awaitable[None]] = self._sender._handle_rtcp_packet
+        hooks = {
+            "send": self._send,
+            "_run_rtp": self._run_rtp,
+            "_handle_rtcp_packet": self._handle_rtcp_packet,
+        }
+        for name, method in hooks.items():
+            setattr(self._sender, name, method)
+
+    @property
+    def ready(self) -> bool:
+        """Whether a pushed frame would leave; earlier ones are lost, the first key frame too."""
+        return self._packets is not None
+
+    async def push(self, access_unit: bytes, key: int) -> bool:
+        """Send one access unit (Annex B) with this RTP time stamp; False if it did not leave."""
+        packets = self._packets
+        if packets is None:
+            return False
+        payloads = H264Encoder._packetize(H264Encoder._split_bitstream(access_unit))
+        for payload in payloads:
+            marker = 0x80 if payload is payloads[-1] else 0
+            sent = SentPacket(self._sequence, marker, key, payload, self._clock_s())
+            self._history[sent.sequence % HISTORY] = sent
+            self._sequence = (self._sequence + 1) & 0xFFFF
+            if not await self._transmit(packets.original(sent)):
+                return False
+            self.packets += 1
+            self.octets += len(payload)
+        self._fill_sender_report(key)
+        return True
+
+    async def _transmit(self, packet: bytes) -> bool:
+        try:
+            await self._sender.transport._send_rtp(packet)
+        except ConnectionError:
+            self._packets = None
+            return False
+        return True
+
+    def _fill_sender_report(self, key: int) -> None:
+        """What aiortc's RTCP loop, which still runs, says about us (RFC 3550, 6.4.1)."""
+        report = {
+            "ntp_timestamp": clock.current_ntp_time(),
+            "rtp_timestamp": key,
+            "octet_count": self.octets,
+            "packet_count": self.packets,
+        }
+        for name, value in report.items():
+            setattr(self._sender, f"_RTCRtpSender__{name}", value)
+
+    # --- what aiortc calls instead of its own methods -------------------------------------------
+
+    async def _send(self, parameters: RTCRtpSendParameters) -> None:
+        self._parameters = parameters
+        await self._stock_send(parameters)
+
+    async def _run_rtp(self, codec: RTCRtpCodecParameters) -> None:
+        """In place of the loop: says that it runs, waits for the end, says that it ended.
+
+        Without those two events ``RTCRtpSender.stop()`` would wait forever.
+        """
+        started = self._sender._RTCRtpSender__rtp_started  # type: ignore[attr-defined]
+        exited = self._sender._RTCRtpSender__rtp_exited  # type: ignore[attr-defined]
+        started.set()
+        try:
+            self._packets = self._packet_maker(codec)
+            self._on_ready()
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            log.debug("the RTP loop ends")
+        finally:
+            self._packets = None
+            exited.set()
+
+    def _packet_maker(self, codec: RTCRtpCodecParameters) -> PacketMaker:
+        assert self._parameters is not None
+        return PacketMaker(self._parameters, codec, self._sender._ssrc, self._sender._rtx_ssrc)
+
+    async def _handle_rtcp_packet(self, packet: rtp.AnyRtcpPacket) -> None:
+        match packet:
+            case rtp.RtcpRtpfbPacket(fmt=rtp.RTCP_RTPFB_NACK):
+                for sequence in packet.lost:
+                    await self._repair(sequence)
+            case rtp.RtcpPsfbPacket(fmt=rtp.RTCP_PSFB_PLI | rtp.RTCP_PSFB_FIR):
+                self._on_key_frame_wanted()
+            case rtp.RtcpPsfbPacket(fmt=rtp.RTCP_PSFB_APP):
+                self._handle_remb(packet.fci)
+            case _:
+                await self._stock_rtcp(packet)
+
+    async def _repair(self, sequence: int) -> None:
+        self.repairs_asked += 1
+        sent, packets = self._history[sequence % HISTORY], self._packets
+        if sent is None or sent.sequence != sequence or packets is None:
+            return
+        if sent.repairs >= MAX_REPAIRS or self._clock_s() - sent.at_s > MAX_REPAIR_AGE_S:
+            return
+        sent.repairs += 1
+        self.repairs_sent += 1
+        self._rtx_sequence = (self._rtx_sequence + 1) & 0xFFFF
+        await self._transmit(packets.repair(sent, self._rtx_sequence))
+
+    def _handle_remb(self, fci: bytes) -> None:
+        try:
+            bits_per_second, ssrcs = rtp.unpack_remb_fci(fci)
+        except ValueError as error:
+            log.debug("an application feedback that is no REMB: %s", error)
+            return
+        if self._sender._ssrc in ssrcs:
+            self._on_remb(bits_per_second)
+
+
+def _negotiate_playout_delay(transceiver: RTCRtpTransceiver, remote_sdp: str) -> None:
+    """Add the extension to our answer, with the offer's id, if the offer has it."""
+    for line in remote_sdp.splitlines():
+        if line.startswith("a=extmap:") and PLAYOUT_DELAY in line:
+            number = int(line.removeprefix("a=extmap:").split()[0].split("/")[0])
+            if all(one.uri != PLAYOUT_DELAY for one in transceiver._headerExtensions):
+                transceiver._headerExtensions.append(
+                    RTCRtpHeaderExtensionParameters(id=number, uri=PLAYOUT_DELAY)
+                )
+            return
+
+
+def use_loopback_candidates() -> None:
+    """Offer 127.0.0.1, and no other address, for WebRTC: for a server that is bound to loopback.
+
+    aioice leaves 127.0.0.1 out and has no option for it, so this one function of it is replaced,
+    for the whole process. A server that listens to this machine only opens no port to others then,
+    and a machine that has no other address can be streamed to as well.
+    """
+
+    def loopback(use_ipv4: bool, use_ipv6: bool) -> list[str]:
+        return ["127.0.0.1"] if use_ipv4 else []
+
+    aioice.ice.get_host_addresses = loopback

@@ -1,0 +1,66 @@
+"""The stranger: aiortc's own receiver, in this process, that plays what a Stream sends."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import aiortc
+import av
+import numpy as np
+from tests.server.stream.barcode import read_barcode
+
+from sharp_xr.stream.sei import read_frame_key
+from sharp_xr.stream.stream import Stream
+
+
+class RawTimestamps:
+    """In place of aiortc's mapper: a frame's pts is its RTP time stamp itself."""
+
+    def map(self, timestamp: int) -> int:
+        return timestamp
+
+
+@dataclass(frozen=True)
+class Received:
+    """A decoded frame by its three carriers."""
+
+    rtp: int
+    sei: int | None
+    painted: int
+    key_frame: bool
+    eyes: tuple[float, float]
+    """Mean luma of each eye's lower half."""
+
+
+class Receiver:
+    """A peer that receives one video."""
+
+    def __init__(self) -> None:
+        self.connection = aiortc.RTCPeerConnection(aiortc.RTCConfiguration(iceServers=[]))
+        self.transceiver = self.connection.addTransceiver("video", direction="recvonly")
+        receiver: Any = self.transceiver.receiver
+        receiver._RTCRtpReceiver__timestamp_mapper = RawTimestamps()
+
+    async def connect(self, stream: Stream) -> None:
+        await self.connection.setLocalDescription(await self.connection.createOffer())
+        answer = await stream.answer(self.connection.localDescription.sdp)
+        await self.connection.setRemoteDescription(aiortc.RTCSessionDescription(answer, "answer"))
+
+    async def next(self) -> Received:
+        frame = await self.transceiver.receiver.track.recv()
+        assert isinstance(frame, av.VideoFrame) and frame.pts is not None
+        luma = frame.to_ndarray(format="gray").astype(np.uint8, copy=False)
+        half, middle = luma.shape[0] // 2, luma.shape[1] // 2
+        side_data: Any = frame.side_data  # a container of buffers, whatever its type stub says
+        keys = [read_frame_key(bytes(data)) for data in side_data]
+        return Received(
+            rtp=frame.pts,
+            sei=next((key for key in keys if key is not None), None),
+            painted=read_barcode(luma),
+            key_frame=frame.key_frame,
+            eyes=(float(np.mean(luma[half:, :middle])), float(np.mean(luma[half:, middle:]))),
+        )
+
+    async def close(self) -> None:
+        await self.connection.close()
