@@ -23,8 +23,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "sharp_xr.formats": {"sharp_xr.gaussians"},
     "sharp_xr.scenes": {"sharp_xr.gaussians", "sharp_xr.formats"},
     "sharp_xr.model": {"sharp_xr.photo", "sharp_xr.gaussians"},
-    "sharp_xr.prediction_child": {"sharp_xr.photo", "sharp_xr.gaussians", "sharp_xr.model"},
-    "sharp_xr.prediction": {"sharp_xr.photo", "sharp_xr.model", "sharp_xr.prediction_child"},
+    "sharp_xr.prediction": {"sharp_xr.photo", "sharp_xr.gaussians", "sharp_xr.model"},
     "sharp_xr.render": {"sharp_xr.gaussians", "sharp_xr_protocol"},
     "sharp_xr.stream": {"sharp_xr.gaussians", "sharp_xr.render", "sharp_xr_protocol"},
     "sharp_xr.train": {

@@ -70,7 +70,7 @@ def read_photo(
     """Decodes a photo at its full size.
 
     Memory: up to about 16 bytes a pixel at the peak (1 GB for the largest photo). Broken files are
-    foreign code's input: run this where a crash is survived (prediction.py does).
+    foreign code's input: run this where a crash is survived (prediction/ does).
 
     Args:
         data: the file's content.

@@ -1,0 +1,75 @@
+"""One child process from begin to end, and what it says, on the event loop."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import multiprocessing
+import signal
+import threading
+from collections.abc import Callable
+
+from sharp_xr.prediction.child import Message, Order, run_child
+
+
+class ChildProcess:
+    """One process from begin to end, and the thread that listens to it."""
+
+    def __init__(self, order: Order, on_end: Callable[[ChildProcess], None]) -> None:
+        """``on_end`` is called on the event loop."""
+        spawn = multiprocessing.get_context("spawn")
+        self._ours, self._theirs = spawn.Pipe()
+        self._process = spawn.Process(
+            target=run_child, args=(self._theirs, order), name="sharp-xr-prediction", daemon=True
+        )
+        self._on_end = on_end
+        self._loop = asyncio.get_running_loop()
+        self._listener = threading.Thread(
+            target=self._listen, name="prediction-listener", daemon=True
+        )
+        self.messages: asyncio.Queue[Message | None] = asyncio.Queue()
+        """What the child says; None is the end."""
+        self.ended = False
+
+    async def begin(self) -> None:
+        """Starts the process; in a thread, since a spawn takes some 10 ms."""
+        await asyncio.to_thread(self._process.start)
+        self._theirs.close()  # so that the pipe ends with the child
+        self._listener.start()
+
+    async def send(self, data: bytes) -> None:
+        """A photo for the child. Nothing happens if it is dead: its end is told by ``messages``."""
+        with contextlib.suppress(OSError):
+            await asyncio.to_thread(self._ours.send_bytes, data)
+
+    def kill(self) -> None:
+        """At once, whatever it does."""
+        if self._process.pid is not None:
+            self._process.kill()
+
+    async def end(self) -> None:
+        """Kill it and wait until it is gone."""
+        if self._listener.ident is not None:
+            self.kill()
+            await asyncio.to_thread(self._listener.join)
+
+    def why_ended(self) -> str:
+        """For a person."""
+        code = self._process.exitcode
+        if code is not None and code < 0:
+            return f"killed by {signal.Signals(-code).name}"
+        return f"exit status {code}"
+
+    def _listen(self) -> None:
+        with contextlib.suppress(RuntimeError):  # the event loop is closed: nobody listens
+            with contextlib.suppress(EOFError, OSError):
+                while True:
+                    self._loop.call_soon_threadsafe(self.messages.put_nowait, self._ours.recv())
+            self._process.join()
+            self._loop.call_soon_threadsafe(self._end)
+
+    def _end(self) -> None:
+        self.ended = True
+        self._ours.close()
+        self.messages.put_nowait(None)
+        self._on_end(self)

@@ -1,0 +1,256 @@
+"""Photos to Gaussians in a process of their own, seen from the server.
+
+One photo at a time; a few wait. Whatever happens to the child, the caller gets a result or one
+sentence, and the next photo gets a child that lives:
+
+    the photo is refused       PhotoError, the child stays
+    decoding takes too long    killed, PhotoError
+    the child dies             PhotoError while decoding, else ModelError
+    the caller goes away       killed: a prediction has no use without one, and may take minutes
+
+A killed child's successor loads the model at once, without being asked.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from sharp_xr.model import ModelError, load_predictor
+from sharp_xr.photo import PhotoError
+from sharp_xr.prediction.child import Done, Failed, Load, Loaded, Order, Prediction, Stage, Step
+from sharp_xr.prediction.process import ChildProcess
+
+log = logging.getLogger(__name__)
+
+OnProgress = Callable[[Stage, float], None]
+"""Told a stage and its done fraction, 0 to 1; called on the event loop."""
+
+
+class BusyError(ModelError):
+    """Too many photos wait already."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How long things may take, and how many may wait."""
+
+    load_s: float = 300.0
+    """Seconds for the model to load and warm up."""
+    decode_s: float = 30.0
+    """Seconds for reading one photo; the largest takes about 5."""
+    predict_s: float = 1800.0
+    """Seconds for the model; the full SHARP network takes minutes on a CPU."""
+    decode_bytes: int = 2 << 30
+    """Memory that reading one photo may take (on Linux); the largest takes about half."""
+    waiting: int = 4
+    """Photos besides the one in work."""
+
+
+class PredictionWorker:
+    """Predicts photos, one after another. All methods belong to one event loop."""
+
+    def __init__(
+        self,
+        model: str = "lite",
+        checkpoint: Path | None = None,
+        device: str = "cpu",
+        *,
+        limits: Limits = Limits(),
+        threads: int | None = None,
+        warm: bool = True,
+        load: Load = load_predictor,
+    ) -> None:
+        """Starts nothing yet.
+
+        Args:
+            model, checkpoint, device: what ``load`` is called with.
+            limits: of time, memory and waiting photos.
+            threads: of torch; None for its own choice.
+            warm: predict a small picture after loading, so that the first photo waits for nothing.
+            load: makes the predictor in the child; a function that can be imported.
+        """
+        self._order = Order(
+            model=model,
+            checkpoint=checkpoint,
+            device=device,
+            load=load,
+            warm=warm,
+            threads=threads,
+            decode_bytes=limits.decode_bytes,
+        )
+        self._limits = limits
+        self._life: asyncio.Task[ChildProcess] | None = None
+        self._turn = asyncio.Lock()
+        self._present = 0
+        self._closed = False
+
+    @property
+    def ready(self) -> bool:
+        """Whether the model is loaded and warm."""
+        child = self._child()
+        return child is not None and not child.ended
+
+    async def start(self) -> None:
+        """Until the model is loaded and warm. Raises ModelError."""
+        await self._living_child()
+
+    async def predict(
+        self, data: bytes, on_progress: OnProgress = lambda stage, fraction: None
+    ) -> Prediction:
+        """The Gaussians of the photo in these bytes.
+
+        Raises:
+            PhotoError: it is not a photo that we take, or reading it failed in any way.
+            BusyError: too many photos wait; try again later.
+            ModelError: the model could not be loaded or failed.
+        """
+        if self._present > self._limits.waiting:
+            raise BusyError(f"{self._present} photos are waiting already: try again in a moment")
+        self._present += 1
+        try:
+            async with self._turn:
+                child = await self._living_child()
+                return await self._work(child, data, on_progress)
+        finally:
+            self._present -= 1
+
+    async def close(self) -> None:
+        """Ends the child, and with it the prediction that it may be in."""
+        self._closed = True
+        if self._life is not None:
+            self._life.cancel()
+            await asyncio.wait([self._life])
+        if (child := self._child()) is not None:
+            await child.end()
+
+    def _child(self) -> ChildProcess | None:
+        """The one that has loaded its model, dead or alive."""
+        life = self._life
+        if life is None or not life.done() or life.cancelled() or life.exception():
+            return None
+        return life.result()
+
+    async def _living_child(self) -> ChildProcess:
+        if self._closed:
+            raise ModelError("the server is stopping")
+        child = self._child()
+        if self._life is None or (self._life.done() and (child is None or child.ended)):
+            self._begin_life()
+        life = self._life
+        assert life is not None
+        # Not awaited itself: one caller who goes away does not take the child from the others.
+        await asyncio.wait([life])
+        if life.cancelled():
+            raise ModelError("the server is stopping")
+        return life.result()
+
+    def _begin_life(self) -> None:
+        self._life = asyncio.create_task(self._load_child())
+        self._life.add_done_callback(_note_failure)
+
+    async def _load_child(self) -> ChildProcess:
+        child = ChildProcess(self._order, self._idle_child_ended)
+        try:
+            await child.begin()
+            async with asyncio.timeout(self._limits.load_s):
+                message = await child.messages.get()
+        except TimeoutError:
+            await child.end()
+            raise ModelError(
+                f"the model {self._order.model} did not load within {self._limits.load_s:g} s"
+            ) from None
+        except BaseException:
+            await child.end()
+            raise
+        match message:
+            case Loaded():
+                return child
+            case Failed(error):
+                raise error
+            case _:
+                raise ModelError(
+                    f"the process of the model {self._order.model} ended while loading "
+                    f"({child.why_ended()})"
+                )
+
+    async def _work(self, child: ChildProcess, data: bytes, on_progress: OnProgress) -> Prediction:
+        settled = False
+        try:
+            answer = await self._answer(child, data, on_progress)
+            settled = True
+        finally:
+            if not settled and not self._closed:
+                child.kill()
+                self._begin_life()
+        if isinstance(answer, Failed):
+            raise answer.error
+        return answer.prediction
+
+    async def _answer(
+        self, child: ChildProcess, data: bytes, on_progress: OnProgress
+    ) -> Done | Failed:
+        """The child's last word on this photo. Any exception means that the child is of no use."""
+        stage: Stage | None = None  # until the child says that it has begun
+        deadline = _now() + self._limits.decode_s
+        try:
+            async with asyncio.timeout_at(deadline):
+                await child.send(data)
+            while True:
+                async with asyncio.timeout_at(deadline):
+                    message = await child.messages.get()
+                match message:
+                    case Step():
+                        if stage == "decode" and message.stage == "predict":
+                            deadline = _now() + self._limits.predict_s
+                        stage = message.stage
+                        on_progress(stage, message.fraction)
+                    case Done() | Failed():
+                        return message
+                    case _:
+                        raise self._lost(stage, child)
+        except TimeoutError:
+            raise self._too_slow(stage) from None
+
+    def _too_slow(self, stage: Stage | None) -> PhotoError | ModelError:
+        if stage != "predict":
+            return PhotoError(
+                f"reading the photo took longer than {self._limits.decode_s:g} s and was stopped"
+            )
+        return ModelError(
+            f"the model took longer than {self._limits.predict_s:g} s and was stopped"
+        )
+
+    def _lost(self, stage: Stage | None, child: ChildProcess) -> PhotoError | ModelError:
+        if self._closed:
+            return ModelError("the server is stopping")
+        log.error("the prediction process ended (%s) in %s", child.why_ended(), stage or "idleness")
+        if stage == "decode":
+            return PhotoError(
+                f"reading the photo ended the process that did it ({child.why_ended()}): "
+                "it is broken or takes too much memory"
+            )
+        return ModelError(
+            f"the prediction process ended ({child.why_ended()}) and is started anew: "
+            "try again in a moment"
+        )
+
+    def _idle_child_ended(self, child: ChildProcess) -> None:
+        """Somebody killed it; a child at work is missed by whom it works for."""
+        if child is self._child() and not self._turn.locked() and not self._closed:
+            log.warning("the idle prediction process ended (%s)", child.why_ended())
+            self._begin_life()
+
+
+def _now() -> float:
+    """As ``asyncio.timeout_at`` takes it."""
+    return asyncio.get_running_loop().time()
+
+
+def _note_failure(life: asyncio.Task[ChildProcess]) -> None:
+    """Take the exception of a life that nobody awaits."""
+    if not life.cancelled() and (error := life.exception()):
+        log.error("no prediction process: %s", error)
