@@ -195,10 +195,10 @@ class Routes:
 
     async def thumbnail(self, request: Request) -> Response:
         with _scene_errors():
-            path = self._app.gallery.thumbnail_path(_id(request))
+            jpeg = await self._app.gallery.thumbnail(_id(request))
         # A scene's picture never changes; its id is never used again.
         headers = {"Cache-Control": "private, max-age=31536000, immutable"}
-        return FileResponse(path, media_type="image/jpeg", headers=headers)
+        return Response(jpeg, media_type="image/jpeg", headers=headers)
 
     async def healthz(self, _: Request) -> Response:
         return JSONResponse({"alive": True})

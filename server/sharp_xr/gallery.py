@@ -94,9 +94,7 @@ class SceneGallery:
                 name=name,
                 model=model,
                 thumbnail=thumbnail,
-                width=photo.width,
-                height=photo.height,
-                focal_px=photo.focal_px,
+                photo=photo,
             )
         )
         self._keep(ShownScene(record.id, await prepared))
@@ -127,9 +125,9 @@ class SceneGallery:
         """Raises LookupError with one sentence."""
         return self._store.ply_path(scene_id)
 
-    def thumbnail_path(self, scene_id: str) -> Path:
-        """Raises LookupError with one sentence."""
-        return self._store.thumbnail_path(scene_id)
+    async def thumbnail(self, scene_id: str) -> bytes:
+        """A JPEG. Raises LookupError with one sentence."""
+        return await self._in_thread(lambda: self._store.thumbnail(scene_id))
 
     def close(self) -> None:
         """After what is being stored."""
@@ -178,12 +176,13 @@ def snapshot(renderer: Renderer, gaussians: Gaussians, photo: PhotoCamera) -> by
 
 def scene_of(record: SceneRecord) -> Scene:
     """What clients are told of a scene."""
+    photo = record.photo
     return Scene(
         id=record.id,
         name=record.name,
         created=record.created,
         gaussians=record.gaussians,
         model=record.model,
-        photo_fov=photo_fov(record.width, record.height, record.focal_px),
+        photo_fov=photo_fov(photo.width, photo.height, photo.focal_px),
         focus_m=record.focus_m,
     )

@@ -23,9 +23,11 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from sharp_xr.access import is_loopback, new_token
 from sharp_xr.app import App, AppConfig, create_app
 from sharp_xr.devices import Device
+from sharp_xr.model import ModelError
 from sharp_xr.prediction import PredictionWorker
 from sharp_xr.refusal import Refusal
 from sharp_xr.render import Renderer, create_renderer
+from sharp_xr.scenes import SceneError
 from sharp_xr.stream.selftest import check_aiortc
 from sharp_xr.uploads import scene_name
 from sharp_xr_protocol.messages import MAX_MESSAGE_BYTES
@@ -69,7 +71,7 @@ def run(config: ServeConfig) -> None:
         check_aiortc()
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:
             runner.run(_serve(config))
-    except (OSError, RuntimeError) as error:
+    except (OSError, RuntimeError, ModelError, SceneError) as error:
         raise ServeError(str(error)) from error
 
 
