@@ -76,7 +76,7 @@ class Access:
             raise Refusal(
                 403,
                 f"this server answers to localhost only, not to {host[:100]!r}: "
-                "start it with --host to serve a network",
+                "start it with --host for a network, or with --token behind a proxy",
             )
 
     def _check_token(self, connection: HTTPConnection) -> None:

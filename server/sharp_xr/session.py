@@ -137,7 +137,9 @@ class Session:
         sending = asyncio.create_task(self._outbox.send_all(self._socket))
         reason = "the server failed; its log says why"
         try:
-            reason = await _first_of(self._conversation(), _watch(sending))
+            reason = await _first_of(
+                self._conversation(), self._stopped.get(), _watch(sending)
+            )
         except DisconnectedError:
             reason = "the client is gone"
         except ProtocolError as error:
@@ -173,7 +175,7 @@ class Session:
         """Returns the reason of the end."""
         hello = await self._hello()
         self._welcome(hello)
-        return await _first_of(self._receive(), self._signal(), self._show(), self._stopped.get())
+        return await _first_of(self._receive(), self._signal(), self._show())
 
     async def _hello(self) -> Hello:
         try:
@@ -206,7 +208,8 @@ class Session:
         )
         self._outbox.put(SceneList(scenes))
         self._show_newest(scenes)
-        self._log("session opened", agent=hello.agent[:200], kind=hello.kind, video=video)
+        size = f"2x{video.eye_width}x{video.eye_height}"
+        self._log("session opened", agent=hello.agent[:200], kind=hello.kind, size=size)
 
     def _ask_for_offer(self, why: str) -> None:
         self._log("connection lost", why=why)
@@ -285,7 +288,7 @@ class Session:
         if self._decoded_ms:
             figures["decoded_median_ms"] = round(statistics.median(self._decoded_ms), 2)
         if video is not None:
-            figures["stats"] = video.stats()
+            figures.update(_rounded(dataclasses.asdict(video.stats())))
             await video.close()
         await self._socket.close()
         self._log("session closed", **figures)
@@ -305,6 +308,14 @@ def video_for(display: Display, max_eye_px: int) -> Video:
         max(16, round(side * scale) // 16 * 16) for side in (display.eye_width, display.eye_height)
     )
     return Video(width, height, max_hz=min(display.refresh_hz, MAX_HZ))
+
+
+def _rounded(figures: dict[str, Any]) -> dict[str, object]:
+    """For the log: three decimals are plenty."""
+    return {
+        name: round(value, 3) if isinstance(value, float) else value
+        for name, value in figures.items()
+    }
 
 
 async def _watch(task: asyncio.Task[T]) -> T:
