@@ -152,4 +152,5 @@ def _write(options: Options, log: SessionLog) -> None:
         try:
             options.json.write_text(json.dumps(figures(log), indent=1) + "\n", encoding="utf-8")
         except OSError as error:
-            raise ClientError(f"cannot write the report to {options.json}: {error}") from error
+            sentence = f"cannot write the report to {options.json}: {error.strerror}"
+            raise ClientError(sentence) from error

@@ -43,8 +43,12 @@ class Recorder:
         self._error: Exception | None = None
         try:
             self._container = av.open(str(path), "w")
-        except (av.FFmpegError, OSError, ValueError) as error:
-            raise ClientError(f"cannot record to {path}: {error}") from error
+            # FFmpeg makes the file with its first frame, which is late to learn that it cannot.
+            path.open("wb").close()
+        except ValueError as error:
+            raise ClientError(f"cannot record to {path}: wanted a name such as out.mp4") from error
+        except OSError as error:
+            raise ClientError(f"cannot record to {path}: {error.strerror}") from error
         self._thread = threading.Thread(target=self._run, name="recorder", daemon=True)
         self._thread.start()
 
@@ -114,7 +118,7 @@ def write_poses(path: Path, poses: Iterable[Tracking], frame_of_key: dict[int, i
             for pose in poses:
                 file.write(json.dumps(_pose_line(pose, frame_of_key.get(pose.key))) + "\n")
     except OSError as error:
-        raise ClientError(f"cannot write poses to {path}: {error}") from error
+        raise ClientError(f"cannot write poses to {path}: {error.strerror}") from error
 
 
 def _pose_line(pose: Tracking, frame: int | None) -> dict[str, object]:

@@ -1,0 +1,285 @@
+"""The command against servers: the product's own session and stream, and some that misbehave."""
+
+import asyncio
+import json
+from collections.abc import Callable
+from http import HTTPStatus
+from pathlib import Path
+
+import av
+import msgpack
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from websockets.asyncio.server import ServerConnection
+from websockets.http11 import Request, Response
+
+from sharp_xr.stream import colour
+from sharp_xr_client import receiver
+from sharp_xr_client.cli import main
+from sharp_xr_protocol.messages import (
+    VERSION,
+    Bye,
+    Hello,
+    SceneList,
+    Video,
+    Welcome,
+    decode_from_client,
+    encode,
+)
+
+Streaming = Callable[..., str]
+Serve = Callable[..., str]
+
+WELCOME = Welcome("test server", "1", "none", "none", Video(256, 256, 60.0))
+
+
+@pytest.fixture(scope="module", autouse=True)
+def compiled() -> None:
+    """So that no test waits for a compiler within the time that it gives a stream."""
+    colour.warm_up()
+
+
+def simulate(address: str, *arguments: str) -> int:
+    small = ("--seconds", "1", "--eye-size", "256")
+    return main([address, "--simulate", *small, *arguments])
+
+
+def square_columns(film: Path, frame: int, eye: int) -> tuple[float, float]:
+    """Columns of the near (red) and the far (green) square in one eye's picture, pixels."""
+    with av.open(str(film)) as container:
+        for number, picture in enumerate(container.decode(video=0)):
+            if number == frame:
+                rgb = picture.to_ndarray(format="rgb24").astype(int)
+    width = rgb.shape[1] // 2
+    rgb = rgb[:, eye * width : (eye + 1) * width]
+    red, green = rgb[..., 0], rgb[..., 1]
+    return _centre(red - green > 80), _centre(green - red > 80)
+
+
+def _centre(mask: NDArray[np.bool_]) -> float:
+    assert mask.sum() > 50
+    return float(np.nonzero(mask)[1].mean())
+
+
+def test_a_session_is_matched_recorded_and_reported(
+    streaming: Streaming, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    film, poses, report = (tmp_path / name for name in ("out.mp4", "poses.jsonl", "report.json"))
+    files = ("--record", str(film), "--record-poses", str(poses), "--json", str(report))
+    assert simulate(streaming("garden"), *files, "--motion", "lean") == 0
+
+    figures = json.loads(report.read_text())
+    assert figures["frames_decoded"] > 5
+    assert figures["matched_share"] == 1.0
+    assert figures["sei_frames"] == figures["header_frames"] == figures["frames_decoded"]
+    assert figures["sei_disagreements"] == figures["header_disagreements"] == 0
+    assert (figures["eye_width"], figures["eye_height"]) == (256, 256)
+    assert all(isinstance(figure, int | float) for figure in figures.values())
+    assert "shown frames with their pose (100.0%)" in capsys.readouterr().out
+
+    with av.open(str(film)) as container:
+        assert sum(1 for _ in container.decode(video=0)) == figures["frames_decoded"]
+    lines = [json.loads(line) for line in poses.read_text().splitlines()]
+    assert len(lines) == figures["poses_sent"]
+    frames = [line["frame"] for line in lines if line["frame"] is not None]
+    assert frames == list(range(int(figures["frames_decoded"])))
+
+
+def test_each_frame_shows_what_its_pose_sees(streaming: Streaming, tmp_path: Path) -> None:
+    film, poses = tmp_path / "out.mp4", tmp_path / "poses.jsonl"
+    files = ("--record", str(film), "--record-poses", str(poses))
+    assert simulate(streaming("garden"), *files, "--motion", "lean") == 0
+    lines = [json.loads(line) for line in poses.read_text().splitlines()]
+    seen = [line for line in lines if line["frame"] is not None]
+    start, end = (
+        min(seen, key=lambda line: abs(line["position"][0])),
+        max(seen, key=lambda line: abs(line["position"][0])),
+    )
+    for line in (start, end):
+        for eye, offset_m in ((0, -0.0315), (1, 0.0315)):
+            near, far = square_columns(film, line["frame"], eye)
+            x, z = line["position"][0] + offset_m, line["position"][2]
+            # A field of 90 degrees: the focal length is half the picture's width.
+            assert near == pytest.approx(128 - 128 * x / (0.8 + z), abs=2.5)
+            assert far == pytest.approx(128 - 128 * x / (4.0 + z), abs=2.5)
+    left, right = (square_columns(film, end["frame"], eye) for eye in (0, 1))
+    assert left[0] - right[0] > left[1] - right[1] > 0, "near things have more parallax than far"
+
+
+def test_a_scene_is_chosen_by_name_or_id(
+    streaming: Streaming, capsys: pytest.CaptureFixture[str]
+) -> None:
+    address = streaming("garden", "kitchen")
+    assert simulate(address, "--scene", "kitchen") == 0
+    assert simulate(address, "--scene", "cellar") == 1
+    said = capsys.readouterr().err
+    assert "the server has no scene 'cellar'; it has id-garden (garden), id-kitchen" in said
+
+
+def test_a_server_without_scenes_is_the_reason_for_no_frames(
+    streaming: Streaming, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sharp_xr_client.simulated.FIRST_FRAME_S", 0.3)
+    address = streaming()
+    assert simulate(address, "--seconds", "0.3") == 1
+    said = capsys.readouterr().err
+    assert f"upload a photo first, at http://{address}/" in said
+
+
+def test_without_simulate_it_says_that_the_headset_comes_later(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main(["localhost:1"]) == 2
+    assert "use --simulate" in capsys.readouterr().err
+
+
+def test_nobody_at_the_address_is_one_sentence(capsys: pytest.CaptureFixture[str]) -> None:
+    assert simulate("127.0.0.1:9") == 1
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1
+    assert "no server answers at ws://127.0.0.1:9/session" in said
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (("--hz", "-1"), "--hz -1, wanted a positive number"),
+        (("--eye-size", "5"), "wanted 16 to 8192"),
+        (("--record", "/no/such/folder/out.mp4"), "cannot record to"),
+    ],
+)
+def test_options_that_make_no_sense_are_refused(
+    arguments: tuple[str, ...], sentence: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert simulate("127.0.0.1:9", *arguments) == 1
+    assert sentence in capsys.readouterr().err
+
+
+def guard(status: HTTPStatus, body: str) -> Callable[[ServerConnection, Request], Response | None]:
+    """A server that lets in who brings the token "right"."""
+
+    def check(connection: ServerConnection, request: Request) -> Response | None:
+        if request.headers.get("Authorization") == "Bearer right":
+            return None
+        return connection.respond(status, body)
+
+    return check
+
+
+async def say_bye(connection: ServerConnection) -> None:
+    await connection.recv()
+    await connection.send(encode(Bye("enough for today")))
+
+
+def test_a_token_is_asked_for_refused_and_taken(
+    serve: Serve, capsys: pytest.CaptureFixture[str]
+) -> None:
+    refusal = guard(HTTPStatus.UNAUTHORIZED, '{"error": "this server wants its token"}')
+    address = serve(say_bye, refusal)
+    assert simulate(address) == 1
+    assert "without its token (--token): this server wants its token" in capsys.readouterr().err
+    assert simulate(address, "--token", "wrong") == 1
+    assert "refused this token" in capsys.readouterr().err
+    assert simulate(f"http://{address}/?token=right") == 1
+    assert "the server ended the session: enough for today" in capsys.readouterr().err
+
+
+def test_a_place_that_is_no_session_is_named(
+    serve: Serve, capsys: pytest.CaptureFixture[str]
+) -> None:
+    address = serve(say_bye, guard(HTTPStatus.NOT_FOUND, "nothing here"))
+    assert simulate(address) == 1
+    assert "answered HTTP 404: there is no sharp-xr session" in capsys.readouterr().err
+
+
+def test_another_version_is_refused_with_both_numbers(
+    serve: Serve, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async def newer(connection: ServerConnection) -> None:
+        await connection.recv()
+        await connection.send(msgpack.packb({"type": "welcome", "version": VERSION + 1}))
+        await connection.wait_closed()
+
+    assert simulate(serve(newer)) == 1
+    said = capsys.readouterr().err
+    assert f"version {VERSION + 1}, this side speaks {VERSION}" in said
+
+
+@pytest.mark.parametrize(
+    ("data", "sentence"),
+    [
+        (b"\xc1", "the server broke the protocol: a message is not msgpack"),
+        ("text", "the server broke the protocol: a text message"),
+        (encode(Hello("x", "browser", None)), "broke the protocol"),  # type: ignore[arg-type]
+        (None, "the server closed the session without a reason"),
+    ],
+)
+def test_a_server_that_talks_nonsense_is_left_with_a_sentence(
+    data: bytes | str | None, sentence: str, serve: Serve, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async def nonsense(connection: ServerConnection) -> None:
+        await connection.recv()
+        if data is not None:
+            await connection.send(data)
+            await connection.wait_closed()
+
+    assert simulate(serve(nonsense)) == 1
+    assert sentence in capsys.readouterr().err
+
+
+def test_an_answer_that_is_no_sdp_is_refused(
+    serve: Serve, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async def bad_answer(connection: ServerConnection) -> None:
+        hello = decode_from_client(bytes(await connection.recv(decode=False)))
+        assert isinstance(hello, Hello)
+        assert hello.kind == "simulated"
+        assert (hello.display.eye_width, hello.display.refresh_hz) == (256, 60.0)
+        await connection.send(encode(WELCOME))
+        await connection.send(encode(SceneList([])))
+        async for _ in connection:
+            await connection.send(msgpack.packb({"type": "answer", "sdp": "m=nonsense"}))
+            await connection.wait_closed()
+
+    assert simulate(serve(bad_answer)) == 1
+    assert "the server's SDP answer cannot be used" in capsys.readouterr().err
+
+
+def test_a_server_that_dies_in_the_middle_leaves_a_report_and_a_sentence(
+    streaming: Streaming, serve: Serve, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from websockets.asyncio.client import connect
+
+    behind = streaming("garden")
+
+    async def relay_for_a_second(connection: ServerConnection) -> None:
+        async with connect(f"ws://{behind}/session") as server:
+
+            async def pump(source: object, sink: object) -> None:
+                async for data in source:  # type: ignore[attr-defined]
+                    await sink.send(data)  # type: ignore[attr-defined]
+
+            tasks = [
+                asyncio.create_task(pump(connection, server)),
+                asyncio.create_task(pump(server, connection)),
+            ]
+            await asyncio.wait(tasks, timeout=1.0)
+            connection.transport.abort()
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    report = tmp_path / "report.json"
+    assert simulate(serve(relay_for_a_second), "--seconds", "20", "--json", str(report)) == 1
+    assert "the connection to the server is lost" in capsys.readouterr().err
+    assert json.loads(report.read_text())["frames_decoded"] > 0
+
+
+def test_an_aiortc_without_our_names_is_refused_with_versions_and_remedy(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(receiver, "RECEIVER_NAMES", ("_send_rtcp_pli", "_gone"))
+    assert simulate("127.0.0.1:9") == 1
+    said = capsys.readouterr().err
+    assert "sharp-xr needs 1.16: RTCRtpReceiver has no '_gone'; install with" in said

@@ -1,0 +1,97 @@
+"""The decoding thread."""
+
+import queue
+
+import av
+import numpy as np
+import pytest
+
+from sharp_xr.stream.encoder import Encoder, EncoderSettings, open_x264
+from sharp_xr.stream.sei import frame_key_sei
+from sharp_xr_client.decoder import MAX_BACKLOG, DecodedFrame, Decoder, Newest
+from sharp_xr_client.jitter import AccessUnit
+
+
+class Film:
+    """An encoder that makes one frame after the other."""
+
+    def __init__(self) -> None:
+        self._encoder: Encoder = open_x264(EncoderSettings(128, 64, 60.0, 2_000_000))
+        self._key = 0
+
+    def unit(self, *, keyframe: bool = False, sei: bool = False) -> AccessUnit:
+        self._key += 1500
+        grey = np.full((64, 128, 3), self._key // 100 % 256, np.uint8)
+        picture = av.VideoFrame.from_ndarray(grey, format="rgb24").reformat(format="yuv420p")
+        data = self._encoder.encode(picture, key_frame=keyframe)
+        return AccessUnit(
+            self._key, (frame_key_sei(self._key) if sei else b"") + data, keyframe, 0.0
+        )
+
+
+@pytest.fixture
+def film() -> Film:
+    return Film()
+
+
+def frames_of(units: list[AccessUnit], expected: int) -> tuple[list[DecodedFrame], bool]:
+    """What a decoder makes of them, and whether it failed in between."""
+    frames: queue.Queue[DecodedFrame] = queue.Queue()
+    decoder = Decoder(frames.put)
+    for unit in units:
+        decoder.push(unit)
+    got = [frames.get(timeout=10) for _ in range(expected)]
+    failed = decoder.failed()
+    decoder.close()
+    assert frames.empty()
+    return got, failed
+
+
+def test_each_frame_comes_out_at_once_with_its_key(film: Film) -> None:
+    units = [film.unit(keyframe=number == 0) for number in range(5)]
+    frames, failed = frames_of(units, 5)
+    assert [frame.key for frame in frames] == [unit.key for unit in units]
+    assert [frame.unit for frame in frames] == units
+    assert [frame.picture.pts for frame in frames] == [unit.key for unit in units]
+    assert not failed
+
+
+def test_the_key_is_read_from_the_sei_as_well(film: Film) -> None:
+    units = [film.unit(keyframe=True, sei=True), film.unit(sei=True), film.unit()]
+    frames, _ = frames_of(units, 3)
+    assert [frame.sei_key for frame in frames] == [units[0].key, units[1].key, None]
+
+
+def test_after_a_broken_frame_nothing_is_shown_before_the_next_key_frame(film: Film) -> None:
+    units = [film.unit(keyframe=number in (0, 5)) for number in range(7)]
+    units[2] = AccessUnit(units[2].key, b"\0\0\0\1\x61garbage", False, 0.0)
+    frames, failed = frames_of(units, 4)
+    assert [frame.key for frame in frames] == [units[i].key for i in (0, 1, 5, 6)]
+    assert failed
+
+
+def test_a_backlog_is_dropped_rather_than_shown_late(film: Film) -> None:
+    frames: queue.Queue[DecodedFrame] = queue.Queue()
+    holding = queue.Queue[None]()
+
+    def hold(frame: DecodedFrame) -> None:
+        frames.put(frame)
+        holding.get(timeout=10)
+
+    decoder = Decoder(hold)
+    assert decoder.push(film.unit(keyframe=True))
+    frames.get(timeout=10)  # the thread is at work, and stays there
+    assert all(decoder.push(film.unit()) for _ in range(MAX_BACKLOG))
+    assert not decoder.push(film.unit())
+    holding.put(None)
+    decoder.close()
+    assert frames.empty()
+
+
+def test_the_slot_keeps_the_newest_and_gives_it_once() -> None:
+    slot: Newest[int] = Newest()
+    assert slot.take() is None
+    slot.put(1)
+    slot.put(2)
+    assert slot.take() == 2
+    assert slot.take() is None
