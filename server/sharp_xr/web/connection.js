@@ -1,0 +1,104 @@
+// The WebSocket of a session: Hello and Welcome, messages both ways, and coming back after the server
+// or the network was away.
+//
+//     connecting -> live -> away -> connecting -> ...
+//                              -> outdated           another version of the protocol: the page must be reloaded
+
+import { waitBefore } from "./backoff.js";
+import { VersionError, decodeMessage, encodeMessage } from "./wire.js";
+
+// A pose that waits in the socket is worth nothing when the next one comes.
+const FULL_BYTES = 4096;
+
+export class Connection {
+  #url;
+  #hello;
+  #onState;
+  #onMessage;
+  #socket = null;
+  #attempt = 0;
+  #timer = null;
+  #farewell = ""; // the reason in the server's Bye
+  state = "connecting";
+
+  // hello() makes the Hello; onState(state, sentence) and onMessage(message) hear what happens. Welcome
+  // comes as a message.
+  constructor({ url, hello, onState, onMessage }) {
+    this.#url = url;
+    this.#hello = hello;
+    this.#onState = onState;
+    this.#onMessage = onMessage;
+  }
+
+  // Once; from then on it comes back by itself.
+  start() {
+    addEventListener("online", () => this.#timer && this.#open());
+    addEventListener("pagehide", () => this.send({ type: "bye", reason: "The page was closed." }));
+    this.#open();
+  }
+
+  #open() {
+    clearTimeout(this.#timer);
+    this.#timer = null;
+    this.#farewell = "";
+    this.#enter("connecting", "");
+    const socket = new WebSocket(this.#url);
+    socket.binaryType = "arraybuffer";
+    socket.onopen = () => this.send({ type: "hello", ...this.#hello() });
+    socket.onmessage = (event) => this.#receive(event.data);
+    socket.onclose = () => this.#lost();
+    this.#socket = socket;
+  }
+
+  send(message) {
+    if (this.#socket?.readyState === WebSocket.OPEN) this.#socket.send(encodeMessage(message));
+  }
+
+  // Whether a pose sent now would wait behind others.
+  get isFull() {
+    return (this.#socket?.bufferedAmount ?? 0) > FULL_BYTES;
+  }
+
+  #receive(data) {
+    const arrival = performance.now();
+    let message;
+    try {
+      if (typeof data === "string") throw new Error("a text message, wanted a binary one");
+      message = decodeMessage(new Uint8Array(data));
+    } catch (error) {
+      this.#refuse(error);
+      return;
+    }
+    if (message.type === "ping") {
+      const clock_ns = BigInt(Math.round(arrival * 1e6));
+      this.send({ type: "pong", sent_ns: message.sent_ns, clock_ns });
+    } else if (message.type === "bye") {
+      this.#farewell = message.reason;
+    } else {
+      if (message.type === "welcome") {
+        this.#attempt = 0;
+        this.#enter("live", "");
+      }
+      this.#onMessage(message);
+    }
+  }
+
+  #refuse(error) {
+    this.send({ type: "bye", reason: error.message });
+    if (error instanceof VersionError) this.#enter("outdated", error.message);
+    else this.#farewell = `The server sent what this page cannot read: ${error.message}.`;
+    this.#socket.close();
+  }
+
+  #lost() {
+    if (this.state === "outdated") return;
+    const wait = waitBefore(this.#attempt++);
+    this.#enter("away", this.#farewell || "The server is away. Trying again…");
+    this.#timer = setTimeout(() => this.#open(), wait);
+  }
+
+  #enter(state, sentence) {
+    this.state = state;
+    this.#onState(state, sentence);
+  }
+}

@@ -1,0 +1,30 @@
+// Numbers and dates as people read them. A missing one is a dash.
+
+const NONE = "–";
+
+export function count(number) {
+  if (number < 1000) return String(number);
+  if (number < 999_500) return `${Math.round(number / 1000)} K`;
+  return `${(number / 1e6).toFixed(1)} M`;
+}
+
+export function fixed(number, digits, unit = "") {
+  return number === null || number === undefined ? NONE : `${number.toFixed(digits)}${unit}`;
+}
+
+export function percent(share) {
+  if (share === null) return NONE;
+  // 99.96 % is not all of them.
+  return share === 1 ? "100 %" : `${(Math.floor(share * 1000) / 10).toFixed(1)} %`;
+}
+
+// `created` in seconds since 1970: the time today, the day otherwise.
+export function date(created, now = new Date(), locale = undefined) {
+  const then = new Date(created * 1000);
+  const isToday = then.toDateString() === now.toDateString();
+  const isThisYear = then.getFullYear() === now.getFullYear();
+  const options = isToday
+    ? { hour: "numeric", minute: "2-digit" }
+    : { day: "numeric", month: "short", ...(isThisYear ? {} : { year: "numeric" }) };
+  return new Intl.DateTimeFormat(locale, options).format(then);
+}

@@ -1,0 +1,129 @@
+// The strip of earlier scenes. It shows what the server's list says; the doings go to `handlers`.
+
+import { plyUrl, thumbnailUrl } from "./api.js";
+import { count, date } from "./format.js";
+
+export class Gallery {
+  #tiles = new Map(); // scene id -> tile
+  #scenes = [];
+  #hidden = new Set(); // deleted on this page, while it can be undone
+  #current = null;
+
+  // handlers: show(scene), rename(scene, name), remove(scene).
+  constructor({ list, template, handlers }) {
+    this.list = list;
+    this.template = template;
+    this.handlers = handlers;
+  }
+
+  // The scenes that can be seen, newest first.
+  get scenes() {
+    return this.#scenes.filter((scene) => !this.#hidden.has(scene.id));
+  }
+
+  setScenes(scenes) {
+    this.#scenes = scenes;
+    this.#render();
+  }
+
+  setCurrent(id) {
+    this.#current = id;
+    this.#render();
+    this.#tiles.get(id)?.element.scrollIntoView({ block: "nearest", inline: "nearest" });
+  }
+
+  hide(id) {
+    this.#hidden.add(id);
+    this.#render();
+  }
+
+  unhide(id) {
+    this.#hidden.delete(id);
+    this.#render();
+  }
+
+  // Tiles are kept, so that focus and a name being typed survive a new list.
+  #render() {
+    const scenes = this.scenes;
+    const ids = new Set(scenes.map((scene) => scene.id));
+    for (const [id, tile] of this.#tiles) {
+      if (!ids.has(id)) {
+        tile.element.remove();
+        this.#tiles.delete(id);
+      }
+    }
+    scenes.forEach((scene, index) => {
+      const tile = this.#tiles.get(scene.id) ?? this.#make(scene);
+      tile.update(scene, scene.id === this.#current);
+      const there = this.list.children[index];
+      if (there !== tile.element) this.list.insertBefore(tile.element, there ?? null);
+    });
+  }
+
+  #make(scene) {
+    const tile = new Tile(this.template, scene, this.handlers);
+    this.#tiles.set(scene.id, tile);
+    return tile;
+  }
+}
+
+class Tile {
+  constructor(template, scene, handlers) {
+    this.scene = scene;
+    this.handlers = handlers;
+    this.element = template.content.firstElementChild.cloneNode(true);
+    const part = (name) => this.element.querySelector(`[data-part=${name}]`);
+    this.open = part("open");
+    this.name = part("name");
+    this.facts = part("facts");
+    this.field = part("field");
+    this.buttons = { rename: part("rename"), download: part("download"), remove: part("remove") };
+    this.element.dataset.scene = scene.id;
+    part("picture").src = thumbnailUrl(scene.id);
+    part("picture").addEventListener("error", (event) => (event.target.hidden = true)); // a .ply has none
+    this.buttons.download.href = plyUrl(scene.id);
+    this.open.addEventListener("click", () => handlers.show(this.scene));
+    this.buttons.rename.addEventListener("click", () => this.#edit());
+    this.buttons.remove.addEventListener("click", () => handlers.remove(this.scene));
+    this.field.addEventListener("keydown", (event) => this.#key(event));
+    this.field.addEventListener("blur", () => this.#commit());
+  }
+
+  update(scene, isCurrent) {
+    this.scene = scene;
+    this.name.textContent = scene.name;
+    this.name.title = scene.name;
+    this.facts.textContent = `${date(scene.created)} · ${count(scene.gaussians)}`;
+    this.facts.title = `${scene.gaussians.toLocaleString()} Gaussians, by ${scene.model}`;
+    this.open.setAttribute("aria-label", `Show ${scene.name}`);
+    this.open.setAttribute("aria-current", isCurrent ? "true" : "false");
+    this.buttons.rename.setAttribute("aria-label", `Rename ${scene.name}`);
+    this.buttons.download.setAttribute("aria-label", `Download ${scene.name} as .ply`);
+    this.buttons.remove.setAttribute("aria-label", `Delete ${scene.name}`);
+  }
+
+  #edit() {
+    this.field.value = this.scene.name;
+    this.field.setAttribute("aria-label", `New name of ${this.scene.name}`);
+    this.#setEditing(true);
+    this.field.select();
+  }
+
+  #key(event) {
+    if (event.key === "Enter") this.#commit();
+    if (event.key === "Escape") this.#setEditing(false);
+    if (event.key === "Enter" || event.key === "Escape") this.buttons.rename.focus();
+  }
+
+  #commit() {
+    if (this.field.hidden) return;
+    this.#setEditing(false);
+    const name = this.field.value.trim();
+    if (name && name !== this.scene.name) this.handlers.rename(this.scene, name);
+  }
+
+  #setEditing(editing) {
+    this.field.hidden = !editing;
+    this.name.hidden = editing;
+  }
+}

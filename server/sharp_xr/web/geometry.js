@@ -1,0 +1,39 @@
+// Rigid poses in OpenXR's axes (x right, y up, z towards the viewer), metres and radians. Quaternions are
+// [x, y, z, w], as in protocol/sharp_xr_protocol/geometry.py.
+
+export const IDENTITY = Object.freeze([0, 0, 0, 1]);
+
+// Hamilton product: the rotation that does `b` first.
+export function multiply([ax, ay, az, aw], [bx, by, bz, bw]) {
+  return [
+    aw * bx + ax * bw + ay * bz - az * by,
+    aw * by - ax * bz + ay * bw + az * bx,
+    aw * bz + ax * by - ay * bx + az * bw,
+    aw * bw - ax * bx - ay * by - az * bz,
+  ];
+}
+
+export function axisAngle([x, y, z], angle) {
+  const sine = Math.sin(angle / 2);
+  return [x * sine, y * sine, z * sine, Math.cos(angle / 2)];
+}
+
+// Head turned left by `yaw`, then up by `pitch`, then tilted to the left shoulder by `roll`.
+export function fromYawPitchRoll(yaw, pitch, roll) {
+  return multiply(
+    multiply(axisAngle([0, 1, 0], yaw), axisAngle([1, 0, 0], pitch)),
+    axisAngle([0, 0, 1], roll),
+  );
+}
+
+// The vector turned by a unit quaternion: v + 2w (u x v) + 2u x (u x v).
+export function rotate([x, y, z, w], [vx, vy, vz]) {
+  const tx = 2 * (y * vz - z * vy);
+  const ty = 2 * (z * vx - x * vz);
+  const tz = 2 * (x * vy - y * vx);
+  return [
+    vx + w * tx + y * tz - z * ty,
+    vy + w * ty + z * tx - x * tz,
+    vz + w * tz + x * ty - y * tx,
+  ];
+}

@@ -1,0 +1,101 @@
+// Where the viewer's head is: six springs that follow what the hands ask for, within comfortable limits,
+// and a gentle sway until the first touch, so that depth is seen at once.
+
+import { fromYawPitchRoll, rotate } from "./geometry.js";
+import { Spring } from "./spring.js";
+
+const REACH_M = 0.5;
+const REACH_OF_FOCUS = { x: 0.3, y: 0.2, z: 0.45 }; // a near scene is leaned into less
+const TURN_LIMITS = { yaw: 0.6, pitch: 0.4, roll: 0.35 }; // radians
+const SWAY_OF_FOCUS = 0.03; // amplitude
+const SWAY_PERIOD_S = 7;
+
+const clamp = (value, limit) => Math.min(Math.max(value, -limit), limit);
+
+export class Head {
+  #springs = Object.fromEntries(
+    ["x", "y", "z", "yaw", "pitch", "roll"].map((axis) => [axis, new Spring()]),
+  );
+  #limits = { x: REACH_M, y: REACH_M, z: REACH_M, ...TURN_LIMITS };
+  #sway = { on: false, seconds: 0, amplitude: 0 };
+  isTouched = false; // whether anybody has moved it since it entered the scene
+
+  // Centres the head for a scene whose near middle is `focus_m` away; `sway` until it is moved.
+  enter(focus_m, sway) {
+    for (const [axis, share] of Object.entries(REACH_OF_FOCUS)) {
+      this.#limits[axis] = Math.min(REACH_M, focus_m * share);
+    }
+    const amplitude = Math.min(0.08, focus_m * SWAY_OF_FOCUS);
+    this.#sway = { on: sway, seconds: 0, amplitude };
+    this.isTouched = false;
+    this.place({});
+  }
+
+  // Puts it there at once, without a motion. Also the tests' hand.
+  place({ x = 0, y = 0, z = 0, yaw = 0, pitch = 0, roll = 0 }) {
+    for (const [axis, value] of Object.entries({ x, y, z, yaw, pitch, roll })) {
+      this.#springs[axis].jump(clamp(value, this.#limits[axis]));
+    }
+  }
+
+  // Metres that one way reaches, along x: what a drag across the picture should cover.
+  get reach() {
+    return this.#limits.x;
+  }
+
+  // Adds to where the head is going: metres right, up, back; radians left, up, to the left shoulder.
+  move({ x = 0, y = 0, z = 0, yaw = 0, pitch = 0, roll = 0 }) {
+    this.stopSway();
+    for (const [axis, change] of Object.entries({ x, y, z, yaw, pitch, roll })) {
+      const spring = this.#springs[axis];
+      spring.target = clamp(spring.target + change, this.#limits[axis]);
+    }
+  }
+
+  recentre() {
+    this.stopSway();
+    for (const spring of Object.values(this.#springs)) spring.target = 0;
+  }
+
+  stopSway() {
+    this.#sway.on = false;
+    this.isTouched = true;
+  }
+
+  advance(seconds) {
+    if (this.#sway.on) this.#swing(seconds);
+    for (const spring of Object.values(this.#springs)) spring.advance(seconds);
+  }
+
+  // {head, velocity} as Tracking wants them.
+  get pose() {
+    const { x, y, z, yaw, pitch, roll } = this.#springs;
+    const orientation = fromYawPitchRoll(yaw.value, pitch.value, roll.value);
+    return {
+      head: { position: [x.value, y.value, z.value], orientation },
+      velocity: {
+        linear: [x.velocity, y.velocity, z.velocity],
+        angular: angularVelocity(yaw, pitch, roll, orientation),
+      },
+    };
+  }
+
+  get isStill() {
+    return !this.#sway.on && Object.values(this.#springs).every((spring) => spring.isStill);
+  }
+
+  // A slow ellipse that starts at the centre.
+  #swing(seconds) {
+    this.#sway.seconds += seconds;
+    const phase = (2 * Math.PI * this.#sway.seconds) / SWAY_PERIOD_S;
+    this.#springs.x.target = this.#sway.amplitude * Math.sin(phase);
+    this.#springs.y.target = this.#sway.amplitude * 0.25 * (1 - Math.cos(phase));
+  }
+}
+
+// In world axes: each rate about the axis that it turns around after the turns before it.
+function angularVelocity(yaw, pitch, roll, orientation) {
+  const aboutRight = rotate(fromYawPitchRoll(yaw.value, 0, 0), [pitch.velocity, 0, 0]);
+  const aboutBack = rotate(orientation, [0, 0, roll.velocity]);
+  return [0, 1, 2].map((i) => aboutRight[i] + aboutBack[i] + (i === 1 ? yaw.velocity : 0));
+}

@@ -1,0 +1,274 @@
+// Puts the page together: who hears whom. What each part does is in its own file.
+
+import { asSentence, renameScene, sessionUrl, thumbnailUrl } from "./api.js";
+import { Arrivals } from "./arrivals.js";
+import { Card } from "./card.js";
+import { Connection } from "./connection.js";
+import { bindDoorway } from "./doorway.js";
+import { Gallery } from "./gallery.js";
+import { Glow } from "./glow.js";
+import { Head } from "./head.js";
+import { PoseHistory } from "./history.js";
+import { Keyboard } from "./keyboard.js";
+import { Panel } from "./panel.js";
+import { bindPointer } from "./pointer.js";
+import { Receiver } from "./receiver.js";
+import { Removal } from "./removal.js";
+import { Showing } from "./showing.js";
+import { Stage } from "./stage.js";
+import { FrameStatistics } from "./statistics.js";
+import { Toast } from "./toast.js";
+import { Tracker } from "./tracker.js";
+import { ViewPicker } from "./viewpicker.js";
+
+const MOST_PIXELS = 1024; // per side of an eye, whatever the screen has
+const FRAMES_REMEMBERED = 240; // for the debug object
+
+const $ = (id) => document.getElementById(id);
+const reducedMotion = matchMedia("(prefers-reduced-motion: reduce)");
+
+let welcome = null; // the server's, of this session
+let times = null; // of the newest frame header
+let trouble = ""; // why there is no connection
+let isListed = false; // whether the server's list has come
+const frames = []; // the last ones shown
+
+const toast = new Toast($("toast"));
+const glow = new Glow($("glow"));
+const head = new Head();
+const history = new PoseHistory();
+const statistics = new FrameStatistics();
+const stage = new Stage({
+  area: $("frame"),
+  canvas: $("canvas"),
+  video: $("video"),
+  history,
+  onFrame: frameShown,
+});
+const connection = new Connection({
+  url: sessionUrl(),
+  hello,
+  onState: connectionChanged,
+  onMessage: hear,
+});
+const receiver = new Receiver({
+  send: (message) => connection.send(message),
+  onTrack: (track) => stage.attach(track),
+});
+const tracker = new Tracker({ head, history, connection });
+const showing = new Showing({
+  favourite: decodeURIComponent(location.hash.slice(1)),
+  select: (scene) => connection.send({ type: "scene_select", scene }),
+  onEnter: enter,
+  onLeave: leave,
+});
+const arrivals = new Arrivals({ card: new Card($("card")), onScene: show });
+const gallery = new Gallery({
+  list: $("scenes"),
+  template: $("tile"),
+  handlers: { show, rename, remove: (scene) => removal.begin(scene) },
+});
+const removal = new Removal({ toast, gallery, onAway: showAnother, onBack: update });
+const panel = new Panel({ element: $("panel"), button: $("panel-button"), read: readFigures });
+const views = new ViewPicker({ element: $("controls"), swapButton: $("swap-button"), stage });
+const keyboard = new Keyboard(window, head, {
+  ...views.keys,
+  r: () => head.recentre(),
+  i: () => panel.toggle(),
+  f: toggleFullScreen,
+});
+
+bindPointer($("canvas"), head);
+bindDoorway({
+  input: $("file"),
+  buttons: [$("add-button"), $("choose-button")],
+  veil: $("veil"),
+  onFiles: (files) => arrivals.add(files),
+});
+$("centre-button").addEventListener("click", () => head.recentre());
+$("full-button").addEventListener("click", toggleFullScreen);
+$("full-button").hidden = !document.fullscreenEnabled;
+$("hint").textContent = matchMedia("(hover: none)").matches
+  ? "Drag to lean · pinch to come closer"
+  : "Drag to lean · scroll to come closer · Shift-drag to look around";
+connection.start();
+tick(performance.now());
+
+// --- the session -------------------------------------------------------------------------------
+
+function hello() {
+  const pixels = Math.max($("frame").clientWidth, $("frame").clientHeight) * devicePixelRatio;
+  const side = Math.min(Math.max(Math.round(pixels), 256), MOST_PIXELS);
+  // Square, though the picture is not: the fields of view take the photo's shape, so that no pixel of the
+  // video is spent on bars.
+  return {
+    agent: `page (${navigator.userAgent})`,
+    kind: "browser",
+    display: { eye_width: side, eye_height: side, refresh_hz: 60 },
+  };
+}
+
+function hear(message) {
+  switch (message.type) {
+    case "welcome":
+      welcome = message;
+      showing.welcomed();
+      return receiver.start();
+    case "answer":
+      return receiver.answer(message.sdp);
+    case "candidate":
+      return receiver.addCandidate(message);
+    case "ice_restart":
+      return receiver.start();
+    case "scene_list":
+      isListed = true;
+      gallery.setScenes(message.scenes);
+      showing.listed(message.scenes);
+      return update();
+    case "scene_ready":
+      return showing.ready(message.scene);
+    case "progress":
+      return arrivals.hear(message);
+    case "frame_header":
+      times = message.times;
+      return undefined;
+    case "problem":
+      showing.refused();
+      gallery.setCurrent(showing.current?.id ?? null);
+      return toast.show(asSentence(message.message));
+    default:
+      throw new Error(`${message.type} is of the protocol, but not for a page`);
+  }
+}
+
+function connectionChanged(state, sentence) {
+  trouble = sentence;
+  if (state === "away" || state === "outdated") receiver.stop();
+  update();
+}
+
+// --- scenes ------------------------------------------------------------------------------------
+
+function show(scene) {
+  showing.ask(scene.id);
+  gallery.setCurrent(scene.id);
+}
+
+function enter(scene, isOther) {
+  if (isOther) head.enter(scene.focus_m, !reducedMotion.matches);
+  tracker.enter(scene);
+  gallery.setCurrent(scene.id);
+  glow.show(thumbnailUrl(scene.id));
+  window.history.replaceState(null, "", `#${encodeURIComponent(scene.id)}`);
+  update();
+}
+
+function leave() {
+  tracker.enter(null);
+  $("canvas").hidden = true;
+  update();
+}
+
+async function rename(scene, name) {
+  try {
+    await renameScene(scene.id, name); // the server sends everyone the new list
+  } catch (error) {
+    toast.show(error.message);
+  }
+}
+
+function showAnother(deleted) {
+  const next = gallery.scenes[0];
+  if (deleted.id === showing.current?.id) {
+    if (next) show(next);
+    else leave();
+  }
+  update();
+}
+
+// --- frames ------------------------------------------------------------------------------------
+
+function tick(before) {
+  requestAnimationFrame(() => {
+    const now = performance.now();
+    const seconds = Math.min((now - before) / 1000, 0.1); // a tab in the background stands still
+    keyboard.advance(seconds);
+    head.advance(seconds);
+    tracker.advance(now);
+    $("hint").hidden = head.isTouched || $("canvas").hidden;
+    tick(now);
+  });
+}
+
+function frameShown({ key, sent, at, metadata }) {
+  const latency = sent ? at - sent.at : null;
+  statistics.add(at, latency);
+  frames.push({ key, head: sent?.head ?? null, latency });
+  if (frames.length > FRAMES_REMEMBERED) frames.shift();
+  if (key === null) return;
+  tracker.acknowledge(key);
+  if (sent) {
+    const shown_ms = metadata.expectedDisplayTime - sent.at;
+    connection.send({ type: "report", key, decoded_ms: latency, shown_ms });
+  }
+  if (showing.current && $("canvas").hidden) {
+    $("canvas").hidden = false;
+    update();
+  }
+}
+
+async function readFigures() {
+  return {
+    summary: statistics.summary(performance.now()),
+    inbound: await receiver.statistics(),
+    eyeSize: stage.eyeSize,
+    welcome,
+    scene: showing.current,
+    times,
+  };
+}
+
+// --- what stands around the picture --------------------------------------------------------------
+
+// Everything that depends on connection, list and scene, in one place.
+function update() {
+  const { state } = connection;
+  const { current } = showing;
+  const isEmpty = isListed && gallery.scenes.length === 0;
+  const isLive = state === "live";
+  const hasPicture = !$("canvas").hidden;
+  document.body.dataset.connection = state;
+  document.title = current ? `${current.name} – sharp-xr` : "sharp-xr";
+  $("status").textContent = isLive ? (current?.name ?? "Ready") : trouble || "Connecting…";
+  $("welcome").hidden = !isEmpty || hasPicture;
+  $("add-button").hidden = isEmpty;
+  $("waiting").hidden = isEmpty || hasPicture;
+  $("waiting-words").textContent = isLive ? "Opening the scene…" : trouble || "Connecting…";
+  $("gallery").hidden = gallery.scenes.length === 0;
+  $("controls").hidden = !hasPicture;
+  $("glow").hidden = !hasPicture;
+}
+
+function toggleFullScreen() {
+  if (document.fullscreenElement) document.exitFullscreen();
+  else $("stage").requestFullscreen?.();
+}
+
+// For tests and curious people at the console.
+window.sharpXr = {
+  frames,
+  get state() {
+    const { fps, median, p95, matchedShare } = statistics.summary(performance.now());
+    const { shown, matched } = statistics;
+    const scene = showing.current?.id ?? null;
+    return { connection: connection.state, scene, fps, median, p95, matchedShare, shown, matched };
+  },
+  get head() {
+    return head.pose.head;
+  },
+  setHead(place) {
+    head.stopSway();
+    head.place(place);
+    tracker.wake();
+  },
+};

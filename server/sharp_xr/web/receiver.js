@@ -1,0 +1,69 @@
+// The WebRTC half of a session: one receive-only video. The signalling goes through `send`.
+
+const GRACE_MS = 2000; // a "disconnected" path often comes back by itself
+
+export class Receiver {
+  #peer = null;
+  #send;
+  #onTrack;
+  #grace = null;
+
+  constructor({ send, onTrack }) {
+    this.#send = send;
+    this.#onTrack = onTrack;
+  }
+
+  // Offers anew; also the answer to a lost path, since a fresh connection costs one round trip more than an
+  // ICE restart and works with every peer.
+  async start() {
+    this.stop();
+    const peer = new RTCPeerConnection({ iceServers: [] }); // no stranger learns of this stream
+    this.#peer = peer;
+    const transceiver = peer.addTransceiver("video", { direction: "recvonly" });
+    if ("jitterBufferTarget" in transceiver.receiver) transceiver.receiver.jitterBufferTarget = 0;
+    peer.ontrack = (event) => this.#onTrack(event.track);
+    peer.onicecandidate = (event) => this.#trickle(event.candidate);
+    peer.onconnectionstatechange = () => this.#watch(peer);
+    await peer.setLocalDescription(await peer.createOffer());
+    if (peer === this.#peer) this.#send({ type: "offer", sdp: peer.localDescription.sdp });
+  }
+
+  stop() {
+    clearTimeout(this.#grace);
+    this.#peer?.close();
+    this.#peer = null;
+  }
+
+  async answer(sdp) {
+    await this.#peer?.setRemoteDescription({ type: "answer", sdp });
+  }
+
+  async addCandidate({ candidate, sdp_mid, sdp_m_line_index }) {
+    const init = { candidate, sdpMid: sdp_mid, sdpMLineIndex: sdp_m_line_index };
+    await this.#peer?.addIceCandidate(candidate ? init : undefined);
+  }
+
+  // The inbound-rtp statistics of the video, or null before the first packet.
+  async statistics() {
+    const report = (await this.#peer?.getStats()) ?? new Map();
+    return [...report.values()].find((entry) => entry.type === "inbound-rtp") ?? null;
+  }
+
+  #trickle(candidate) {
+    this.#send({
+      type: "candidate",
+      candidate: candidate?.candidate ?? "",
+      sdp_mid: candidate?.sdpMid ?? null,
+      sdp_m_line_index: candidate?.sdpMLineIndex ?? null,
+    });
+  }
+
+  #watch(peer) {
+    clearTimeout(this.#grace);
+    if (peer !== this.#peer) return;
+    if (peer.connectionState === "failed") this.start();
+    if (peer.connectionState === "disconnected") {
+      this.#grace = setTimeout(() => this.start(), GRACE_MS);
+    }
+  }
+}

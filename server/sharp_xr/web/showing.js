@@ -1,0 +1,55 @@
+// Which scene is on the stage, and which one was asked for. The server shows its newest scene to every new
+// session; the page's address (#id) or what was shown before an interruption may want another one.
+
+export class Showing {
+  #select;
+  #onEnter;
+  #onLeave;
+  #isFresh = true; // no list has come in this session
+  #wanted; // id that was asked for and is not ready yet, or null
+  current = null;
+
+  // select(id) asks the server; onEnter(scene, isOther) and onLeave() hear what the stage shall show.
+  constructor({ favourite, select, onEnter, onLeave }) {
+    this.#wanted = favourite || null;
+    this.#select = select;
+    this.#onEnter = onEnter;
+    this.#onLeave = onLeave;
+  }
+
+  // A new session has begun.
+  welcomed() {
+    this.#isFresh = true;
+    this.#wanted = this.current?.id ?? this.#wanted;
+  }
+
+  listed(scenes) {
+    const find = (id) => scenes.find((scene) => scene.id === id) ?? null;
+    if (this.#isFresh) {
+      this.#isFresh = false;
+      if (find(this.#wanted)) this.#select(this.#wanted);
+      else this.#wanted = null;
+    }
+    if (!this.current) return;
+    this.current = find(this.current.id); // its name may be new
+    if (!this.current) this.#onLeave();
+  }
+
+  ask(id) {
+    this.#wanted = id;
+    this.#select(id);
+  }
+
+  ready(scene) {
+    if (this.#wanted !== null && this.#wanted !== scene.id) return; // another one is on its way
+    const isOther = scene.id !== this.current?.id;
+    this.#wanted = null;
+    this.current = scene;
+    this.#onEnter(scene, isOther);
+  }
+
+  // What was asked for cannot be shown; the stage stays as it is.
+  refused() {
+    this.#wanted = null;
+  }
+}
