@@ -1,0 +1,321 @@
+"""One tile of one view, from its chunks to its pixels.
+
+All that a tile needs is local to it and stays in the processor's second cache: there is no sorted
+list of the whole picture, and no barrier between the tiles.
+
+    chunks of the tile --project--> splats on it, one 64-byte record and one key each
+                       --sort-----> by depth
+                       --select---> 4 x 4 subtiles of 16 x 16 pixels, in each 4 x 4 blocks of 4 x 4
+                       --blend----> a block's 16 pixels at once, until none is open
+                       --store----> background, sRGB
+
+Selecting has 16 bits for a record's number. A tile with more splats is drawn in slabs, near to far,
+with its blocks' states kept between them.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numba.core import types
+from numpy.typing import NDArray
+
+from sharp_xr.gaussians import Float32
+from sharp_xr.render.cpu import blending, simd
+from sharp_xr.render.cpu.binning import TILE
+from sharp_xr.render.cpu.blending import (
+    BLOCK,
+    KEPT_STATE,
+    PADDING,
+    RECORD,
+    STATE,
+    bits_of,
+    block_flags,
+    start_block,
+    store_block,
+    subtile_flags,
+)
+from sharp_xr.render.cpu.compilation import has_wide_vectors, instruction, kernel
+from sharp_xr.render.cpu.projection import (
+    DEPTH,
+    KEPT,
+    PEAK,
+    RESULT_SIZE,
+    X0,
+    X1,
+    Y0,
+    Y1,
+    Lens,
+    project,
+)
+from sharp_xr.render.cpu.scene import BLUE, CHUNK, GREEN, NEVER_SEEN, RED, ROWS
+from sharp_xr.render.cpu.sorting import HISTOGRAM_SIZE, sort_keys
+
+inner_loops = simd if has_wide_vectors() else blending
+select, blend = inner_loops.select, inner_loops.blend
+
+f32 = np.float32
+UInt32 = NDArray[np.uint32]
+
+SLAB = 65_535
+"""Splats that 16 bits can number, and one number left for the record that nobody sees."""
+SUBTILE = 16
+SUBTILES = TILE // SUBTILE
+BLOCKS_IN_SUBTILE = SUBTILE // BLOCK
+BLOCKS = (TILE // BLOCK) ** 2
+
+
+class Scratch(NamedTuple):
+    """One thread's room to work in, for tiles of up to ``len(boxes)`` splats."""
+
+    projected: Float32
+    records: Float32
+    """The splats in the order of their chunks."""
+    slab: Float32
+    """The records of one slab, where there are several."""
+    keys: NDArray[np.uint64]
+    spare_keys: NDArray[np.uint64]
+    histogram: NDArray[np.int64]
+    boxes: UInt32
+    values: UInt32
+    flags: UInt32
+    in_subtile: UInt32
+    in_block: UInt32
+    state: Float32
+    kept_states: Float32
+    """Of all blocks, between slabs."""
+
+
+def new_scratch(capacity: int) -> Scratch:
+    """Room for tiles of up to so many splats, 200 bytes for each."""
+    slab = min(capacity, SLAB) + PADDING
+    several = capacity > SLAB
+    return Scratch(
+        projected=aligned(RESULT_SIZE),
+        records=aligned((capacity + 1) * RECORD),
+        slab=aligned((SLAB + 1) * RECORD if several else 0),
+        keys=np.empty(capacity, np.uint64),
+        spare_keys=np.empty(capacity, np.uint64),
+        histogram=np.empty(HISTOGRAM_SIZE, np.int64),
+        boxes=np.empty(capacity, np.uint32),
+        values=np.empty(slab, np.uint32),
+        flags=np.empty(slab, np.uint32),
+        in_subtile=np.empty(slab, np.uint32),
+        in_block=np.empty(slab, np.uint32),
+        state=aligned(STATE),
+        kept_states=aligned(BLOCKS * KEPT_STATE if several else 0),
+    )
+
+
+def aligned(count: int) -> Float32:
+    """Uninitialised floats that begin at a cache line."""
+    room = np.empty(count + 16, np.float32)
+    skip = (-room.ctypes.data // 4) % 16
+    return room[skip : skip + count]
+
+
+@instruction
+def take_ticket(typing_context: Any, counter: Any) -> Any:
+    """The counter's value, which is one more for the next thread that asks."""
+
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        data = context.make_array(signature.args[0])(context, builder, args[0]).data
+        one = context.get_constant(types.int64, 1)
+        return builder.atomic_rmw("add", data, one, "monotonic")
+
+    return types.int64(counter), generate
+
+
+@kernel
+def draw_tiles(
+    counter: NDArray[np.int64],
+    rows: Float32,
+    cameras: Float32,
+    lens: Lens,
+    members: tuple[NDArray[np.int32], ...],
+    offsets: tuple[NDArray[np.int32], ...],
+    scratch: Scratch,
+    rgb: Float32,
+    depth: Float32,
+    alpha: Float32,
+) -> None:
+    """Draw tiles until none is left. The views of one tile follow each other: the second finds the
+    chunks in the cache."""
+    views = len(cameras)
+    tiles_x = (lens.width + TILE - 1) // TILE
+    tickets = views * (len(offsets[0]) - 1)
+    while True:
+        ticket = take_ticket(counter)
+        if ticket >= tickets:
+            return
+        view, tile = ticket % views, ticket // views
+        first, last = offsets[view][tile], offsets[view][tile + 1]
+        draw_tile(
+            rows,
+            members[view][first:last],
+            cameras[view],
+            tile % tiles_x * TILE,
+            tile // tiles_x * TILE,
+            lens,
+            scratch,
+            rgb[view],
+            depth[view],
+            alpha[view],
+        )
+
+
+@kernel
+def draw_tile(
+    rows: Float32,
+    members: NDArray[np.int32],
+    camera: Float32,
+    left: int,
+    top: int,
+    lens: Lens,
+    scratch: Scratch,
+    rgb: Float32,
+    depth: Float32,
+    alpha: Float32,
+) -> None:
+    """The tile whose corner is the pixel (left, top)."""
+    count = gather(rows, members, camera, left, top, lens, scratch)
+    if count <= SLAB:
+        hide_record(scratch.records, count)
+        subtile_flags(scratch.keys[:count], scratch.boxes, scratch.values, scratch.flags)
+        draw_slab(scratch.records, count, left, top, lens, scratch, True, True, rgb, depth, alpha)
+        return
+    for start in range(0, count, SLAB):
+        size = min(SLAB, count - start)
+        copy_slab(scratch, start, size)
+        subtile_flags(
+            scratch.keys[start : start + size], scratch.boxes, scratch.values, scratch.flags
+        )
+        number_in_order(scratch.values, size)
+        is_first, is_last = start == 0, start + size == count
+        draw_slab(
+            scratch.slab, size, left, top, lens, scratch, is_first, is_last, rgb, depth, alpha
+        )
+
+
+@kernel
+def gather(
+    rows: Float32,
+    members: NDArray[np.int32],
+    camera: Float32,
+    left: int,
+    top: int,
+    lens: Lens,
+    scratch: Scratch,
+) -> int:
+    """Records, boxes and sorted keys of all splats on the tile; how many."""
+    projected, records = scratch.projected, scratch.records
+    keys, boxes = scratch.keys, scratch.boxes
+    width, height = f32(min(TILE, lens.width - left)), f32(min(TILE, lens.height - top))
+    count = 0
+    lowest, highest = np.uint64(0xFFFFFFFF), np.uint64(0)
+    for member in range(len(members)):
+        base = np.int64(members[member]) * (ROWS * CHUNK)
+        chunk = rows[base : base + ROWS * CHUNK]
+        project(chunk, camera, f32(left), f32(top), width, height, lens, projected)
+        for i in range(CHUNK):
+            if projected[KEPT * CHUNK + i] == 0:
+                continue
+            at = count * RECORD
+            for k in range(PEAK + 1):
+                records[at + k] = projected[k * CHUNK + i]
+            records[at + blending.R_RED] = chunk[RED * CHUNK + i]
+            records[at + blending.R_GREEN] = chunk[GREEN * CHUNK + i]
+            records[at + blending.R_BLUE] = chunk[BLUE * CHUNK + i]
+            z = projected[DEPTH * CHUNK + i]
+            records[at + blending.R_DEPTH] = z
+            boxes[count] = block_box(projected, i)
+            order = np.uint64(np.uint32(bits_of(z)))
+            lowest, highest = min(lowest, order), max(highest, order)
+            keys[count] = (order << np.uint64(32)) | np.uint64(count)
+            count += 1
+    if count > 1:
+        sort_keys(keys, scratch.spare_keys, count, lowest, highest, scratch.histogram)
+    return count
+
+
+@kernel
+def block_box(projected: Float32, i: int) -> np.uint32:
+    """First and last column, first and last row of 4 x 4 blocks, four bits each."""
+    x0, x1 = np.uint32(projected[X0 * CHUNK + i]), np.uint32(projected[X1 * CHUNK + i])
+    y0, y1 = np.uint32(projected[Y0 * CHUNK + i]), np.uint32(projected[Y1 * CHUNK + i])
+    two = np.uint32(2)
+    return np.uint32(
+        (x0 >> two)
+        | ((x1 >> two) << np.uint32(4))
+        | ((y0 >> two) << np.uint32(8))
+        | ((y1 >> two) << np.uint32(12))
+    )
+
+
+@kernel
+def hide_record(records: Float32, number: int) -> None:
+    """Make it one that no pixel sees."""
+    records[number * RECORD : (number + 1) * RECORD] = 0
+    records[number * RECORD + PEAK] = NEVER_SEEN
+
+
+@kernel
+def copy_slab(scratch: Scratch, start: int, size: int) -> None:
+    """The records of one slab, in order of depth."""
+    for i in range(size):
+        number = np.int64(scratch.keys[start + i] & np.uint64(0xFFFFFFFF))
+        for k in range(RECORD):
+            scratch.slab[i * RECORD + k] = scratch.records[number * RECORD + k]
+    hide_record(scratch.slab, size)
+
+
+@kernel
+def number_in_order(values: UInt32, size: int) -> None:
+    """Let the values name the records of the slab."""
+    for i in range(size):
+        values[i] = (np.uint32(i) << np.uint32(16)) | (values[i] & np.uint32(0xFFFF))
+
+
+@kernel
+def draw_slab(
+    records: Float32,
+    count: int,
+    left: int,
+    top: int,
+    lens: Lens,
+    scratch: Scratch,
+    is_first: bool,
+    is_last: bool,
+    rgb: Float32,
+    depth: Float32,
+    alpha: Float32,
+) -> None:
+    """Blend ``count`` sorted splats behind what the tile's blocks hold."""
+    values, flags, in_subtile = scratch.values, scratch.flags, scratch.in_subtile
+    in_block, state = scratch.in_block, scratch.state
+    flags[count : count + PADDING] = 0
+    for subtile in range(SUBTILES * SUBTILES):
+        column, row = subtile % SUBTILES, subtile // SUBTILES
+        if left + column * SUBTILE >= lens.width or top + row * SUBTILE >= lens.height:
+            continue
+        found = select(flags, values, count, np.uint32(1 << subtile), in_subtile)
+        block_flags(in_subtile, found, column, row)
+        in_subtile[found : found + PADDING] = 0
+        for block in range(BLOCKS_IN_SUBTILE * BLOCKS_IN_SUBTILE):
+            x = column * SUBTILE + block % BLOCKS_IN_SUBTILE * BLOCK
+            y = row * SUBTILE + block // BLOCKS_IN_SUBTILE * BLOCK
+            columns, rows = lens.width - left - x, lens.height - top - y
+            if columns <= 0 or rows <= 0:
+                continue
+            chosen = select(in_subtile, in_subtile, found, np.uint32(1 << block), in_block)
+            in_block[chosen : chosen + simd.UNROLLED] = count << 16
+            start_block(state, f32(x), f32(y), columns, rows)
+            at = (subtile * BLOCKS_IN_SUBTILE * BLOCKS_IN_SUBTILE + block) * KEPT_STATE
+            if not is_first:
+                state[:KEPT_STATE] = scratch.kept_states[at : at + KEPT_STATE]
+            blend(records, in_block, chosen, state, lens.max_alpha)
+            if is_last:
+                store_block(state, lens, left + x, top + y, rgb, depth, alpha)
+            else:
+                scratch.kept_states[at : at + KEPT_STATE] = state[:KEPT_STATE]

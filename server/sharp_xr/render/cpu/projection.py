@@ -1,0 +1,148 @@
+"""Gaussians of a chunk -> ellipses on a rectangle of the picture, 64 at a time.
+
+LLVM turns the loop into vector code; what it needs for that is flat arrays with constant offsets,
+float32 throughout, and no branch.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+
+from sharp_xr.gaussians import Float32
+from sharp_xr.render import RenderSettings, View
+from sharp_xr.render.cpu.compilation import kernel
+from sharp_xr.render.cpu.scene import (
+    CHUNK,
+    LOG2_255,
+    LOG_OPACITY,
+    TWO_LN_2,
+    XX,
+    XY,
+    XZ,
+    YY,
+    YZ,
+    ZZ,
+    X,
+    Y,
+    Z,
+)
+
+f32 = np.float32
+
+PX, PY, QXX, QXY, QYY, PEAK, DEPTH, X0, X1, Y0, Y1, KEPT = range(12)
+"""Rows of the result: the centre in pixels from the rectangle's corner; the quadratic form of the
+exponent, log2 alpha = QXX dx^2 + QXY dx dy + QYY dy^2 + PEAK; camera z; the first and last pixel of
+the box inside which alpha can reach 1/255, cut to the rectangle; 1 if the box holds a pixel."""
+RESULT_SIZE = 12 * CHUNK
+
+LOG2_E = f32(math.log2(math.e))
+FRUSTUM_MARGIN = f32(0.15)
+"""gsplat's 0.3 times half a picture, see reference.py."""
+
+
+class Lens(NamedTuple):
+    """What all views and tiles of a frame share."""
+
+    width: int
+    height: int
+    near: np.float32
+    eps2d: np.float32
+    max_alpha: np.float32
+    red: np.float32
+    """The background, linear."""
+    green: np.float32
+    blue: np.float32
+
+
+def lens_of(width: int, height: int, settings: RenderSettings) -> Lens:
+    """In the types that the kernels are compiled for."""
+    red, green, blue = (f32(channel) for channel in settings.background)
+    # Dividing by z wants a z.
+    near = f32(max(settings.near, 1e-6))
+    return Lens(width, height, near, f32(settings.eps2d), f32(settings.max_alpha), red, green, blue)
+
+
+def camera_row(view: View) -> Float32:
+    """[16] the rotation row by row, the translation, fx, fy, cx, cy."""
+    return np.array(
+        [
+            *view.camera_from_photo[:3, :3].ravel(),
+            *view.camera_from_photo[:3, 3],
+            view.fx,
+            view.fy,
+            view.cx,
+            view.cy,
+        ],
+        np.float32,
+    )
+
+
+@kernel
+def project(
+    rows: Float32,
+    camera: Float32,
+    left: np.float32,
+    top: np.float32,
+    width: np.float32,
+    height: np.float32,
+    lens: Lens,
+    result: Float32,
+) -> None:
+    """One chunk's 13 * 64 floats onto the rectangle; the formulas are those of reference.py."""
+    r00, r01, r02 = camera[0], camera[1], camera[2]
+    r10, r11, r12 = camera[3], camera[4], camera[5]
+    r20, r21, r22 = camera[6], camera[7], camera[8]
+    t0, t1, t2 = camera[9], camera[10], camera[11]
+    fx, fy, cx, cy = camera[12], camera[13], camera[14], camera[15]
+    picture_width, picture_height = f32(lens.width), f32(lens.height)
+    near, eps2d = lens.near, lens.eps2d
+    u_high = (picture_width - cx + FRUSTUM_MARGIN * picture_width) / fx
+    u_low = -(cx + FRUSTUM_MARGIN * picture_width) / fx
+    v_high = (picture_height - cy + FRUSTUM_MARGIN * picture_height) / fy
+    v_low = -(cy + FRUSTUM_MARGIN * picture_height) / fy
+    for i in range(CHUNK):
+        x, y, z = rows[X * CHUNK + i], rows[Y * CHUNK + i], rows[Z * CHUNK + i]
+        depth = r20 * x + r21 * y + r22 * z + t2
+        inverse = f32(1) / depth
+        u = (r00 * x + r01 * y + r02 * z + t0) * inverse
+        v = (r10 * x + r11 * y + r12 * z + t1) * inverse
+        px, py = u * fx + (cx - left), v * fy + (cy - top)
+        # Rows of the Jacobian times the rotation, without the factors f / z.
+        uc, vc = max(min(u, u_high), u_low), max(min(v, v_high), v_low)
+        a0, a1, a2 = r00 - uc * r20, r01 - uc * r21, r02 - uc * r22
+        b0, b1, b2 = r10 - vc * r20, r11 - vc * r21, r12 - vc * r22
+        xx, xy, xz = rows[XX * CHUNK + i], rows[XY * CHUNK + i], rows[XZ * CHUNK + i]
+        yy, yz, zz = rows[YY * CHUNK + i], rows[YZ * CHUNK + i], rows[ZZ * CHUNK + i]
+        sa0, sa1 = xx * a0 + xy * a1 + xz * a2, xy * a0 + yy * a1 + yz * a2
+        sa2 = xz * a0 + yz * a1 + zz * a2
+        sb0, sb1 = xx * b0 + xy * b1 + xz * b2, xy * b0 + yy * b1 + yz * b2
+        sb2 = xz * b0 + yz * b1 + zz * b2
+        scale_x, scale_y = inverse * fx, inverse * fy
+        cov_xx = (a0 * sa0 + a1 * sa1 + a2 * sa2) * scale_x * scale_x + eps2d
+        cov_xy = (b0 * sa0 + b1 * sa1 + b2 * sa2) * scale_x * scale_y
+        cov_yy = (b0 * sb0 + b1 * sb1 + b2 * sb2) * scale_y * scale_y + eps2d
+        det = cov_xx * cov_yy - cov_xy * cov_xy
+        inverse_det = f32(1) / det
+        peak = rows[LOG_OPACITY * CHUNK + i]
+        # alpha = 1/255 on the ellipse d^T cov^-1 d = 2 ln(255 opacity).
+        reach = max((peak + LOG2_255) * TWO_LN_2, f32(0))
+        reach_x, reach_y = math.sqrt(reach * cov_xx), math.sqrt(reach * cov_yy)
+        # Pixel k has its centre at k + 0.5.
+        x0, x1 = np.floor(px - reach_x + f32(0.5)), np.floor(px + reach_x - f32(0.5))
+        y0, y1 = np.floor(py - reach_y + f32(0.5)), np.floor(py + reach_y - f32(0.5))
+        kept = (depth >= near) & (det > 0) & (peak >= -LOG2_255)
+        kept = kept & (x1 >= x0) & (x1 >= 0) & (x0 < width)
+        kept = kept & (y1 >= y0) & (y1 >= 0) & (y0 < height)
+        result[PX * CHUNK + i], result[PY * CHUNK + i] = px, py
+        result[QXX * CHUNK + i] = cov_yy * inverse_det * (f32(-0.5) * LOG2_E)
+        result[QXY * CHUNK + i] = cov_xy * inverse_det * LOG2_E
+        result[QYY * CHUNK + i] = cov_xx * inverse_det * (f32(-0.5) * LOG2_E)
+        result[PEAK * CHUNK + i], result[DEPTH * CHUNK + i] = peak, depth
+        result[X0 * CHUNK + i] = max(x0, f32(0))
+        result[X1 * CHUNK + i] = min(x1, width - f32(1))
+        result[Y0 * CHUNK + i] = max(y0, f32(0))
+        result[Y1 * CHUNK + i] = min(y1, height - f32(1))
+        result[KEPT * CHUNK + i] = f32(1) if kept else f32(0)

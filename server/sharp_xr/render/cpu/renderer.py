@@ -1,0 +1,175 @@
+"""The renderer for machines without a GPU: jobs, threads and buffers around the kernels."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections import deque
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sharp_xr.gaussians import Float32, Gaussians
+from sharp_xr.render import Frame, RenderSettings, View, check_views, finite_gaussians
+from sharp_xr.render.cpu.binning import bin_view, tiles_along
+from sharp_xr.render.cpu.compilation import has_wide_vectors
+from sharp_xr.render.cpu.drawing import Scratch, draw_tiles, new_scratch
+from sharp_xr.render.cpu.projection import Lens, camera_row, lens_of
+from sharp_xr.render.cpu.scene import CHUNK, CpuScene, arrange
+
+ROOM = 1.25
+"""How much more than needed a buffer gets when it has to grow."""
+
+
+class Bins:
+    """One view's lists of chunks per tile, in buffers that grow."""
+
+    def __init__(self) -> None:
+        self.pairs = np.empty((4096, 2), np.int32)
+        self.members = np.empty(4096, np.int32)
+        self.offsets = np.empty(0, np.int32)
+
+    def fill(self, scene: CpuScene, camera: Float32, lens: Lens) -> None:
+        tiles = tiles_along(lens.width) * tiles_along(lens.height)
+        if len(self.offsets) != tiles + 1:
+            self.offsets = np.empty(tiles + 1, np.int32)
+        while (needed := self._fill(scene, camera, lens)) > len(self.members):
+            room = int(needed * ROOM)
+            self.pairs, self.members = np.empty((room, 2), np.int32), np.empty(room, np.int32)
+
+    def _fill(self, scene: CpuScene, camera: Float32, lens: Lens) -> int:
+        return bin_view(
+            scene.rows,
+            scene.hulls,
+            scene.reaches,
+            camera,
+            lens,
+            self.pairs,
+            self.members,
+            self.offsets,
+        )
+
+    def most_splats(self) -> int:
+        """On any one tile, at most."""
+        return int(np.diff(self.offsets).max()) * CHUNK
+
+
+class Canvas:
+    """The pictures and bins of one calling thread."""
+
+    def __init__(self, views: int, width: int, height: int) -> None:
+        self.frame = Frame(
+            rgb=np.empty((views, 3, height, width), np.float32),
+            depth=np.empty((views, height, width), np.float32),
+            alpha=np.empty((views, height, width), np.float32),
+        )
+        self.bins = [Bins() for _ in range(views)]
+
+
+class CpuRenderer:
+    """Any number of threads may call it; each call spreads over the renderer's own threads."""
+
+    def __init__(self, threads: int | None = None) -> None:
+        self._threads = threads or len(os.sched_getaffinity(0))
+        # The calling thread is one of them.
+        self._pool = ThreadPoolExecutor(max(1, self._threads - 1), "rasterizer")
+        self._scratches: deque[Scratch] = deque(maxlen=2 * self._threads)
+        self._own = threading.local()
+
+    @property
+    def name(self) -> str:
+        """See :class:`sharp_xr.render.Renderer`."""
+        vectors = "AVX-512" if has_wide_vectors() else "portable"
+        return f"cpu ({vectors}, {self._threads} thread{'s' if self._threads > 1 else ''})"
+
+    def warm_up(self) -> None:
+        """Compile, or read what was compiled: by drawing two Gaussians."""
+        two = Gaussians(
+            means=np.array([[0, 0, 2], [0.1, 0, 3]], np.float32),
+            covariances=np.array([[1, 0, 0, 1, 0, 1]] * 2, np.float32) * np.float32(1e-2),
+            colors=np.ones((2, 3), np.float32),
+            opacities=np.full(2, 0.5, np.float32),
+        )
+        view = View(np.eye(4), 40.0, 40.0, 32.0, 32.0, 64, 64)
+        self.render(self.prepare(two), [view, view])
+
+    def prepare(self, gaussians: Gaussians) -> CpuScene:
+        """See :class:`sharp_xr.render.Renderer`."""
+        return arrange(finite_gaussians(gaussians))
+
+    def render(
+        self, scene: object, views: Sequence[View], settings: RenderSettings = RenderSettings()
+    ) -> Frame:
+        """See :class:`sharp_xr.render.Renderer`."""
+        if not isinstance(scene, CpuScene):
+            raise ValueError("the cpu renderer got a scene that another renderer prepared")
+        width, height = check_views(views)
+        canvas = self._canvas(len(views), width, height)
+        lens = lens_of(width, height, settings)
+        cameras = np.stack([camera_row(view) for view in views])
+        self._bin(scene, cameras, lens, canvas)
+        self._draw(scene, cameras, lens, canvas)
+        return canvas.frame
+
+    def _canvas(self, views: int, width: int, height: int) -> Canvas:
+        wanted = (views, height, width)
+        canvas: Canvas | None = getattr(self._own, "canvas", None)
+        if canvas is None or canvas.frame.depth.shape != wanted:
+            canvas = self._own.canvas = Canvas(views, width, height)
+        return canvas
+
+    def _bin(self, scene: CpuScene, cameras: Float32, lens: Lens, canvas: Canvas) -> None:
+        jobs = deque(zip(canvas.bins, cameras, strict=True))
+
+        def work() -> None:
+            while True:
+                try:
+                    bins, camera = jobs.popleft()
+                except IndexError:
+                    return
+                bins.fill(scene, camera, lens)
+
+        self._spread(work)
+
+    def _draw(self, scene: CpuScene, cameras: Float32, lens: Lens, canvas: Canvas) -> None:
+        members = tuple(bins.members for bins in canvas.bins)
+        offsets = tuple(bins.offsets for bins in canvas.bins)
+        most = max(bins.most_splats() for bins in canvas.bins)
+        counter: NDArray[np.int64] = np.zeros(1, np.int64)
+        frame = canvas.frame
+
+        def work() -> None:
+            scratch = self._take_scratch(most)
+            draw_tiles(
+                counter,
+                scene.rows,
+                cameras,
+                lens,
+                members,
+                offsets,
+                scratch,
+                frame.rgb,
+                frame.depth,
+                frame.alpha,
+            )
+            self._scratches.append(scratch)
+
+        self._spread(work)
+
+    def _take_scratch(self, splats: int) -> Scratch:
+        try:
+            scratch = self._scratches.pop()
+        except IndexError:
+            return new_scratch(int(splats * ROOM))
+        return scratch if len(scratch.boxes) >= splats else new_scratch(int(splats * ROOM))
+
+    def _spread(self, work: Callable[[], None]) -> None:
+        """Run it on this thread and the pool's; what the pool has not begun when this thread is
+        through is not needed any more."""
+        helpers = [self._pool.submit(work) for _ in range(self._threads - 1)]
+        work()
+        for helper in helpers:
+            if not helper.cancel():
+                helper.result()

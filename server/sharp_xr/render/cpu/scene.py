@@ -1,0 +1,206 @@
+"""Gaussians in the order and layout that the kernels want, made once per scene.
+
+Neighbours stand together in chunks of 64, each chunk a structure of arrays: 13 rows of 64 floats.
+A chunk has a hull, eight points around the centres of its Gaussians, so that a frame looks at the
+hulls first and at Gaussians only where a hull falls on the picture.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sharp_xr.gaussians import Float32, Gaussians
+from sharp_xr.render.cpu.compilation import kernel
+
+CHUNK = 64
+X, Y, Z, XX, XY, XZ, YY, YZ, ZZ, LOG_OPACITY, RED, GREEN, BLUE = range(13)
+"""Rows of a chunk: centre, covariance, log2 of the opacity, linear colour."""
+ROWS = 13
+MIN_ALPHA = np.float32(1 / 255)
+NEVER_SEEN = np.float32(-1000.0)
+"""log2 of the opacity of a chunk's empty places."""
+
+LOG2_255 = np.float32(math.log2(255.0))
+TWO_LN_2 = np.float32(2 * math.log(2.0))
+
+MORTON_BITS = 10
+"""Per axis."""
+FRUSTUM_MIN_Z = 1e-2
+"""Metres. What lies further back is ordered by where the photo's camera sees it."""
+
+
+@dataclass(frozen=True)
+class CpuScene:
+    """C chunks."""
+
+    count: int
+    """Gaussians, those too faint to be drawn included."""
+    rows: Float32
+    """[C * 13 * 64] the chunks, flat."""
+    hulls: Float32
+    """[C, 8, 3] metres, photo axes."""
+    reaches: Float32
+    """[C, 2] how far from its centre a Gaussian of the chunk is seen at most: in metres, and in
+    standard deviations (what eps2d is multiplied by)."""
+
+    def __len__(self) -> int:
+        return self.count
+
+
+def arrange(gaussians: Gaussians) -> CpuScene:
+    """Reorder finite Gaussians; those that no pixel can see (opacity below 1/255) are left out."""
+    order = visible_order(gaussians)
+    chunks = -(-len(order) // CHUNK)
+    rows = np.empty(chunks * ROWS * CHUNK, np.float32)
+    hulls = np.empty((chunks, 8, 3), np.float32)
+    reaches = np.empty((chunks, 2), np.float32)
+    fill_chunks(
+        order,
+        gaussians.means,
+        gaussians.covariances,
+        gaussians.colors,
+        gaussians.opacities,
+        rows,
+        hulls,
+        reaches,
+    )
+    return CpuScene(len(gaussians), rows, hulls, reaches)
+
+
+def visible_order(gaussians: Gaussians) -> NDArray[np.int64]:
+    """Indices of the visible Gaussians along a Morton curve."""
+    means = gaussians.means
+    sample = means[:: max(1, len(means) // 4096)]
+    if not len(sample):
+        return np.empty(0, np.int64)
+    # A photo's Gaussians all lie before its camera; its pixels and log z suit them best. Others
+    # may surround it.
+    frustum = bool(np.mean(sample[:, 2] > FRUSTUM_MIN_Z) > 0.99)
+    points = np.empty_like(sample)
+    curve_points(sample, frustum, points)
+    low, high = np.percentile(points, [0.5, 99.5], axis=0).astype(np.float32)
+    scale = np.float32(2**MORTON_BITS - 1) / np.maximum(high - low, np.float32(1e-9))
+    keys = np.empty(len(means), np.uint64)
+    visible = morton_keys(means, gaussians.opacities, frustum, low, scale, keys)
+    keys = np.sort(keys[:visible])
+    return (keys & np.uint64(0xFFFFFFFF)).astype(np.int64)
+
+
+@kernel
+def curve_points(means: Float32, frustum: bool, points: Float32) -> None:
+    """[N, 3] metres -> the coordinates that the curve runs through."""
+    for i in range(len(means)):
+        x, y, z = means[i, 0], means[i, 1], means[i, 2]
+        if frustum:
+            z = max(z, np.float32(FRUSTUM_MIN_Z))
+            x, y, z = x / z, y / z, np.float32(math.log(z))
+        points[i, 0], points[i, 1], points[i, 2] = x, y, z
+
+
+@kernel
+def morton_keys(
+    means: Float32,
+    opacities: Float32,
+    frustum: bool,
+    low: Float32,
+    scale: Float32,
+    keys: NDArray[np.uint64],
+) -> int:
+    """(place on the curve, index) of each visible Gaussian, in 32 + 32 bits; how many."""
+    top = np.float32(2**MORTON_BITS - 1)
+    point = np.empty((1, 3), np.float32)
+    visible = 0
+    for i in range(len(means)):
+        if opacities[i] < MIN_ALPHA:
+            continue
+        curve_points(means[i : i + 1], frustum, point)
+        place = np.uint64(0)
+        for axis in range(3):
+            level = min(max((point[0, axis] - low[axis]) * scale[axis], np.float32(0)), top)
+            place |= spread_bits(np.uint64(level)) << np.uint64(axis)
+        keys[visible] = (place << np.uint64(32)) | np.uint64(i)
+        visible += 1
+    return visible
+
+
+@kernel
+def spread_bits(value: np.uint64) -> np.uint64:
+    """Ten bits, two zeros between each and the next."""
+    value = (value | (value << np.uint64(16))) & np.uint64(0x030000FF)
+    value = (value | (value << np.uint64(8))) & np.uint64(0x0300F00F)
+    value = (value | (value << np.uint64(4))) & np.uint64(0x030C30C3)
+    return (value | (value << np.uint64(2))) & np.uint64(0x09249249)
+
+
+@kernel
+def fill_chunks(
+    order: NDArray[np.int64],
+    means: Float32,
+    covariances: Float32,
+    colors: Float32,
+    opacities: Float32,
+    rows: Float32,
+    hulls: Float32,
+    reaches: Float32,
+) -> None:
+    """Gather; places after the last Gaussian repeat it, unseen."""
+    for chunk in range(len(hulls)):
+        base = chunk * ROWS * CHUNK
+        for lane in range(CHUNK):
+            place = chunk * CHUNK + lane
+            i = order[min(place, len(order) - 1)]
+            at = base + lane
+            for k in range(3):
+                rows[at + (X + k) * CHUNK] = means[i, k]
+                rows[at + (RED + k) * CHUNK] = colors[i, k]
+            for k in range(6):
+                rows[at + (XX + k) * CHUNK] = covariances[i, k]
+            rows[at + LOG_OPACITY * CHUNK] = (
+                np.float32(math.log2(opacities[i])) if place < len(order) else NEVER_SEEN
+            )
+        enclose(rows[base : base + ROWS * CHUNK], hulls[chunk], reaches[chunk])
+
+
+@kernel
+def enclose(rows: Float32, hull: Float32, reach: Float32) -> None:
+    """The hull of one chunk's centres, and how far its Gaussians reach."""
+    nearest = rows[Z * CHUNK : (Z + 1) * CHUNK].min()
+    # Rays from the photo's camera bound a chunk of it tightly, at depth edges above all; they
+    # are no use near or behind the camera.
+    along_rays = nearest > np.float32(FRUSTUM_MIN_Z)
+    low = np.full(3, np.float32(np.inf))
+    high = np.full(3, np.float32(-np.inf))
+    reach[:] = 0
+    for lane in range(CHUNK):
+        z = rows[lane + Z * CHUNK]
+        divisor = z if along_rays else np.float32(1)
+        u, v = rows[lane + X * CHUNK] / divisor, rows[lane + Y * CHUNK] / divisor
+        low[0], high[0] = min(low[0], u), max(high[0], u)
+        low[1], high[1] = min(low[1], v), max(high[1], v)
+        low[2], high[2] = min(low[2], z), max(high[2], z)
+        # alpha falls to 1/255 at sqrt(2 ln(255 opacity)) standard deviations.
+        log_cover = rows[lane + LOG_OPACITY * CHUNK] + LOG2_255
+        deviations = math.sqrt(max(log_cover, np.float32(0)) * TWO_LN_2)
+        deviation = math.sqrt(largest_variance(rows, lane))
+        reach[0] = max(reach[0], np.float32(deviations * deviation))
+        reach[1] = max(reach[1], np.float32(deviations))
+    for corner in range(8):
+        z = high[2] if corner & 4 else low[2]
+        factor = z if along_rays else np.float32(1)
+        hull[corner, 0] = (high[0] if corner & 1 else low[0]) * factor
+        hull[corner, 1] = (high[1] if corner & 2 else low[1]) * factor
+        hull[corner, 2] = z
+
+
+@kernel
+def largest_variance(rows: Float32, lane: int) -> np.float32:
+    """At least the largest eigenvalue of a covariance: trace or Gershgorin's bound, the smaller."""
+    xx, yy, zz = rows[lane + XX * CHUNK], rows[lane + YY * CHUNK], rows[lane + ZZ * CHUNK]
+    xy, xz = abs(rows[lane + XY * CHUNK]), abs(rows[lane + XZ * CHUNK])
+    yz = abs(rows[lane + YZ * CHUNK])
+    gershgorin = max(max(xx + xy + xz, yy + xy + yz), zz + xz + yz)
+    return max(min(xx + yy + zz, gershgorin), np.float32(0))

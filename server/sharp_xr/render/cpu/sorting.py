@@ -1,0 +1,88 @@
+"""Exact order by depth for one tile: radix sort of (depth bits, index) keys.
+
+The bits of a positive float order like the float. Two passes of 11 bits over the range that the
+tile's depths really have leave few keys out of place; an insertion pass puts those right. Where it
+would have to move too many (a wall seen dead on, and a far point that stretches the range), three
+passes over all 32 bits do it.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sharp_xr.render.cpu.compilation import kernel
+
+Keys = NDArray[np.uint64]
+
+DIGIT = np.uint64(11)
+DIGIT_MASK = np.uint64(2047)
+HISTOGRAM_SIZE = 2048
+PATIENCE = 8
+"""Moves per key that the insertion pass may take."""
+
+
+@kernel
+def sort_keys(
+    keys: Keys,
+    spare: Keys,
+    count: int,
+    lowest: np.uint64,
+    highest: np.uint64,
+    histogram: NDArray[np.int64],
+) -> None:
+    """Sort the first ``count`` keys; ``lowest`` and ``highest`` bound their upper halves."""
+    bits = np.uint64(0)
+    while (highest - lowest) >> bits:
+        bits += np.uint64(1)
+    base = lowest << np.uint64(32)
+    cut = bits - np.uint64(22) if bits > np.uint64(22) else np.uint64(0)
+    shift = np.uint64(32) + cut
+    radix_pass(keys, spare, count, base, shift, histogram)
+    radix_pass(spare, keys, count, base, shift + DIGIT, histogram)
+    if cut and not insertion_pass(keys, count, PATIENCE * count):
+        radix_pass(keys, spare, count, base, np.uint64(32), histogram)
+        radix_pass(spare, keys, count, base, np.uint64(32) + DIGIT, histogram)
+        radix_pass(keys, spare, count, base, np.uint64(32) + DIGIT + DIGIT, histogram)
+        keys[:count] = spare[:count]
+
+
+@kernel
+def radix_pass(
+    source: Keys,
+    target: Keys,
+    count: int,
+    base: np.uint64,
+    shift: np.uint64,
+    histogram: NDArray[np.int64],
+) -> None:
+    """Stable counting sort by the 11 bits above ``shift`` of key - base."""
+    histogram[:] = 0
+    for i in range(count):
+        histogram[((source[i] - base) >> shift) & DIGIT_MASK] += 1
+    total = 0
+    for digit in range(HISTOGRAM_SIZE):
+        here = histogram[digit]
+        histogram[digit] = total
+        total += here
+    for i in range(count):
+        digit_of_key = ((source[i] - base) >> shift) & DIGIT_MASK
+        place = histogram[digit_of_key]
+        target[place] = source[i]
+        histogram[digit_of_key] = place + 1
+
+
+@kernel
+def insertion_pass(keys: Keys, count: int, patience: int) -> bool:
+    """Sort nearly sorted keys; False when ``patience`` moves were not enough."""
+    for i in range(1, count):
+        key = keys[i]
+        j = i
+        while j > 0 and keys[j - 1] > key:
+            keys[j] = keys[j - 1]
+            j -= 1
+        keys[j] = key
+        patience -= i - j
+        if patience < 0:
+            return False
+    return True
