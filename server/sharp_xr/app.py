@@ -34,7 +34,7 @@ from sharp_xr import page
 from sharp_xr.access import Access, Guard
 from sharp_xr.gallery import SceneGallery
 from sharp_xr.outbox import DisconnectedError
-from sharp_xr.refusal import Refusal, refuse
+from sharp_xr.refusal import Faults, Refusal, refuse
 from sharp_xr.render import Renderer
 from sharp_xr.scenes import SceneError, SceneStore
 from sharp_xr.session import Host
@@ -152,11 +152,10 @@ def create_app(app: App) -> Starlette:
             Route("/readyz", routes.readyz),
             WebSocketRoute("/session", routes.session),
         ],
-        middleware=[Middleware(Guard, access=Access(app.config.token))],
+        middleware=[Middleware(Faults), Middleware(Guard, access=Access(app.config.token))],
         exception_handlers={
             Refusal: _on_refusal,
             HTTPException: _on_http_exception,
-            Exception: _on_bug,
         },
     )
 
@@ -291,9 +290,3 @@ async def _on_http_exception(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     sentence = f"{request.method} {request.url.path[:200]}: {str(error.detail).lower()}"
     return refuse(error.status_code, sentence)
-
-
-async def _on_bug(request: Request, error: Exception) -> Response:
-    """Starlette logs nothing: the traceback is ours to keep, the peer gets none of it."""
-    log.error("request failed", exc_info=error, extra={"fields": {"path": request.url.path}})
-    return refuse(500, "the server failed; its log says why")

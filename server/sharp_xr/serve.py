@@ -82,7 +82,7 @@ async def _serve(config: ServeConfig) -> None:
         if token is None and not is_loopback(config.host):
             token = new_token()
         app = _make_app(config, token)
-        server = Server(_uvicorn_config(app))
+        server = Server(uvicorn_config(app))
         url = address(config.host, listening.getsockname()[1], token)
         with _signals() as stop_asked:
             await _live(app, server, listening, stop_asked, lambda: _opened(app, config, url))
@@ -217,7 +217,8 @@ class PatientProtocol(H11Protocol):
             self.transport.close()
 
 
-def _uvicorn_config(app: App) -> uvicorn.Config:
+def uvicorn_config(app: App) -> uvicorn.Config:
+    """How the application is served."""
     return uvicorn.Config(
         create_app(app),
         http=PatientProtocol,

@@ -21,7 +21,7 @@ from sharp_xr.gallery import SceneGallery
 from sharp_xr.model import ModelError
 from sharp_xr.photo import PhotoError
 from sharp_xr.prediction import Prediction
-from sharp_xr.refusal import Refusal
+from sharp_xr.refusal import FAULT, Refusal
 from sharp_xr.scenes import SceneError
 from sharp_xr_protocol.messages import Progress, Scene
 
@@ -115,12 +115,15 @@ class Uploads:
 
     @contextlib.contextmanager
     def _told(self, job: str) -> Iterator[None]:
-        """A refusal goes to the log and to the sessions as well."""
+        """What goes wrong goes to the log and to the sessions as well."""
         try:
             yield
         except Refusal as refusal:
             self._tell(Progress(job, "failed", 1.0, refusal.sentence))
             log.warning("upload refused", extra={"fields": {"job": job, "why": refusal.sentence}})
+            raise
+        except Exception:
+            self._tell(Progress(job, "failed", 1.0, FAULT))
             raise
 
     @contextlib.contextmanager
