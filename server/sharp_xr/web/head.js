@@ -80,10 +80,6 @@ export class Head {
     };
   }
 
-  get isStill() {
-    return !this.#sway.on && Object.values(this.#springs).every((spring) => spring.isStill);
-  }
-
   // A slow ellipse that starts at the centre.
   #swing(seconds) {
     this.#sway.seconds += seconds;

@@ -269,6 +269,5 @@ window.sharpXr = {
   setHead(place) {
     head.stopSway();
     head.place(place);
-    tracker.wake();
   },
 };

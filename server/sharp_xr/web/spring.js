@@ -15,15 +15,15 @@ export class Spring {
     const decay = Math.exp(-RATE * seconds);
     this.value = this.target + (gap + pull * seconds) * decay;
     this.velocity = (this.velocity - RATE * pull * seconds) * decay;
+    // Arrived: the last digits settle, so that a head at rest is the same head in every message.
+    if (Math.abs(this.value - this.target) < 1e-4 && Math.abs(this.velocity) < 1e-3) {
+      this.jump(this.target);
+    }
   }
 
   jump(value) {
     this.target = value;
     this.value = value;
     this.velocity = 0;
-  }
-
-  get isStill() {
-    return Math.abs(this.value - this.target) < 1e-4 && Math.abs(this.velocity) < 1e-3;
   }
 }

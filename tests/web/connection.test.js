@@ -1,0 +1,129 @@
+import assert from "node:assert/strict";
+import { beforeEach, mock, test } from "node:test";
+
+import { Connection } from "../../server/sharp_xr/web/connection.js";
+import { decode, encode } from "../../server/sharp_xr/web/vendor/msgpack.js";
+import { fromServer } from "./golden.js";
+
+class FakeSocket {
+  static OPEN = 1;
+  static all = [];
+  readyState = 0;
+  bufferedAmount = 0;
+  sent = [];
+
+  constructor(url) {
+    this.url = url;
+    FakeSocket.all.push(this);
+  }
+
+  open() {
+    this.readyState = 1;
+    this.onopen();
+  }
+
+  send(bytes) {
+    this.sent.push(decode(bytes, { useBigInt64: true }));
+  }
+
+  hear(message) {
+    this.onmessage({ data: encode(message, { useBigInt64: true }).slice().buffer });
+  }
+
+  close() {
+    this.readyState = 3;
+    this.onclose();
+  }
+}
+
+const welcome = fromServer.find(({ name }) => name === "welcome").message;
+const display = { eye_width: 512, eye_height: 512, refresh_hz: 60 };
+let states;
+let messages;
+let connection;
+
+const newest = () => FakeSocket.all.at(-1);
+
+beforeEach(() => {
+  globalThis.WebSocket = FakeSocket;
+  globalThis.addEventListener = () => {};
+  FakeSocket.all = [];
+  [states, messages] = [[], []];
+  connection = new Connection({
+    url: "ws://server/session",
+    hello: () => ({ agent: "test", kind: "browser", display }),
+    onState: (state, sentence) => states.push([state, sentence]),
+    onMessage: (message) => messages.push(message.type),
+  });
+  connection.start();
+});
+
+test("says Hello first and is live when it is welcomed", () => {
+  newest().open();
+  assert.equal(newest().sent[0].type, "hello");
+  assert.equal(newest().sent[0].version, 1);
+  assert.equal(connection.state, "connecting");
+  newest().hear(welcome);
+  assert.equal(connection.state, "live");
+  assert.deepEqual(messages, ["welcome"]);
+});
+
+test("answers a ping with the same number of nanoseconds", () => {
+  newest().open();
+  newest().hear({ type: "ping", sent_ns: 9007199254740993n });
+  const pong = newest().sent[1];
+  assert.equal(pong.type, "pong");
+  assert.equal(pong.sent_ns, 9007199254740993n);
+});
+
+test("comes back by itself, and shows the reason that the server gave", () => {
+  mock.timers.enable({ apis: ["setTimeout"] });
+  newest().open();
+  newest().hear(welcome);
+  newest().hear({ type: "bye", reason: "The server ends." });
+  newest().close();
+  assert.deepEqual(states.at(-1), ["away", "The server ends."]);
+  mock.timers.tick(600);
+  assert.equal(FakeSocket.all.length, 2);
+  newest().close(); // nobody is there
+  assert.match(states.at(-1)[1], /server is away/);
+  mock.timers.tick(499);
+  assert.equal(FakeSocket.all.length, 2); // the second wait is longer
+  mock.timers.tick(600);
+  assert.equal(FakeSocket.all.length, 3);
+  newest().open();
+  newest().hear(welcome);
+  assert.equal(connection.state, "live");
+  mock.timers.reset();
+});
+
+test("a server of another version is told, and not asked again", () => {
+  mock.timers.enable({ apis: ["setTimeout"] });
+  newest().open();
+  newest().hear({ ...welcome, version: 99 });
+  assert.deepEqual(states.at(-1)[0], "outdated");
+  assert.match(states.at(-1)[1], /reload the page/);
+  assert.equal(newest().sent.at(-1).type, "bye");
+  mock.timers.tick(60_000);
+  assert.equal(FakeSocket.all.length, 1);
+  mock.timers.reset();
+});
+
+test("what is not of the protocol ends the session with a sentence", () => {
+  mock.timers.enable({ apis: ["setTimeout"] });
+  newest().open();
+  newest().hear({ type: "problem" });
+  assert.equal(newest().sent.at(-1).type, "bye");
+  assert.match(states.at(-1)[1], /cannot read: problem\.message is undefined/);
+  mock.timers.reset();
+});
+
+test("is full while poses wait in the socket, and silent while it is away", () => {
+  newest().open();
+  assert.equal(connection.isFull, false);
+  newest().bufferedAmount = 10_000;
+  assert.equal(connection.isFull, true);
+  newest().readyState = 3;
+  connection.send({ type: "scene_select", scene: "x" });
+  assert.equal(newest().sent.length, 1);
+});
