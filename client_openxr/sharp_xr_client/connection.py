@@ -16,8 +16,6 @@ from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
 from typing import Any, Protocol, TypeVar, assert_never
 
-from aiortc import RTCConfiguration, RTCPeerConnection, RTCRtpReceiver, RTCSessionDescription
-from aiortc.sdp import candidate_from_sdp
 from websockets.asyncio.client import ClientConnection
 from websockets.asyncio.client import connect as open_websocket
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus, InvalidURI
@@ -27,7 +25,8 @@ from sharp_xr_client.address import Address
 from sharp_xr_client.decoder import DecodedFrame
 from sharp_xr_client.jitter import Counts
 from sharp_xr_client.problem import ClientError
-from sharp_xr_client.receiver import VideoReceiver, check_aiortc, offer_loopback
+from sharp_xr_client.receiver import check_aiortc, offer_loopback
+from sharp_xr_client.video import VideoLink
 from sharp_xr_protocol.clock import ClockOffset, Sample
 from sharp_xr_protocol.messages import (
     MAX_MESSAGE_BYTES,
@@ -105,31 +104,20 @@ class Connection:
         """The scene that frames show; None until the server has one ready."""
         self.ended: asyncio.Future[None] = loop.create_future()
         """Fails with the ClientError that says why the session is over."""
+        self.counts = Counts()
+        """What the network did to the video."""
         self._socket = socket
         self._events = events
         self._welcome: asyncio.Future[Welcome] = loop.create_future()
         self._listed: asyncio.Future[None] = loop.create_future()
         self._answer: asyncio.Future[Answer] = loop.create_future()
+        self._renewal: asyncio.Task[None] | None = None
         self._tasks: list[asyncio.Task[None]] = []
-        self._peer = RTCPeerConnection(RTCConfiguration(iceServers=[]))
-        self._peer.on("connectionstatechange", self._on_video_state)
-        transceiver = self._peer.addTransceiver("video", direction="recvonly")
-        capabilities = RTCRtpReceiver.getCapabilities("video")
-        assert capabilities is not None
-        codecs = capabilities.codecs
-        transceiver.setCodecPreferences(
-            [codec for codec in codecs if codec.mimeType in ("video/H264", "video/rtx")]
-        )
-        self._receiver = VideoReceiver(transceiver.receiver, events.frame)
+        self._video = self._new_video()
 
     @property
     def welcome(self) -> Welcome:
         return self._welcome.result()
-
-    @property
-    def counts(self) -> Counts:
-        """What the network did to the video."""
-        return self._receiver.counts
 
     async def send(self, message: FromClient) -> None:
         """Raises ClientError if the session is over."""
@@ -146,14 +134,7 @@ class Connection:
         await self._reply(self._welcome, "greet")
         await self._reply(self._listed, "list its scenes")
         self._start(self._ping())
-        self._start(self._receiver.run())
-        await self._peer.setLocalDescription(await self._peer.createOffer())
-        await self.send(Offer(self._peer.localDescription.sdp))
-        answer = await self._reply(self._answer, "answer the offer of video")
-        try:
-            await self._peer.setRemoteDescription(RTCSessionDescription(answer.sdp, "answer"))
-        except Exception as error:  # aiortc's parser raises whatever the text trips over
-            raise ClientError(f"the server's SDP answer cannot be used: {error}") from error
+        await self._offer_video()
 
     async def close(self, reason: str = "the viewer has left") -> None:
         """Say goodbye and let everything go; never fails."""
@@ -166,14 +147,45 @@ class Connection:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        await self._peer.close()
-        await asyncio.to_thread(self._receiver.close)
+        await self._video.close()
         await self._socket.close()
+
+    # --- video ---------------------------------------------------------------------------------
+
+    def _new_video(self) -> VideoLink:
+        return VideoLink(self._events.frame, self._on_video_failed, self.counts)
+
+    async def _offer_video(self) -> None:
+        self._answer = asyncio.get_running_loop().create_future()
+        await self.send(Offer(await self._video.offer()))
+        answer = await self._reply(self._answer, "answer the offer of video")
+        await self._video.accept(answer.sdp)
+
+    def _on_video_failed(self) -> None:
+        if self.counts.received:
+            self._renew_video()
+        else:
+            self._end(ClientError("no way for the video was found: is UDP to the server blocked?"))
+
+    def _renew_video(self) -> None:
+        """Offer again; both sides may notice that the connection is lost, one renewal is enough."""
+        renewing = self._renewal is not None and not self._renewal.done()
+        if not renewing and not self.ended.done():
+            self._renewal = self._start(self._replace_video())
+
+    async def _replace_video(self) -> None:
+        former, self._video = self._video, self._new_video()
+        await former.close()
+        try:
+            await self._offer_video()
+        except ClientError as error:
+            self._end(error)
 
     # --- tasks ---------------------------------------------------------------------------------
 
-    def _start(self, work: Coroutine[Any, Any, None]) -> None:
+    def _start(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         self._tasks.append(asyncio.create_task(work))
+        return self._tasks[-1]
 
     async def _reply(self, reply: asyncio.Future[T], what: str) -> T:
         either: set[asyncio.Future[Any]] = {reply, self.ended}
@@ -212,7 +224,7 @@ class Connection:
             case Answer():
                 _settle(self._answer, message)
             case Candidate():
-                await self._add_candidate(message)
+                await self._video.add_candidate(message)
             case SceneReady():
                 self.scene = message.scene
             case FrameHeader():
@@ -229,23 +241,11 @@ class Connection:
             case Bye():
                 raise ClientError(f"the server ended the session: {message.reason}")
             case IceRestart():
-                raise ClientError("the server lost the video connection: start the client again")
+                self._renew_video()
             case Offer():
                 raise ProtocolError("an offer, wanted an answer to ours")
             case _:
                 assert_never(message)
-
-    async def _add_candidate(self, message: Candidate) -> None:
-        text = message.candidate.removeprefix("candidate:")
-        if not text:
-            await self._peer.addIceCandidate(None)
-            return
-        try:
-            candidate = candidate_from_sdp(text)
-        except (ValueError, AssertionError) as error:
-            raise ProtocolError(f"an ICE candidate that cannot be read: {text!r}") from error
-        candidate.sdpMid, candidate.sdpMLineIndex = message.sdp_mid, message.sdp_m_line_index
-        await self._peer.addIceCandidate(candidate)
 
     def _on_pong(self, message: Pong) -> None:
         try:
@@ -253,7 +253,7 @@ class Connection:
         except ValueError as error:
             raise ProtocolError(str(error)) from error
         assert self.clock.best is not None
-        self._receiver.set_round_trip(self.clock.best.round_trip_ns / 1e9)
+        self._video.set_round_trip(self.clock.best.round_trip_ns / 1e9)
 
     async def _ping(self) -> None:
         """A few at once, so that the first frames already have a clock; then now and then."""
@@ -263,10 +263,6 @@ class Connection:
         while True:
             await self.send(Ping(time.monotonic_ns()))
             await asyncio.sleep(PING_S)
-
-    def _on_video_state(self) -> None:
-        if self._peer.connectionState == "failed":
-            self._end(ClientError("no way for the video was found: is UDP to the server blocked?"))
 
     def _end(self, error: ClientError) -> None:
         if not self.ended.done():

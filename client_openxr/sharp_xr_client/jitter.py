@@ -102,9 +102,9 @@ class _Hole:
 class FrameBuffer:
     """Reorders packets, finds frames, and knows what to ask the sender for."""
 
-    def __init__(self, round_trip_s: float = 0.05) -> None:
+    def __init__(self, round_trip_s: float = 0.05, counts: Counts | None = None) -> None:
         self.round_trip_s = round_trip_s
-        self.counts = Counts()
+        self.counts = counts or Counts()
         # Sequence numbers inside are unwrapped: they only rise.
         self._next: int | None = None  # first packet that is neither handed out nor given up
         self._highest = 0

@@ -43,21 +43,23 @@ class VideoReceiver:
     Args:
         receiver: of the one video transceiver.
         on_frame: called on the decoder's thread with each picture.
+        counts: what the network does is added to them.
     """
 
-    def __init__(self, receiver: RTCRtpReceiver, on_frame: Callable[[DecodedFrame], None]) -> None:
+    def __init__(
+        self,
+        receiver: RTCRtpReceiver,
+        on_frame: Callable[[DecodedFrame], None],
+        counts: Counts,
+    ) -> None:
         self._receiver = receiver
-        self._buffer = FrameBuffer()
+        self._buffer = FrameBuffer(counts=counts)
         self._decoder = Decoder(on_frame)
         self._ssrc: int | None = None
         self._trouble = asyncio.Event()
         # aiortc's own NACKs come once per hole; ours are repeated, by the buffer.
         for name, value in (("nack_generator", None), ("jitter_buffer", self)):
             setattr(receiver, f"_RTCRtpReceiver__{name}", value)
-
-    @property
-    def counts(self) -> Counts:
-        return self._buffer.counts
 
     def set_round_trip(self, seconds: float) -> None:
         """How long a repair takes at least."""

@@ -1,6 +1,8 @@
 """The command against servers: the product's own session and stream, and some that misbehave."""
 
 import asyncio
+import contextlib
+import inspect
 import json
 from collections.abc import Callable
 from http import HTTPStatus
@@ -11,7 +13,9 @@ import msgpack
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from websockets.asyncio.client import ClientConnection, connect
 from websockets.asyncio.server import ServerConnection
+from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
 
 from sharp_xr.stream import colour
@@ -20,7 +24,10 @@ from sharp_xr_client.cli import main
 from sharp_xr_protocol.messages import (
     VERSION,
     Bye,
+    FromClient,
     Hello,
+    IceRestart,
+    Offer,
     SceneList,
     Video,
     Welcome,
@@ -246,34 +253,64 @@ def test_an_answer_that_is_no_sdp_is_refused(
     assert "the server's SDP answer cannot be used" in capsys.readouterr().err
 
 
+class Relay:
+    """Stands between a client and a server, and does something to their session after a second."""
+
+    def __init__(self, behind: str, after_a_second: Callable[[ServerConnection], object]) -> None:
+        self._behind = behind
+        self._after_a_second = after_a_second
+        self.messages: list[FromClient] = []
+        """Of the client."""
+
+    async def handle(self, client: ServerConnection) -> None:
+        async with connect(f"ws://{self._behind}/session") as server, asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._interfere(client))
+            tasks.create_task(self._up(client, server))
+            tasks.create_task(self._down(client, server))
+
+    async def _interfere(self, client: ServerConnection) -> None:
+        await asyncio.sleep(1.0)
+        done = self._after_a_second(client)
+        if inspect.isawaitable(done):
+            await done
+
+    async def _up(self, client: ServerConnection, server: ClientConnection) -> None:
+        with contextlib.suppress(ConnectionClosed):
+            async for data in client:
+                assert isinstance(data, bytes)
+                self.messages.append(decode_from_client(data))
+                await server.send(data)
+        await server.close()
+
+    async def _down(self, client: ServerConnection, server: ClientConnection) -> None:
+        with contextlib.suppress(ConnectionClosed):
+            async for data in server:
+                await client.send(data)
+
+
 def test_a_server_that_dies_in_the_middle_leaves_a_report_and_a_sentence(
     streaming: Streaming, serve: Serve, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from websockets.asyncio.client import connect
-
-    behind = streaming("garden")
-
-    async def relay_for_a_second(connection: ServerConnection) -> None:
-        async with connect(f"ws://{behind}/session") as server:
-
-            async def pump(source: object, sink: object) -> None:
-                async for data in source:  # type: ignore[attr-defined]
-                    await sink.send(data)  # type: ignore[attr-defined]
-
-            tasks = [
-                asyncio.create_task(pump(connection, server)),
-                asyncio.create_task(pump(server, connection)),
-            ]
-            await asyncio.wait(tasks, timeout=1.0)
-            connection.transport.abort()
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
-
+    relay = Relay(streaming("garden"), lambda client: client.transport.abort())
+    address = serve(relay.handle)
     report = tmp_path / "report.json"
-    assert simulate(serve(relay_for_a_second), "--seconds", "20", "--json", str(report)) == 1
+    assert simulate(address, "--seconds", "20", "--json", str(report)) == 1
     assert "the connection to the server is lost" in capsys.readouterr().err
     assert json.loads(report.read_text())["frames_decoded"] > 0
+
+
+def test_a_video_connection_that_the_server_lost_is_offered_again(
+    streaming: Streaming, serve: Serve, tmp_path: Path
+) -> None:
+    relay = Relay(streaming("garden"), lambda client: client.send(encode(IceRestart())))
+    address = serve(relay.handle)
+    report = tmp_path / "report.json"
+    assert simulate(address, "--seconds", "3", "--json", str(report)) == 0
+    assert sum(isinstance(message, Offer) for message in relay.messages) == 2
+    figures = json.loads(report.read_text())
+    assert figures["matched_share"] == 1.0
+    # Frames came over the second connection as well: the first ended after a second.
+    assert figures["seconds"] > 2.0
 
 
 def test_an_aiortc_without_our_names_is_refused_with_versions_and_remedy(

@@ -70,7 +70,9 @@ async def stream(drops: Drops) -> Outcome:
     )
     client = RTCPeerConnection(RTCConfiguration(iceServers=[]))
     video = VideoReceiver(
-        client.addTransceiver("video", direction="recvonly").receiver, outcome.frames.append
+        client.addTransceiver("video", direction="recvonly").receiver,
+        outcome.frames.append,
+        outcome.counts,
     )
     video.set_round_trip(0.005)
     feedback = asyncio.create_task(video.run())
@@ -94,7 +96,6 @@ async def stream(drops: Drops) -> Outcome:
         await client.close()
         await sender.close()
         video.close()
-    outcome.counts = video.counts
     return outcome
 
 
