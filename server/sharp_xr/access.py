@@ -71,7 +71,7 @@ class Access:
 
     def _check_host(self, connection: HTTPConnection) -> None:
         host = connection.headers.get("host", "")
-        name = urlsplit(f"//{host}").hostname or "" if _is_plain(host) else ""
+        name = _host_name(f"//{host}")
         if not name or (self.token is None and not is_loopback(name)):
             raise Refusal(
                 403,
@@ -157,10 +157,15 @@ def _check_origin(connection: HTTPConnection) -> None:
     if origin is None:
         return
     host = connection.headers.get("host", "")
-    if not _is_plain(origin) or urlsplit(origin).netloc.lower() != host.lower():
+    if not _host_name(origin) or urlsplit(origin).netloc.lower() != host.lower():
         raise Refusal(403, f"a page of {origin[:100]!r} may not use this server")
 
 
-def _is_plain(text: str) -> bool:
-    """Whether urlsplit reads this as everybody else does, and without an error."""
-    return text.isascii() and text.isprintable() and not set(text) & set(" \\@<>\"'")
+def _host_name(url: str) -> str:
+    """Without the port; empty for what two programs might read differently."""
+    if not url.isascii() or not url.isprintable() or set(url) & set(" \\@<>\"'"):
+        return ""
+    try:
+        return urlsplit(url).hostname or ""
+    except ValueError:
+        return ""

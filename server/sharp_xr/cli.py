@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,34 +30,39 @@ EXTRA_OF = {
 }
 """Which extra brings which import."""
 
-Output = Annotated[Path, arg(aliases=["-o"])]
+Output = Annotated[Path, arg(aliases=["-o"], metavar="PATH")]
+# What may be left out says in its own words what happens then.
+MaybePath = Annotated[Path | None, arg(metavar="PATH", help_behavior_hint="")]
+MaybeText = Annotated[str | None, arg(metavar="TEXT", help_behavior_hint="")]
+MaybeInt = Annotated[int | None, arg(metavar="N", help_behavior_hint="")]
+MaybeFloat = Annotated[float | None, arg(metavar="NUMBER", help_behavior_hint="")]
 
 
 @dataclass(frozen=True)
 class Serve:
     """Serve the page and the stereo stream."""
 
-    show: Positional[Path | None] = None
+    show: Positional[Annotated[Path | None, arg(metavar="[PATH]", help_behavior_hint="")]] = None
     """A photo or a .ply to begin with."""
-    gpu: int | None = None
+    gpu: MaybeInt = None
     """Number of the NVIDIA GPU to use. Without this and --device: the best device there is."""
-    device: str | None = None
+    device: MaybeText = None
     """cpu or cuda:N."""
     host: str = "127.0.0.1"
     """Address to listen on. All but the loopback's want a token, which is printed."""
     port: int = 8080
     """0 takes a free one."""
-    data: Path | None = None
+    data: MaybePath = None
     """Folder of the scenes. Without it: ~/.local/share/sharp-xr, or as XDG_DATA_HOME says."""
     model: str = "lite"
     """Name of the predictor that makes Gaussians of photos."""
-    checkpoint: Path | None = None
+    checkpoint: MaybePath = None
     """Weights in place of the packaged ones."""
     eye_size: int = 512
     """Longer side of one eye's picture at most, pixels."""
     sessions: int = 4
     """Clients at a time at most."""
-    token: str | None = None
+    token: MaybeText = None
     """A token in place of a new random one; then the loopback wants it too."""
     log_json: bool = False
     """Log JSON in place of key=value."""
@@ -102,15 +108,15 @@ class Predict:
     """A .ply or .npz file for one photo; a folder for any number, which then holds a .ply each."""
     model: str = "lite"
     """Name of the predictor."""
-    checkpoint: Path | None = None
+    checkpoint: MaybePath = None
     """Weights in place of the packaged ones."""
-    gpu: int | None = None
+    gpu: MaybeInt = None
     """Number of the NVIDIA GPU to use. Without this and --device: the best device there is."""
-    device: str | None = None
+    device: MaybeText = None
     """cpu or cuda:N."""
-    focal_35mm: float | None = None
+    focal_35mm: MaybeFloat = None
     """Focal length as on 35 mm film, millimetres, in place of the photo's own."""
-    focal_px: float | None = None
+    focal_px: MaybeFloat = None
     """Focal length in pixels of the upright photo, in place of the photo's own."""
 
     def run(self) -> int:
@@ -168,7 +174,7 @@ class Train:
 class Doctor:
     """Say what this machine has, and what to do about what it lacks."""
 
-    data: Path | None = None
+    data: MaybePath = None
     """Folder of the scenes, as for serve."""
     port: int = 8080
     """As for serve."""
@@ -204,7 +210,7 @@ def parse(args: Sequence[str]) -> Command:
     if args[:1] == ["train"]:  # has commands of its own
         return Train(tuple(args[1:]))
     command: Command = tyro.cli(
-        Command,  # type: ignore[arg-type]
+        Command,
         args=args,
         prog="sharp-xr",
         description="One ordinary photo becomes a place that you can lean into.",
@@ -233,4 +239,12 @@ def main() -> NoReturn:
     """The entry point."""
     code = run(sys.argv[1:])
     sys.stdout.flush()
+    sys.stderr.flush()
+    if any(not thread.daemon for thread in threading.enumerate()[1:]):
+        # A renderer still compiles, which nothing can interrupt; Python would wait for it.
+        os._exit(code)
     sys.exit(code)
+
+
+if __name__ == "__main__":
+    main()

@@ -39,9 +39,17 @@ REQUEST_TIMEOUT_S = 15.0
 SHUTDOWN_TIMEOUT_S = 3
 
 
+class ServeError(Exception):
+    """The server cannot start; the message is one sentence for the user."""
+
+
 @dataclass(frozen=True)
 class ServeConfig:
-    """What ``sharp-xr serve`` was told, with the device chosen."""
+    """What ``sharp-xr serve`` was told, with the device chosen.
+
+    Raises:
+        ServeError: a number that makes no sense.
+    """
 
     data: Path
     device: Device
@@ -56,9 +64,14 @@ class ServeConfig:
     show: Path | None = None
     """A photo or a ``.ply`` that becomes a scene at the start."""
 
-
-class ServeError(Exception):
-    """The server cannot start; the message is one sentence for the user."""
+    def __post_init__(self) -> None:
+        for flag, value, least, most in (
+            ("--port", self.port, 0, 65535),
+            ("--eye-size", self.max_eye_px, 16, 4096),
+            ("--sessions", self.max_sessions, 1, 100),
+        ):
+            if not least <= value <= most:
+                raise ServeError(f"{flag} {value}: wanted {least} to {most}")
 
 
 def run(config: ServeConfig) -> None:

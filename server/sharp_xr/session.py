@@ -60,6 +60,8 @@ T = TypeVar("T")
 
 HELLO_TIMEOUT_S = 5.0
 """A client that says nothing for so long is sent away."""
+BYE_TIMEOUT_S = 1.0
+"""A client that does not take the Bye is left."""
 MAX_SIGNALLING = 64
 """Offers and candidates that may wait; a browser sends about a dozen."""
 MAX_HZ = 120.0
@@ -137,9 +139,7 @@ class Session:
         sending = asyncio.create_task(self._outbox.send_all(self._socket))
         reason = "the server failed; its log says why"
         try:
-            reason = await _first_of(
-                self._conversation(), self._stopped.get(), _watch(sending)
-            )
+            reason = await _first_of(self._conversation(), self._stopped.get(), _watch(sending))
         except DisconnectedError:
             reason = "the client is gone"
         except ProtocolError as error:
@@ -280,9 +280,14 @@ class Session:
     async def _end(self, reason: str, sending: asyncio.Task[str]) -> None:
         """Bye, if the client still listens; then free everything."""
         self._outbox.put(Bye(reason))
-        with contextlib.suppress(DisconnectedError, ProtocolError, TimeoutError):
-            async with asyncio.timeout(1.0):
-                await sending
+        try:
+            with contextlib.suppress(DisconnectedError, TimeoutError):
+                async with asyncio.timeout(BYE_TIMEOUT_S):
+                    await sending
+        finally:
+            await self._free(reason)
+
+    async def _free(self, reason: str) -> None:
         video, self._video = self._video, None
         figures: dict[str, object] = {"reason": reason, "reports": self._reports}
         if self._decoded_ms:

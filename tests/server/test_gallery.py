@@ -1,0 +1,133 @@
+"""The gallery on a real store, with a renderer of straw."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.server.straw import StrawRenderer, some_gaussians
+
+from sharp_xr.formats.ply import PhotoCamera
+from sharp_xr.gallery import BYTES_PER_GAUSSIAN, SceneGallery
+from sharp_xr.scenes import SceneStore
+from sharp_xr_protocol.messages import Scene
+
+
+@dataclasses.dataclass
+class Setup:
+    """A gallery, and what it did to others."""
+
+    gallery: SceneGallery
+    renderer: StrawRenderer
+    changes: list[int]
+
+    async def add(self, count: int = 3) -> Scene:
+        photo = PhotoCamera(40, 30, 35.0)
+        return await self.gallery.add(
+            some_gaussians(count), name="n", model="m", thumbnail=b"jpeg", photo=photo
+        )
+
+
+def play(
+    data: Path,
+    test: Callable[[Setup], Coroutine[Any, Any, None]],
+    gaussians_in_memory: int = 1000,
+) -> None:
+    async def run() -> None:
+        renderer, changes = StrawRenderer(), [0]
+        gallery = SceneGallery(
+            SceneStore(data),
+            renderer,
+            on_change=lambda: changes.append(len(gallery.scenes())),
+            memory_bytes=gaussians_in_memory * BYTES_PER_GAUSSIAN,
+        )
+        try:
+            await test(Setup(gallery, renderer, changes))
+        finally:
+            gallery.close()
+
+    asyncio.run(run())
+
+
+def test_a_stored_scene_is_ready_without_being_read_again(tmp_path: Path) -> None:
+    async def test(setup: Setup) -> None:
+        scene = await setup.add()
+        again, shown = await setup.gallery.load(scene.id)
+        assert (again, shown.id, len(shown.prepared)) == (scene, scene.id, 3)
+        assert setup.renderer.prepared == [3]
+
+    play(tmp_path, test)
+
+
+def test_each_change_is_told_when_it_can_be_seen(tmp_path: Path) -> None:
+    async def test(setup: Setup) -> None:
+        scene = await setup.add()
+        await setup.add()
+        await setup.gallery.rename(scene.id, "other")
+        await setup.gallery.delete(scene.id)
+        assert setup.changes == [0, 1, 2, 2, 1]
+
+    play(tmp_path, test)
+
+
+def test_a_deleted_scene_cannot_be_loaded(tmp_path: Path) -> None:
+    async def test(setup: Setup) -> None:
+        scene = await setup.add()
+        await setup.gallery.delete(scene.id)
+        with pytest.raises(LookupError, match="no such scene"):
+            await setup.gallery.load(scene.id)
+
+    play(tmp_path, test)
+
+
+def test_what_was_not_looked_at_for_longest_leaves_memory_first(tmp_path: Path) -> None:
+    async def test(setup: Setup) -> None:
+        first, second = await setup.add(4), await setup.add(5)
+        await setup.gallery.load(first.id)
+        third = await setup.add(6)  # 15 Gaussians, 10 fit
+        prepared = setup.renderer.prepared
+        assert prepared == [4, 5, 6]
+        await setup.gallery.load(third.id)
+        await setup.gallery.load(first.id)
+        assert prepared == [4, 5, 6]
+        await setup.gallery.load(second.id)
+        assert prepared == [4, 5, 6, 5]
+
+    play(tmp_path, test, gaussians_in_memory=10)
+
+
+def test_a_scene_larger_than_the_memory_is_shown_all_the_same(tmp_path: Path) -> None:
+    async def test(setup: Setup) -> None:
+        scene = await setup.add(100)
+        assert len((await setup.gallery.load(scene.id))[1].prepared) == 100
+
+    play(tmp_path, test, gaussians_in_memory=10)
+
+
+def test_two_viewers_of_one_scene_wait_for_one_loading(tmp_path: Path) -> None:
+    async def test(setup: Setup) -> None:
+        scene = await setup.add(8)
+        await setup.add(9)  # the first leaves memory
+        loads = [asyncio.create_task(setup.gallery.load(scene.id)) for _ in range(3)]
+        await asyncio.sleep(0)
+        loads[0].cancel()  # who goes does not take it from the others
+        shown = [await load for load in loads[1:]]
+        assert shown[0][1] is shown[1][1]
+        assert setup.renderer.prepared == [8, 9, 8]
+
+    play(tmp_path, test, gaussians_in_memory=10)
+
+
+def test_a_scene_whose_file_is_damaged_is_a_sentence(tmp_path: Path) -> None:
+    async def test(setup: Setup) -> None:
+        scene = await setup.add(8)
+        await setup.add(9)
+        setup.gallery.ply_path(scene.id).write_bytes(b"ply\n")
+        with pytest.raises(LookupError, match="damaged"):
+            await setup.gallery.load(scene.id)
+
+    play(tmp_path, test, gaussians_in_memory=10)
