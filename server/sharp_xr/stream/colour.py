@@ -66,7 +66,8 @@ def planes(picture: av.VideoFrame) -> tuple[UInt8, UInt8, UInt8]:
 def _rows(picture: av.VideoFrame) -> tuple[UInt8, UInt8, UInt8]:
     """The planes with the padding at the end of each row."""
     y, u, v = (
-        np.frombuffer(memoryview(plane), np.uint8).reshape(-1, plane.line_size) for plane in picture.planes
+        np.frombuffer(memoryview(plane), np.uint8).reshape(-1, plane.line_size)
+        for plane in picture.planes
     )
     return y, u, v
 

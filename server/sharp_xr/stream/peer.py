@@ -64,6 +64,8 @@ class Peer:
             ProtocolError: not SDP, or no H.264 video that the client would receive.
         """
         offer = _without_candidates_to_skip(offer_sdp)
+        if "\na=fingerprint:" not in offer:
+            raise ProtocolError("an offer without a fingerprint of its certificate")
         try:
             description = aiortc.RTCSessionDescription(offer, "offer")
             await self._connection.setRemoteDescription(description)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 from typing import Any
 
@@ -61,6 +62,19 @@ class Receiver:
             key_frame=frame.key_frame,
             eyes=(float(np.mean(luma[half:, :middle])), float(np.mean(luma[half:, middle:]))),
         )
+
+    def lose_next_packet(self) -> asyncio.Future[int]:
+        """Drop the next video packet on its arrival; the result is its frame's time stamp."""
+        transport: Any = self.transceiver.receiver.transport
+        arrive = transport._handle_rtp_data
+        lost: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+
+        async def lose(data: bytes, arrival_time_ms: int) -> None:
+            transport._handle_rtp_data = arrive
+            lost.set_result(int.from_bytes(data[4:8], "big"))
+
+        transport._handle_rtp_data = lose
+        return lost
 
     async def close(self) -> None:
         await self.connection.close()

@@ -1,0 +1,225 @@
+"""The rules of the sender, on a stand-in for aiortc's; with a real one: ``test_stream.py``."""
+
+import asyncio
+from typing import Any, cast
+
+import aioice.ice
+import aiortc
+import pytest
+from aiortc.rtcrtpparameters import RTCRtpCodecParameters, RTCRtpSendParameters
+from aiortc.rtp import (
+    RTCP_PSFB_APP,
+    RTCP_PSFB_FIR,
+    RTCP_PSFB_PLI,
+    RTCP_RTPFB_NACK,
+    AnyRtcpPacket,
+    RtcpPsfbPacket,
+    RtcpReceiverInfo,
+    RtcpRrPacket,
+    RtcpRtpfbPacket,
+    RtpPacket,
+    pack_remb_fci,
+)
+
+from sharp_xr.stream.packets import PLAYOUT_DELAY
+from sharp_xr.stream.sender import FrameSender
+
+H264 = RTCRtpCodecParameters("video/H264", 90_000, payloadType=99)
+UNIT = b"\0\0\0\1\x65" + b"\xab" * 5000
+OFFER = f"a=extmap:12/sendonly {PLAYOUT_DELAY}\r\n"
+
+
+class Bench:
+    """A FrameSender on a real, unconnected aiortc sender whose packets end up in a list."""
+
+    def __init__(self) -> None:
+        self.now_s = 0.0
+        self.events: list[str] = []
+        self.rates: list[int] = []
+        peer = aiortc.RTCPeerConnection(aiortc.RTCConfiguration(iceServers=[]))
+        self.transceiver = peer.addTransceiver("video", direction="sendonly")
+        self.aiortc_sender = cast(Any, self.transceiver.sender)
+        self.sent: list[RtpPacket] = []
+        self.aiortc_sender.transport._send_rtp = self._transmit
+        self.sender = FrameSender(
+            self.transceiver,
+            OFFER,
+            on_ready=lambda: self.events.append("ready"),
+            on_key_frame_wanted=lambda: self.events.append("key frame"),
+            on_remb=self.rates.append,
+            clock_s=lambda: self.now_s,
+        )
+        self.broken = False
+        self.task: asyncio.Task[None] | None = None
+
+    async def _transmit(self, packet: bytes) -> None:
+        if self.broken:
+            raise ConnectionError
+        self.sent.append(RtpPacket.parse(packet))
+
+    async def start(self) -> None:
+        self.sender._parameters = RTCRtpSendParameters(codecs=[H264], muxId="0")
+        self.task = asyncio.create_task(self.aiortc_sender._run_rtp(H264))
+        await asyncio.sleep(0)
+
+    async def stop(self) -> None:
+        assert self.task is not None
+        self.task.cancel()
+        await self.task
+
+    async def feedback(self, packet: AnyRtcpPacket) -> None:
+        await self.aiortc_sender._handle_rtcp_packet(packet)
+
+    async def nack(self, *sequences: int) -> None:
+        lost = list(sequences)
+        await self.feedback(RtcpRtpfbPacket(fmt=RTCP_RTPFB_NACK, ssrc=1, media_ssrc=2, lost=lost))
+
+
+def test_a_frame_is_one_timestamp_rising_sequence_numbers_and_one_marker() -> None:
+    async def run() -> None:
+        bench = Bench()
+        await bench.start()
+        assert await bench.sender.push(UNIT, key=4711)
+        assert await bench.sender.push(UNIT, key=4712)
+        first = [packet for packet in bench.sent if packet.timestamp == 4711]
+        assert len(first) > 3 and len(bench.sent) == 2 * len(first)
+        assert [packet.marker for packet in first] == [0] * (len(first) - 1) + [1]
+        start = bench.sent[0].sequence_number
+        assert start < 1 << 15
+        sequences = [packet.sequence_number for packet in bench.sent]
+        assert sequences == list(range(start, start + len(sequences)))
+
+    asyncio.run(run())
+
+
+def test_nothing_leaves_before_the_connection_is_ready_or_after_it_broke() -> None:
+    async def run() -> None:
+        bench = Bench()
+        assert not await bench.sender.push(UNIT, key=1)
+        await bench.start()
+        assert bench.events == ["ready"] and bench.sender.ready
+        bench.broken = True
+        assert not await bench.sender.push(UNIT, key=2)
+        assert not bench.sender.ready
+        assert bench.sent == []
+
+    asyncio.run(run())
+
+
+def test_the_end_of_the_loop_is_announced_so_that_stop_does_not_hang() -> None:
+    async def run() -> None:
+        bench = Bench()
+        await bench.start()
+        await bench.stop()
+        assert bench.aiortc_sender._RTCRtpSender__rtp_started.is_set()
+        assert bench.aiortc_sender._RTCRtpSender__rtp_exited.is_set()
+        assert not bench.sender.ready
+
+    asyncio.run(run())
+
+
+def test_a_lost_packet_comes_again_at_most_twice() -> None:
+    async def run() -> None:
+        bench = Bench()
+        await bench.start()
+        await bench.sender.push(UNIT, key=1)
+        count, lost = len(bench.sent), bench.sent[1]
+        for _ in range(5):
+            await bench.nack(lost.sequence_number)
+        repairs = bench.sent[count:]
+        assert [repair.payload for repair in repairs] == [lost.payload] * 2
+        assert (bench.sender.repairs_asked, bench.sender.repairs_sent) == (5, 2)
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize(("age_s", "repairs"), [(0.14, 1), (0.16, 0)])
+def test_an_old_packet_does_not_come_again(age_s: float, repairs: int) -> None:
+    async def run() -> None:
+        bench = Bench()
+        await bench.start()
+        await bench.sender.push(UNIT, key=1)
+        bench.now_s = age_s
+        await bench.nack(bench.sent[0].sequence_number)
+        assert bench.sender.repairs_sent == repairs
+
+    asyncio.run(run())
+
+
+def test_a_packet_that_never_was_is_not_repaired() -> None:
+    async def run() -> None:
+        bench = Bench()
+        await bench.start()
+        await bench.sender.push(UNIT, key=1)
+        await bench.nack((bench.sent[0].sequence_number - 1) & 0xFFFF, 40_000)
+        assert bench.sender.repairs_sent == 0
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize("fmt", [RTCP_PSFB_PLI, RTCP_PSFB_FIR])
+def test_a_request_for_a_key_frame_is_passed_on(fmt: int) -> None:
+    async def run() -> None:
+        bench = Bench()
+        await bench.feedback(RtcpPsfbPacket(fmt=fmt, ssrc=1, media_ssrc=2))
+        assert bench.events == ["key frame"]
+
+    asyncio.run(run())
+
+
+def test_the_receivers_estimate_is_passed_on_if_it_is_about_us() -> None:
+    async def run() -> None:
+        bench = Bench()
+        for ssrcs in ([bench.aiortc_sender._ssrc], [5]):
+            fci = pack_remb_fci(2_000_000, ssrcs)
+            await bench.feedback(RtcpPsfbPacket(fmt=RTCP_PSFB_APP, ssrc=1, media_ssrc=0, fci=fci))
+        await bench.feedback(RtcpPsfbPacket(fmt=RTCP_PSFB_APP, ssrc=1, media_ssrc=0, fci=b"what"))
+        assert bench.rates == [2_000_000]
+
+    asyncio.run(run())
+
+
+def test_other_feedback_still_reaches_aiortc() -> None:
+    async def run() -> None:
+        bench = Bench()
+        report = RtcpReceiverInfo(
+            ssrc=bench.aiortc_sender._ssrc,
+            fraction_lost=0,
+            packets_lost=3,
+            highest_sequence=0,
+            jitter=0,
+            lsr=0,
+            dlsr=0,
+        )
+        await bench.feedback(RtcpRrPacket(ssrc=1, reports=[report]))
+        (stats,) = bench.aiortc_sender._RTCRtpSender__stats.values()
+        assert stats.packetsLost == 3
+
+    asyncio.run(run())
+
+
+def test_the_sender_report_tells_what_was_sent() -> None:
+    async def run() -> None:
+        bench = Bench()
+        await bench.start()
+        await bench.sender.push(UNIT, key=77)
+        sender = bench.aiortc_sender
+        assert sender._RTCRtpSender__rtp_timestamp == 77
+        assert sender._RTCRtpSender__packet_count == len(bench.sent)
+        octets = sum(len(packet.payload) for packet in bench.sent)
+        assert sender._RTCRtpSender__octet_count == octets
+
+    asyncio.run(run())
+
+
+def test_playout_delay_takes_the_offers_number() -> None:
+    async def run() -> None:
+        extensions = Bench().transceiver._headerExtensions
+        assert [(one.id, one.uri) for one in extensions] == [(12, PLAYOUT_DELAY)]
+
+    asyncio.run(run())
+
+
+def test_a_loopback_server_offers_no_other_address(loopback: None) -> None:
+    assert aioice.ice.get_host_addresses(use_ipv4=True, use_ipv6=True) == ["127.0.0.1"]
+    assert aioice.ice.get_host_addresses(use_ipv4=False, use_ipv6=True) == []

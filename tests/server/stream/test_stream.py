@@ -1,0 +1,241 @@
+"""A whole stream, from Tracking to decoded pixels, with aiortc's own receiver as the stranger."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable, Coroutine
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, cast
+
+import numpy as np
+import pytest
+from tests.server.stream.barcode import BarcodeRenderer, tracking
+from tests.server.stream.receiver import Received, Receiver
+
+from sharp_xr.gaussians import Gaussians
+from sharp_xr.stream.stream import ShownScene, Stream
+from sharp_xr_protocol.messages import Candidate, FrameHeader, ProtocolError, Video
+
+pytestmark = pytest.mark.usefixtures("loopback")
+
+VIDEO = Video(eye_width=128, eye_height=96, max_hz=250.0)
+EMPTY = Gaussians(*(np.zeros((0, *shape), np.float32) for shape in ((3,), (6,), (3,), ())))
+SCENE = ShownScene("scene", EMPTY)
+STEP = 375  # ticks of a key: 240 poses a second
+FIRST_KEY = (1 << 32) - 100 * STEP  # so that keys wrap on the way
+
+
+class Bench:
+    """A stream and its receiver; poses follow headers, so that no clock sets the pace."""
+
+    def __init__(self, render_thread: ThreadPoolExecutor, **options: Any) -> None:
+        self.headers: list[FrameHeader] = []
+        self.problems: list[str] = []
+        self.received: list[Received] = []
+        self.receiver = Receiver()
+        self.pose = 0
+        self._header = asyncio.Event()
+        self.renderer = BarcodeRenderer()
+        self.stream = Stream(
+            self.renderer,
+            render_thread,
+            VIDEO,
+            self._on_header,
+            on_problem=self.problems.append,
+            encoder="x264",
+            **options,
+        )
+        self.stream.show(SCENE)
+
+    def _on_header(self, header: FrameHeader) -> None:
+        self.headers.append(header)
+        self._header.set()
+
+    async def send_poses(self) -> None:
+        while True:
+            self.pose += 1
+            self._header.clear()
+            ack = self.received[-1].rtp if self.received else None
+            self.stream.track(tracking(self.pose, key_of(self.pose), ack))
+            # None comes while the connection is being made, or while too many are on their way.
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._header.wait(), 0.05)
+
+    async def receive(self, count: int) -> list[Received]:
+        frames = [await self.receiver.next() for _ in range(count)]
+        return frames
+
+    async def receive_until(self, condition: Callable[[Received], bool]) -> Received:
+        while True:
+            frame = await self.receiver.next()
+            self.received.append(frame)
+            if condition(frame):
+                return frame
+
+
+def key_of(pose: int) -> int:
+    return (FIRST_KEY + pose * STEP) % (1 << 32)
+
+
+@contextlib.asynccontextmanager
+async def streaming(bench: Bench) -> AsyncIterator[None]:
+    await bench.receiver.connect(bench.stream)
+    poses = asyncio.create_task(bench.send_poses())
+    try:
+        yield
+    finally:
+        poses.cancel()
+        await asyncio.gather(poses, return_exceptions=True)
+        await bench.stream.close()
+        await bench.receiver.close()
+
+
+def run(
+    render_thread: ThreadPoolExecutor, test: Callable[[Bench], Coroutine[None, None, None]]
+) -> None:
+    async def main() -> None:
+        bench = Bench(render_thread)
+        async with streaming(bench), asyncio.timeout(60):
+            await test(bench)
+
+    asyncio.run(main())
+
+
+def test_every_frame_says_by_rtp_by_sei_and_by_pixels_which_pose_it_shows(
+    render_thread: ThreadPoolExecutor,
+) -> None:
+    async def test(bench: Bench) -> None:
+        await bench.receive_until(lambda frame: len(bench.received) == 200)
+        frames = bench.received
+        for frame in frames:
+            assert frame.rtp == frame.sei == key_of(frame.painted)
+        poses = [frame.painted for frame in frames]
+        assert poses == sorted(set(poses))  # strictly rising, around 2^32 too
+        assert frames[0].rtp > frames[-1].rtp
+        assert frames[0].key_frame
+        left, right = frames[-1].eyes
+        assert left < right  # as painted: 0.3 and 0.7
+        headers = {header.key: header for header in bench.headers}
+        for frame in frames:
+            header = headers[frame.rtp]
+            assert header.head == tracking(frame.painted, 0).head
+            assert header.scene == "scene"
+        stats = bench.stream.stats()
+        assert stats.frames >= 200 and stats.connected and stats.encoder.startswith("x264")
+        assert stats.render_ms > 0 and stats.encode_ms > 0 and stats.bitrate_bps > 0
+        assert not bench.problems
+
+    run(render_thread, test)
+
+
+def test_a_picture_loss_is_answered_with_a_key_frame(render_thread: ThreadPoolExecutor) -> None:
+    async def test(bench: Bench) -> None:
+        await bench.receive_until(lambda frame: len(bench.received) == 20)
+        asked_at = bench.received[-1].painted
+        receiver = cast(Any, bench.receiver.transceiver.receiver)
+        (ssrc,) = {source.source for source in receiver.getSynchronizationSources()}
+        await receiver._send_rtcp_pli(ssrc)
+        frame = await bench.receive_until(lambda frame: frame.key_frame)
+        assert frame.painted > asked_at
+
+    run(render_thread, test)
+
+
+def test_a_lost_packet_is_repaired(render_thread: ThreadPoolExecutor) -> None:
+    async def test(bench: Bench) -> None:
+        await bench.receive_until(lambda frame: len(bench.received) == 20)
+        lost = bench.receiver.lose_next_packet()
+        key = await lost
+        await bench.receive_until(lambda frame: frame.rtp == key)  # its only packet came again
+        assert bench.stream.stats().repairs_sent >= 1
+
+    run(render_thread, test)
+
+
+def test_nothing_is_drawn_before_the_connection_stands(render_thread: ThreadPoolExecutor) -> None:
+    async def main() -> None:
+        bench = Bench(render_thread)
+        for pose in range(1, 20):
+            bench.stream.track(tracking(pose, key_of(pose)))
+            await asyncio.sleep(0)
+        assert not bench.renderer.drawn
+        bench.pose = 20
+        async with streaming(bench), asyncio.timeout(60):
+            frame = await bench.receiver.next()
+            assert frame.key_frame and frame.painted > 20
+
+    asyncio.run(main())
+
+
+def test_after_a_reconnection_the_stream_begins_with_a_key_frame(
+    render_thread: ThreadPoolExecutor,
+) -> None:
+    async def test(bench: Bench) -> None:
+        await bench.receive_until(lambda frame: len(bench.received) == 5)
+        former, bench.receiver = bench.receiver, Receiver()
+        await bench.receiver.connect(bench.stream)
+        frame = await bench.receiver.next()
+        assert frame.key_frame and frame.rtp == key_of(frame.painted)
+        await former.close()
+
+    run(render_thread, test)
+
+
+def test_a_new_scene_is_shown_from_the_next_pose_on(render_thread: ThreadPoolExecutor) -> None:
+    async def test(bench: Bench) -> None:
+        await bench.receive_until(lambda frame: len(bench.received) == 5)
+        bench.stream.show(ShownScene("other", EMPTY))
+        shown = len(bench.headers)
+        await bench.receive_until(lambda frame: len(bench.headers) > shown + 5)
+        assert bench.headers[-1].scene == "other"
+
+    run(render_thread, test)
+
+
+def test_a_failing_encoder_is_reported_and_the_next_scene_streams_again(
+    render_thread: ThreadPoolExecutor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def test(bench: Bench) -> None:
+        await bench.receive_until(lambda frame: len(bench.received) == 5)
+        with monkeypatch.context() as broken:
+            broken.setattr("sharp_xr.stream.encoder.FFmpegEncoder.encode", lambda *a, **k: 1 / 0)
+            while not bench.problems:
+                await asyncio.sleep(0)
+        assert bench.problems == ["the video could not be encoded; the server's log says why"]
+        bench.stream.show(SCENE)
+        last = bench.pose
+        await bench.receive_until(lambda frame: frame.key_frame and frame.painted > last)
+
+    run(render_thread, test)
+
+
+def test_an_offer_that_is_refused_leaves_the_stream_as_it_was(
+    render_thread: ThreadPoolExecutor,
+) -> None:
+    async def test(bench: Bench) -> None:
+        await bench.receive_until(lambda frame: len(bench.received) == 5)
+        with pytest.raises(ProtocolError):
+            await bench.stream.answer("nonsense")
+        count = len(bench.received)
+        await bench.receive_until(lambda frame: len(bench.received) == count + 5)
+
+    run(render_thread, test)
+
+
+def test_a_candidate_before_the_offer_is_refused(render_thread: ThreadPoolExecutor) -> None:
+    async def main() -> None:
+        bench = Bench(render_thread)
+        with pytest.raises(ProtocolError, match="before the offer"):
+            await bench.stream.add_candidate(Candidate("candidate:1"))
+        await bench.stream.close()
+        await bench.stream.close()  # again: nothing happens
+        await bench.receiver.close()
+
+    asyncio.run(main())
+
+
+def test_an_odd_video_is_refused_with_a_sentence(render_thread: ThreadPoolExecutor) -> None:
+    async def main() -> None:
+        with pytest.raises(ValueError, match="wanted an even number"):
+            Stream(BarcodeRenderer(), render_thread, Video(127, 96, 60.0), lambda header: None)
+
+    asyncio.run(main())
