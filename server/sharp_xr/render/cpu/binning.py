@@ -99,6 +99,7 @@ def tile_rectangle(
     rectangle: NDArray[np.int32],
 ) -> bool:
     """First and last column, first and last row of tiles that may be touched; False if none."""
+    nearest, farthest = f32(np.inf), f32(-np.inf)
     for corner in range(8):
         x, y, z = hull[corner, 0], hull[corner, 1], hull[corner, 2]
         for axis in range(3):
@@ -108,7 +109,7 @@ def tile_rectangle(
                 + camera[3 * axis + 2] * z
                 + camera[9 + axis]
             )
-    nearest, farthest = points[:, 2].min(), points[:, 2].max()
+        nearest, farthest = min(nearest, points[corner, 2]), max(farthest, points[corner, 2])
     if farthest < lens.near:
         return False
     u0, u1, v0, v1 = bounds_ahead(points, max(lens.near, nearest))

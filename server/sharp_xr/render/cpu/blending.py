@@ -122,8 +122,17 @@ def blend(
             state[S_BLUE * LANES + i] += weight * record[R_BLUE]
             state[S_DEPTH * LANES + i] += weight * record[R_DEPTH]
             state[S_COVER * LANES + i] += weight
-        if entry & 7 == 7 and state[:LANES].max() <= MIN_TRANSMITTANCE:
+        if entry & 7 == 7 and most_open(state) <= MIN_TRANSMITTANCE:
             return
+
+
+@kernel
+def most_open(state: Float32) -> np.float32:
+    """The largest transmittance of a block's pixels."""
+    most = f32(0)
+    for i in range(LANES):
+        most = max(most, state[TRANSMITTANCE * LANES + i])
+    return most
 
 
 @kernel

@@ -180,22 +180,21 @@ def draw_tile(
 ) -> None:
     """The tile whose corner is the pixel (left, top)."""
     count = gather(rows, members, camera, left, top, lens, scratch)
-    if count <= SLAB:
-        hide_record(scratch.records, count)
-        subtile_flags(scratch.keys[:count], scratch.boxes, scratch.values, scratch.flags)
-        draw_slab(scratch.records, count, left, top, lens, scratch, True, True, rgb, depth, alpha)
-        return
-    for start in range(0, count, SLAB):
+    several = count > SLAB
+    records = scratch.slab if several else scratch.records
+    start = 0
+    while True:
         size = min(SLAB, count - start)
-        copy_slab(scratch, start, size)
-        subtile_flags(
-            scratch.keys[start : start + size], scratch.boxes, scratch.values, scratch.flags
-        )
-        number_in_order(scratch.values, size)
+        keys = scratch.keys[start : start + size]
+        subtile_flags(keys, scratch.boxes, scratch.values, scratch.flags)
+        if several:
+            copy_slab(keys, scratch)
+        hide_record(records, size)
         is_first, is_last = start == 0, start + size == count
-        draw_slab(
-            scratch.slab, size, left, top, lens, scratch, is_first, is_last, rgb, depth, alpha
-        )
+        draw_slab(records, size, left, top, lens, scratch, is_first, is_last, rgb, depth, alpha)
+        if is_last:
+            return
+        start += size
 
 
 @kernel
@@ -261,20 +260,19 @@ def hide_record(records: Float32, number: int) -> None:
 
 
 @kernel
-def copy_slab(scratch: Scratch, start: int, size: int) -> None:
-    """The records of one slab, in order of depth."""
-    for i in range(size):
-        number = np.int64(scratch.keys[start + i] & np.uint64(0xFFFFFFFF))
-        for k in range(RECORD):
-            scratch.slab[i * RECORD + k] = scratch.records[number * RECORD + k]
-    hide_record(scratch.slab, size)
+def copy_slab(keys: NDArray[np.uint64], scratch: Scratch) -> None:
+    """The records of the keys in the keys' order, and values that name them there."""
+    for i in range(len(keys)):
+        number = int(np.int64(keys[i] & np.uint64(0xFFFFFFFF)))
+        copy_floats(scratch.records, number * RECORD, scratch.slab, i * RECORD, RECORD)
+        scratch.values[i] = np.uint32(i << 16) | (scratch.values[i] & np.uint32(0xFFFF))
 
 
 @kernel
-def number_in_order(values: UInt32, size: int) -> None:
-    """Let the values name the records of the slab."""
-    for i in range(size):
-        values[i] = (np.uint32(i) << np.uint32(16)) | (values[i] & np.uint32(0xFFFF))
+def copy_floats(source: Float32, start: int, target: Float32, place: int, count: int) -> None:
+    """As a slice assignment would, which takes numba a second to compile."""
+    for i in range(count):
+        target[place + i] = source[start + i]
 
 
 @kernel
@@ -313,9 +311,9 @@ def draw_slab(
             start_block(state, f32(x), f32(y), columns, rows)
             at = (subtile * BLOCKS_IN_SUBTILE * BLOCKS_IN_SUBTILE + block) * KEPT_STATE
             if not is_first:
-                state[:KEPT_STATE] = scratch.kept_states[at : at + KEPT_STATE]
+                copy_floats(scratch.kept_states, at, state, 0, KEPT_STATE)
             blend(records, in_block, chosen, state, lens.max_alpha)
             if is_last:
                 store_block(state, lens, left + x, top + y, rgb, depth, alpha)
             else:
-                scratch.kept_states[at : at + KEPT_STATE] = state[:KEPT_STATE]
+                copy_floats(state, 0, scratch.kept_states, at, KEPT_STATE)

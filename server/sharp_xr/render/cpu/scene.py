@@ -16,16 +16,18 @@ from numpy.typing import NDArray
 from sharp_xr.gaussians import Float32, Gaussians
 from sharp_xr.render.cpu.compilation import kernel
 
+f32 = np.float32
+
 CHUNK = 64
 X, Y, Z, XX, XY, XZ, YY, YZ, ZZ, LOG_OPACITY, RED, GREEN, BLUE = range(13)
 """Rows of a chunk: centre, covariance, log2 of the opacity, linear colour."""
 ROWS = 13
-MIN_ALPHA = np.float32(1 / 255)
-NEVER_SEEN = np.float32(-1000.0)
+MIN_ALPHA = f32(1 / 255)
+NEVER_SEEN = f32(-1000.0)
 """log2 of the opacity of a chunk's empty places."""
 
-LOG2_255 = np.float32(math.log2(255.0))
-TWO_LN_2 = np.float32(2 * math.log(2.0))
+LOG2_255 = f32(math.log2(255.0))
+TWO_LN_2 = f32(2 * math.log(2.0))
 
 MORTON_BITS = 10
 """Per axis."""
@@ -83,7 +85,7 @@ def visible_order(gaussians: Gaussians) -> NDArray[np.int64]:
     points = np.empty_like(sample)
     curve_points(sample, frustum, points)
     low, high = np.percentile(points, [0.5, 99.5], axis=0).astype(np.float32)
-    scale = np.float32(2**MORTON_BITS - 1) / np.maximum(high - low, np.float32(1e-9))
+    scale = f32(2**MORTON_BITS - 1) / np.maximum(high - low, f32(1e-9))
     keys = np.empty(len(means), np.uint64)
     visible = morton_keys(means, gaussians.opacities, frustum, low, scale, keys)
     keys = np.sort(keys[:visible])
@@ -96,8 +98,8 @@ def curve_points(means: Float32, frustum: bool, points: Float32) -> None:
     for i in range(len(means)):
         x, y, z = means[i, 0], means[i, 1], means[i, 2]
         if frustum:
-            z = max(z, np.float32(FRUSTUM_MIN_Z))
-            x, y, z = x / z, y / z, np.float32(math.log(z))
+            z = max(z, f32(FRUSTUM_MIN_Z))
+            x, y, z = x / z, y / z, f32(math.log(z))
         points[i, 0], points[i, 1], points[i, 2] = x, y, z
 
 
@@ -111,7 +113,7 @@ def morton_keys(
     keys: NDArray[np.uint64],
 ) -> int:
     """(place on the curve, index) of each visible Gaussian, in 32 + 32 bits; how many."""
-    top = np.float32(2**MORTON_BITS - 1)
+    top = f32(2**MORTON_BITS - 1)
     point = np.empty((1, 3), np.float32)
     visible = 0
     for i in range(len(means)):
@@ -120,7 +122,7 @@ def morton_keys(
         curve_points(means[i : i + 1], frustum, point)
         place = np.uint64(0)
         for axis in range(3):
-            level = min(max((point[0, axis] - low[axis]) * scale[axis], np.float32(0)), top)
+            level = min(max((point[0, axis] - low[axis]) * scale[axis], f32(0)), top)
             place |= spread_bits(np.uint64(level)) << np.uint64(axis)
         keys[visible] = (place << np.uint64(32)) | np.uint64(i)
         visible += 1
@@ -160,7 +162,7 @@ def fill_chunks(
             for k in range(6):
                 rows[at + (XX + k) * CHUNK] = covariances[i, k]
             rows[at + LOG_OPACITY * CHUNK] = (
-                np.float32(math.log2(opacities[i])) if place < len(order) else NEVER_SEEN
+                f32(math.log2(opacities[i])) if place < len(order) else NEVER_SEEN
             )
         enclose(rows[base : base + ROWS * CHUNK], hulls[chunk], reaches[chunk])
 
@@ -168,31 +170,32 @@ def fill_chunks(
 @kernel
 def enclose(rows: Float32, hull: Float32, reach: Float32) -> None:
     """The hull of one chunk's centres, and how far its Gaussians reach."""
-    nearest = rows[Z * CHUNK : (Z + 1) * CHUNK].min()
+    nearest = f32(np.inf)
+    for lane in range(CHUNK):
+        nearest = min(nearest, rows[lane + Z * CHUNK])
     # Rays from the photo's camera bound a chunk of it tightly, at depth edges above all; they
     # are no use near or behind the camera.
-    along_rays = nearest > np.float32(FRUSTUM_MIN_Z)
-    low = np.full(3, np.float32(np.inf))
-    high = np.full(3, np.float32(-np.inf))
+    along_rays = nearest > f32(FRUSTUM_MIN_Z)
+    u0, u1, v0, v1 = f32(np.inf), f32(-np.inf), f32(np.inf), f32(-np.inf)
+    farthest = nearest
     reach[:] = 0
     for lane in range(CHUNK):
         z = rows[lane + Z * CHUNK]
-        divisor = z if along_rays else np.float32(1)
+        divisor = z if along_rays else f32(1)
         u, v = rows[lane + X * CHUNK] / divisor, rows[lane + Y * CHUNK] / divisor
-        low[0], high[0] = min(low[0], u), max(high[0], u)
-        low[1], high[1] = min(low[1], v), max(high[1], v)
-        low[2], high[2] = min(low[2], z), max(high[2], z)
+        u0, u1, v0, v1 = min(u0, u), max(u1, u), min(v0, v), max(v1, v)
+        farthest = max(farthest, z)
         # alpha falls to 1/255 at sqrt(2 ln(255 opacity)) standard deviations.
         log_cover = rows[lane + LOG_OPACITY * CHUNK] + LOG2_255
-        deviations = math.sqrt(max(log_cover, np.float32(0)) * TWO_LN_2)
+        deviations = math.sqrt(max(log_cover, f32(0)) * TWO_LN_2)
         deviation = math.sqrt(largest_variance(rows, lane))
-        reach[0] = max(reach[0], np.float32(deviations * deviation))
-        reach[1] = max(reach[1], np.float32(deviations))
+        reach[0] = max(reach[0], f32(deviations * deviation))
+        reach[1] = max(reach[1], f32(deviations))
     for corner in range(8):
-        z = high[2] if corner & 4 else low[2]
-        factor = z if along_rays else np.float32(1)
-        hull[corner, 0] = (high[0] if corner & 1 else low[0]) * factor
-        hull[corner, 1] = (high[1] if corner & 2 else low[1]) * factor
+        z = farthest if corner & 4 else nearest
+        factor = z if along_rays else f32(1)
+        hull[corner, 0] = (u1 if corner & 1 else u0) * factor
+        hull[corner, 1] = (v1 if corner & 2 else v0) * factor
         hull[corner, 2] = z
 
 
@@ -203,4 +206,4 @@ def largest_variance(rows: Float32, lane: int) -> np.float32:
     xy, xz = abs(rows[lane + XY * CHUNK]), abs(rows[lane + XZ * CHUNK])
     yz = abs(rows[lane + YZ * CHUNK])
     gershgorin = max(max(xx + xy + xz, yy + xy + yz), zz + xz + yz)
-    return max(min(xx + yy + zz, gershgorin), np.float32(0))
+    return max(min(xx + yy + zz, gershgorin), f32(0))

@@ -44,7 +44,8 @@ def sort_keys(
         radix_pass(keys, spare, count, base, np.uint64(32), histogram)
         radix_pass(spare, keys, count, base, np.uint64(32) + DIGIT, histogram)
         radix_pass(keys, spare, count, base, np.uint64(32) + DIGIT + DIGIT, histogram)
-        keys[:count] = spare[:count]
+        for i in range(count):
+            keys[i] = spare[i]
 
 
 @kernel
