@@ -21,6 +21,7 @@ from websockets.http11 import Request, Response
 from sharp_xr.stream import colour
 from sharp_xr_client import receiver
 from sharp_xr_client.cli import main
+from sharp_xr_client.poses import key_difference
 from sharp_xr_protocol.messages import (
     VERSION,
     Bye,
@@ -28,7 +29,9 @@ from sharp_xr_protocol.messages import (
     Hello,
     IceRestart,
     Offer,
+    Report,
     SceneList,
+    Tracking,
     Video,
     Welcome,
     decode_from_client,
@@ -297,6 +300,24 @@ def test_a_server_that_dies_in_the_middle_leaves_a_report_and_a_sentence(
     assert simulate(address, "--seconds", "20", "--json", str(report)) == 1
     assert "the connection to the server is lost" in capsys.readouterr().err
     assert json.loads(report.read_text())["frames_decoded"] > 0
+
+
+def test_each_pose_has_a_newer_key_and_acknowledges_the_newest_frame(
+    streaming: Streaming, serve: Serve
+) -> None:
+    relay = Relay(streaming("garden"), lambda client: None)
+    assert simulate(serve(relay.handle)) == 0
+    poses = [message for message in relay.messages if isinstance(message, Tracking)]
+    keys = [pose.key for pose in poses]
+    assert all(key_difference(b, a) > 0 for a, b in zip(keys, keys[1:], strict=False))
+    assert poses[0].ack is None
+    acks = [pose.ack for pose in poses if pose.ack is not None]
+    assert len(set(acks)) > 5
+    assert set(acks) <= set(keys)
+    assert acks == sorted(acks, key=keys.index)
+    reports = [message for message in relay.messages if isinstance(message, Report)]
+    assert {report.key for report in reports} <= set(keys)
+    assert all(0 < report.decoded_ms <= (report.shown_ms or 0) for report in reports)
 
 
 def test_a_video_connection_that_the_server_lost_is_offered_again(

@@ -185,6 +185,9 @@ def test_the_tail_of_a_key_frame_is_no_key_frame() -> None:
     frame(video)
     keyframe = frame(video, 4, keyframe=True)
     assert feed(buffer, keyframe[1:] + frame(video)) == []
+    # Neither is it one after its head was given up.
+    buffer.feedback(ROUND_TRIP_S + GIVE_UP_S + 0.001)
+    assert feed(buffer, frame(video), now_s=1.0) == []
 
 
 def test_nothing_is_handed_out_after_an_unrepaired_hole_until_the_next_key_frame() -> None:
