@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
+import numpy as np
+
 from sharp_xr.gaussians import Float32, Gaussians
 from sharp_xr.render.camera import View
 
@@ -101,6 +103,17 @@ def finite_gaussians(gaussians: Gaussians) -> Gaussians:
     if dropped:
         logger.warning("%d of %d Gaussians are not finite and not drawn", dropped, len(gaussians))
     return finite
+
+
+def tiny_scene() -> tuple[Gaussians, View]:
+    """Something to draw for warming up."""
+    gaussians = Gaussians(
+        means=np.array([[0, 0, 2], [0.1, 0, 3]], np.float32),
+        covariances=np.array([[0.01, 0, 0, 0.01, 0, 0.01]] * 2, np.float32),
+        colors=np.ones((2, 3), np.float32),
+        opacities=np.full(2, 0.5, np.float32),
+    )
+    return gaussians, View(np.eye(4), 40.0, 40.0, 32.0, 32.0, 64, 64)
 
 
 def create_renderer(name: RendererName, *, gpu: int = 0, threads: int | None = None) -> Renderer:

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sharp_xr.gaussians import Float32, Gaussians
-from sharp_xr.render import Frame, RenderSettings, View, check_views, finite_gaussians
+from sharp_xr.render import Frame, RenderSettings, View, check_views, finite_gaussians, tiny_scene
 from sharp_xr.render.cpu.binning import bin_view, tiles_along
 from sharp_xr.render.cpu.compilation import has_wide_vectors
 from sharp_xr.render.cpu.drawing import Scratch, draw_tiles, new_scratch
@@ -86,14 +86,8 @@ class CpuRenderer:
 
     def warm_up(self) -> None:
         """Compile, or read what was compiled: by drawing two Gaussians."""
-        two = Gaussians(
-            means=np.array([[0, 0, 2], [0.1, 0, 3]], np.float32),
-            covariances=np.array([[1, 0, 0, 1, 0, 1]] * 2, np.float32) * np.float32(1e-2),
-            colors=np.ones((2, 3), np.float32),
-            opacities=np.full(2, 0.5, np.float32),
-        )
-        view = View(np.eye(4), 40.0, 40.0, 32.0, 32.0, 64, 64)
-        self.render(self.prepare(two), [view, view])
+        gaussians, view = tiny_scene()
+        self.render(self.prepare(gaussians), [view, view])
 
     def prepare(self, gaussians: Gaussians) -> CpuScene:
         """See :class:`sharp_xr.render.Renderer`."""

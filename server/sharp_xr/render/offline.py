@@ -1,0 +1,129 @@
+"""A scene drawn to a file: one picture, or a film along a camera path."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTrc
+from numpy.typing import NDArray
+from PIL import Image
+
+from sharp_xr.gaussians import Gaussians
+from sharp_xr.render import Renderer, View
+from sharp_xr.render.trajectories import PhotoLens, TrajectoryName, trajectory
+
+Picture = NDArray[np.uint8]
+"""[H, W, 3] sRGB."""
+
+FILM_SUFFIX, PICTURE_SUFFIX = ".mp4", ".png"
+FRAME_RATE = 30
+QUALITY = 18
+"""x264's constant rate factor; 18 is said to be visually lossless."""
+
+
+class OutputError(Exception):
+    """The file cannot be written; the message is one sentence for the user."""
+
+
+@dataclass(frozen=True)
+class Film:
+    """What to show of a scene."""
+
+    trajectory: TrajectoryName = "rotate_forward"
+    stereo: bool = False
+    """Left and right eye side by side."""
+    ipd_m: float = 0.063
+    """Distance between the eyes."""
+    steps: int = 60
+
+
+def write(
+    output: Path,
+    renderer: Renderer,
+    gaussians: Gaussians,
+    lens: PhotoLens,
+    film: Film = Film(),  # noqa: B008
+) -> int:
+    """Draw to an .mp4, or the path's first picture to a .png. Returns how many pictures.
+
+    Raises:
+        OutputError: another suffix, or a place that cannot be written.
+        ValueError: a scene with nothing before the photo's camera.
+    """
+    suffix = output.suffix.lower()
+    if suffix not in (FILM_SUFFIX, PICTURE_SUFFIX):
+        raise OutputError(f"{output.name} ends in neither {FILM_SUFFIX} nor {PICTURE_SUFFIX}")
+    drawn = pictures(renderer, gaussians, lens, film)
+    try:
+        if suffix == PICTURE_SUFFIX:
+            Image.fromarray(next(drawn)).save(output)
+            return 1
+        return write_film(output, drawn)
+    except OSError as error:  # av's errors of opening and writing are OSErrors too
+        raise OutputError(f"{output} cannot be written: {error.strerror or error}") from error
+
+
+def pictures(
+    renderer: Renderer, gaussians: Gaussians, lens: PhotoLens, film: Film
+) -> Iterator[Picture]:
+    """Draw one picture after the other."""
+    views = trajectory(film.trajectory, gaussians.means, lens, steps=film.steps)
+    scene = renderer.prepare(gaussians)
+    for view in views:
+        frame = renderer.render(scene, eyes(view, film.ipd_m) if film.stereo else [view])
+        # Side by side: [V, 3, H, W] -> [H, V W, 3].
+        rgb = np.concatenate(np.moveaxis(frame.rgb, 1, 3), axis=1)
+        yield (rgb * np.float32(255) + np.float32(0.5)).astype(np.uint8)
+
+
+def eyes(view: View, ipd_m: float) -> list[View]:
+    """The left and the right eye of a head that looks where the view does."""
+    both = []
+    for offset in (-ipd_m / 2, ipd_m / 2):
+        camera_from_photo = view.camera_from_photo.copy()
+        camera_from_photo[0, 3] -= offset
+        both.append(
+            View(camera_from_photo, view.fx, view.fy, view.cx, view.cy, view.width, view.height)
+        )
+    return both
+
+
+def write_film(output: Path, pictures: Iterable[Picture], frame_rate: int = FRAME_RATE) -> int:
+    """H.264 in an mp4, BT.709 as players expect. Returns the number of pictures.
+
+    Raises:
+        OSError: the file cannot be written.
+    """
+    count = 0
+    with av.open(output, "w", options={"movflags": "+faststart"}) as container:
+        stream = container.add_stream("libx264", rate=frame_rate, options={"crf": str(QUALITY)})
+        stream.pix_fmt = "yuv420p"
+        stream.time_base = Fraction(1, frame_rate)
+        context = stream.codec_context
+        context.colorspace = Colorspace.ITU709
+        context.color_primaries = ColorPrimaries.BT709
+        context.color_trc = ColorTrc.BT709
+        context.color_range = ColorRange.MPEG
+        for picture in pictures:
+            stream.height, stream.width = picture.shape[:2]
+            container.mux(stream.encode(to_bt709(picture, count)))
+            count += 1
+        container.mux(stream.encode())
+    return count
+
+
+def to_bt709(picture: Picture, number: int) -> av.VideoFrame:
+    """The picture as the encoder wants it; ``number`` is its time in frames."""
+    frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(picture), format="rgb24").reformat(
+        format="yuv420p",
+        src_color_range=ColorRange.JPEG,
+        dst_colorspace=Colorspace.ITU709,
+        dst_color_range=ColorRange.MPEG,
+    )
+    frame.pts = number
+    return frame
