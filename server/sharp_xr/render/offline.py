@@ -110,7 +110,8 @@ def write_film(output: Path, pictures: Iterable[Picture], frame_rate: int = FRAM
         context.color_trc = ColorTrc.BT709
         context.color_range = ColorRange.MPEG
         for picture in pictures:
-            stream.height, stream.width = picture.shape[:2]
+            if not count:
+                stream.height, stream.width = picture.shape[:2]
             container.mux(stream.encode(to_bt709(picture, count)))
             count += 1
         container.mux(stream.encode())
