@@ -294,16 +294,29 @@ def _converted(image: Image.Image, profile: bytes) -> Image.Image:
     """Through the file's ICC profile: Display P3 of a phone, Adobe RGB, a press's CMYK."""
     try:
         source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
-        if "sRGB" in ImageCms.getProfileDescription(source):
+        if image.mode == "RGB" and _is_srgb(source):
             return image
-        target = ImageCms.createProfile("sRGB")
-        converted = ImageCms.profileToProfile(image, source, target, outputMode="RGB")
-        assert converted is not None  # only with inPlace
-        return converted
+        return _to_srgb(image, source)
     except (ImageCms.PyCMSError, OSError, ValueError, TypeError) as error:
         # As other viewers do with a profile that they cannot read (or that is of another mode).
         log.info("a photo's colour profile is not used: %s", error)
         return image
+
+
+def _to_srgb(image: Image.Image, source: ImageCms.ImageCmsProfile) -> Image.Image:
+    target = ImageCms.createProfile("sRGB")
+    converted = ImageCms.profileToProfile(image, source, target, outputMode="RGB")
+    assert converted is not None  # only with inPlace
+    return converted
+
+
+def _is_srgb(source: ImageCms.ImageCmsProfile) -> bool:
+    """By what it does to 512 colours; names lie ("sRGB-elle-V2-g10" is linear). Most photos' are,
+    and are spared a pass over all pixels."""
+    steps = np.arange(0, 256, 36, dtype=np.uint8)  # 8 from 0 to 252
+    colors = np.stack(np.meshgrid(steps, steps, steps), axis=-1).reshape(1, -1, 3)
+    after = np.asarray(_to_srgb(Image.fromarray(colors), source))
+    return bool(np.abs(after.astype(int) - colors).max() <= 2)
 
 
 # --- EXIF ----------------------------------------------------------------------------------------
