@@ -130,7 +130,7 @@ class Predict:
             predictor = load_predictor(self.model, self.checkpoint, device.name)
         except (devices.DeviceError, ModelError, predict.OutputError) as error:
             return fail(str(error))
-        print(f"sharp-xr: {predictor.name} on {device.name} ({device.reason})", file=sys.stderr)
+        print(f"sharp-xr: {predictor.name} on {device}", file=sys.stderr)
         focal = predict.Focal(self.focal_35mm, self.focal_px)
         done = [predict.one(predictor, photo, to, focal) for photo, to in targets]
         return 0 if all(done) else 1

@@ -25,6 +25,9 @@ class Device:
     asked_for: bool = False
     """Whether the user named it; else something slower may take its place."""
 
+    def __str__(self) -> str:
+        return f"{self.name} ({self.reason})"
+
     @property
     def gpu(self) -> int | None:
         """The number of the NVIDIA GPU; None on the CPU."""

@@ -95,6 +95,7 @@ async def _serve(config: ServeConfig) -> None:
         if token is None and not is_loopback(config.host):
             token = new_token()
         app = _make_app(config, token)
+        print(f"sharp-xr: {app.renderer.name} draws; {config.model} predicts on {config.device}")
         server = Server(uvicorn_config(app))
         url = address(config.host, listening.getsockname()[1], token)
         with _signals() as stop_asked:

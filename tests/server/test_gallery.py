@@ -131,3 +131,14 @@ def test_a_scene_whose_file_is_damaged_is_a_sentence(tmp_path: Path) -> None:
             await setup.gallery.load(scene.id)
 
     play(tmp_path, test, gaussians_in_memory=10)
+
+
+def test_a_deleted_scene_takes_no_memory(tmp_path: Path) -> None:
+    async def test(setup: Setup) -> None:
+        first, second = await setup.add(4), await setup.add(5)
+        await setup.gallery.delete(second.id)
+        await setup.add(6)  # fits, beside the first
+        await setup.gallery.load(first.id)
+        assert setup.renderer.prepared == [4, 5, 6]
+
+    play(tmp_path, test, gaussians_in_memory=10)

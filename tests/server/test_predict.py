@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 import pytest
@@ -107,3 +109,15 @@ def test_what_cannot_be_done_is_a_sentence_and_leaves_no_file(
     assert "IMG_1.jpg: the model is tired" in third
     assert "below-a-file" in fourth or "IMG_1.jpg: " in fourth
     assert not target.exists()
+
+
+def test_a_disk_that_fills_up_leaves_no_half_file(
+    photo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(file: BinaryIO, *rest: object) -> None:
+        file.write(b"ply")
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("sharp_xr.predict.write_ply", full)
+    assert not one(Predictor(), photo, tmp_path / "out" / "a.ply", Focal())
+    assert list((tmp_path / "out").iterdir()) == []

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+import pytest
 from tests.server.test_session import HELLO, Client, FakeGallery, play
 
 from sharp_xr.sessions import Sessions
@@ -71,7 +72,10 @@ def test_closing_says_bye_to_all_and_to_whom_comes_later() -> None:
     play(test)
 
 
-def test_a_client_that_does_not_listen_is_not_waited_for() -> None:
+def test_a_client_that_does_not_listen_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sharp_xr.session.BYE_TIMEOUT_S", 1000.0)
+    monkeypatch.setattr("sharp_xr.outbox.SEND_TIMEOUT_S", 1000.0)
+
     async def test() -> None:
         sessions = Sessions(limit=4)
         (deaf,) = await welcomed(sessions, 1)
