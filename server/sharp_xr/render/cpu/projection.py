@@ -16,15 +16,15 @@ from sharp_xr.render import RenderSettings, View
 from sharp_xr.render.cpu.compilation import kernel
 from sharp_xr.render.cpu.scene import (
     CHUNK,
+    L00,
+    L10,
+    L11,
+    L20,
+    L21,
+    L22,
     LOG2_255,
     LOG_OPACITY,
     TWO_LN_2,
-    XX,
-    XY,
-    XZ,
-    YY,
-    YZ,
-    ZZ,
     X,
     Y,
     Z,
@@ -114,17 +114,19 @@ def project(
         uc, vc = max(min(u, u_high), u_low), max(min(v, v_high), v_low)
         a0, a1, a2 = r00 - uc * r20, r01 - uc * r21, r02 - uc * r22
         b0, b1, b2 = r10 - vc * r20, r11 - vc * r21, r12 - vc * r22
-        xx, xy, xz = rows[XX * CHUNK + i], rows[XY * CHUNK + i], rows[XZ * CHUNK + i]
-        yy, yz, zz = rows[YY * CHUNK + i], rows[YZ * CHUNK + i], rows[ZZ * CHUNK + i]
-        sa0, sa1 = xx * a0 + xy * a1 + xz * a2, xy * a0 + yy * a1 + yz * a2
-        sa2 = xz * a0 + yz * a1 + zz * a2
-        sb0, sb1 = xx * b0 + xy * b1 + xz * b2, xy * b0 + yy * b1 + yz * b2
-        sb2 = xz * b0 + yz * b1 + zz * b2
+        l00, l10, l11 = rows[L00 * CHUNK + i], rows[L10 * CHUNK + i], rows[L11 * CHUNK + i]
+        l20, l21, l22 = rows[L20 * CHUNK + i], rows[L21 * CHUNK + i], rows[L22 * CHUNK + i]
+        # A factor of the projected covariance: 2 x 3, rows p and q.
         scale_x, scale_y = inverse * fx, inverse * fy
-        cov_xx = (a0 * sa0 + a1 * sa1 + a2 * sa2) * scale_x * scale_x + eps2d
-        cov_xy = (b0 * sa0 + b1 * sa1 + b2 * sa2) * scale_x * scale_y
-        cov_yy = (b0 * sb0 + b1 * sb1 + b2 * sb2) * scale_y * scale_y + eps2d
-        det = cov_xx * cov_yy - cov_xy * cov_xy
+        p0, p1 = (a0 * l00 + a1 * l10 + a2 * l20) * scale_x, (a1 * l11 + a2 * l21) * scale_x
+        q0, q1 = (b0 * l00 + b1 * l10 + b2 * l20) * scale_y, (b1 * l11 + b2 * l21) * scale_y
+        p2, q2 = a2 * l22 * scale_x, b2 * l22 * scale_y
+        var_x, var_y = p0 * p0 + p1 * p1 + p2 * p2, q0 * q0 + q1 * q1 + q2 * q2
+        cov_xx, cov_yy = var_x + eps2d, var_y + eps2d
+        cov_xy = p0 * q0 + p1 * q1 + p2 * q2
+        # Cauchy and Binet: the determinant of F F^T is the sum of the squared minors of F.
+        m0, m1, m2 = p1 * q2 - p2 * q1, p2 * q0 - p0 * q2, p0 * q1 - p1 * q0
+        det = m0 * m0 + m1 * m1 + m2 * m2 + eps2d * (var_x + var_y + eps2d)
         inverse_det = f32(1) / det
         peak = rows[LOG_OPACITY * CHUNK + i]
         # alpha = 1/255 on the ellipse d^T cov^-1 d = 2 ln(255 opacity).

@@ -19,8 +19,10 @@ from sharp_xr.render.cpu.compilation import kernel
 f32 = np.float32
 
 CHUNK = 64
-X, Y, Z, XX, XY, XZ, YY, YZ, ZZ, LOG_OPACITY, RED, GREEN, BLUE = range(13)
-"""Rows of a chunk: centre, covariance, log2 of the opacity, linear colour."""
+X, Y, Z, L00, L10, L11, L20, L21, L22, LOG_OPACITY, RED, GREEN, BLUE = range(13)
+"""Rows of a chunk: centre, lower Cholesky factor of the covariance (L L^T), log2 of the opacity,
+linear colour. The factor gives the determinant of a projected covariance as a sum of squares, where
+the covariance's own entries would cancel: needles keep their shape in float32."""
 ROWS = 13
 MIN_ALPHA = f32(1 / 255)
 NEVER_SEEN = f32(-1000.0)
@@ -159,8 +161,7 @@ def fill_chunks(
             for k in range(3):
                 rows[at + (X + k) * CHUNK] = means[i, k]
                 rows[at + (RED + k) * CHUNK] = colors[i, k]
-            for k in range(6):
-                rows[at + (XX + k) * CHUNK] = covariances[i, k]
+            factorize(covariances[i], rows, at)
             rows[at + LOG_OPACITY * CHUNK] = (
                 f32(math.log2(opacities[i])) if place < len(order) else NEVER_SEEN
             )
@@ -200,10 +201,25 @@ def enclose(rows: Float32, hull: Float32, reach: Float32) -> None:
 
 
 @kernel
+def factorize(covariance: Float32, rows: Float32, at: int) -> None:
+    """Cholesky's factor, with zeros where a covariance is flat (or not positive definite)."""
+    xx, xy, xz = np.float64(covariance[0]), np.float64(covariance[1]), np.float64(covariance[2])
+    yy, yz, zz = np.float64(covariance[3]), np.float64(covariance[4]), np.float64(covariance[5])
+    l00 = math.sqrt(max(xx, 0.0))
+    l10, l20 = (xy / l00, xz / l00) if l00 > 0 else (0.0, 0.0)
+    l11 = math.sqrt(max(yy - l10 * l10, 0.0))
+    l21 = (yz - l20 * l10) / l11 if l11 > 0 else 0.0
+    l22 = math.sqrt(max(zz - l20 * l20 - l21 * l21, 0.0))
+    rows[at + L00 * CHUNK], rows[at + L10 * CHUNK], rows[at + L11 * CHUNK] = l00, l10, l11
+    rows[at + L20 * CHUNK], rows[at + L21 * CHUNK], rows[at + L22 * CHUNK] = l20, l21, l22
+
+
+@kernel
 def largest_variance(rows: Float32, lane: int) -> np.float32:
     """At least the largest eigenvalue of a covariance: trace or Gershgorin's bound, the smaller."""
-    xx, yy, zz = rows[lane + XX * CHUNK], rows[lane + YY * CHUNK], rows[lane + ZZ * CHUNK]
-    xy, xz = abs(rows[lane + XY * CHUNK]), abs(rows[lane + XZ * CHUNK])
-    yz = abs(rows[lane + YZ * CHUNK])
+    l00, l10, l11 = rows[lane + L00 * CHUNK], rows[lane + L10 * CHUNK], rows[lane + L11 * CHUNK]
+    l20, l21, l22 = rows[lane + L20 * CHUNK], rows[lane + L21 * CHUNK], rows[lane + L22 * CHUNK]
+    xx, yy, zz = l00 * l00, l10 * l10 + l11 * l11, l20 * l20 + l21 * l21 + l22 * l22
+    xy, xz, yz = abs(l00 * l10), abs(l00 * l20), abs(l10 * l20 + l11 * l21)
     gershgorin = max(max(xx + xy + xz, yy + xy + yz), zz + xz + yz)
-    return max(min(xx + yy + zz, gershgorin), f32(0))
+    return min(xx + yy + zz, gershgorin)

@@ -1,0 +1,145 @@
+"""Every renderer draws the picture of the reference."""
+
+from __future__ import annotations
+
+import logging
+
+import numpy as np
+import pytest
+from tests.server.render.scenes import (
+    assert_same_picture,
+    front_view,
+    many,
+    odd_views,
+    one_gaussian,
+    random_scene,
+)
+
+from sharp_xr.gaussians import Gaussians
+from sharp_xr.render import Renderer, RendererName, RenderSettings, View, create_renderer
+from sharp_xr.render.cpu.renderer import CpuRenderer
+
+NOTHING = random_scene(0)
+
+
+@pytest.fixture(params=["cpu", "reference"])
+def renderer(request: pytest.FixtureRequest, cpu: CpuRenderer) -> Renderer:
+    return cpu if request.param == "cpu" else create_renderer("reference")
+
+
+def test_random_gaussians_look_as_in_the_reference(renderer: Renderer) -> None:
+    assert_same_picture(renderer, random_scene(400), odd_views())
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        RenderSettings(eps2d=0.3),
+        RenderSettings(max_alpha=0.99),
+        RenderSettings(near=3.0),
+        RenderSettings(background=(0.2, 0.9, 0.001)),
+    ],
+)
+def test_every_setting_has_the_effect_it_has_in_the_reference(
+    renderer: Renderer, settings: RenderSettings
+) -> None:
+    assert_same_picture(renderer, random_scene(300, seed=1), odd_views(), settings)
+
+
+def test_a_dense_scene_of_small_gaussians(renderer: Renderer) -> None:
+    dense = random_scene(9000, seed=2, sizes_m=(0.02, 0.1))
+    assert_same_picture(renderer, dense, odd_views(96, 80), fragile=0.7)
+
+
+def test_a_scene_around_and_behind_the_camera(renderer: Renderer) -> None:
+    around = random_scene(3000, seed=3, depths_m=(-2.0, 2.0), sizes_m=(0.005, 0.2))
+    assert_same_picture(renderer, around, odd_views(), fragile=0.6)
+
+
+def test_huge_gaussians_among_tiny_ones(renderer: Renderer) -> None:
+    tiny = random_scene(500, seed=4, sizes_m=(1e-4, 1e-2))
+    huge = random_scene(5, seed=5, sizes_m=(1.0, 8.0), opacities=(0.05, 0.3))
+    # The tiny ones are 1e-3 of a pixel; float32 places them to 1e-5.
+    assert_same_picture(renderer, many(tiny, huge), odd_views(130, 70), tolerance=2e-4)
+
+
+def test_needles_and_sheets(renderer: Renderer) -> None:
+    thin = random_scene(400, seed=7, sizes_m=(0.002, 0.7))
+    assert_same_picture(renderer, thin, odd_views(), tolerance=1e-4)
+
+
+def test_one_gaussian(renderer: Renderer) -> None:
+    assert_same_picture(renderer, one_gaussian(), odd_views())
+
+
+def test_one_pixel(renderer: Renderer) -> None:
+    view = View(np.eye(4), 1.0, 1.0, 0.5, 0.5, 1, 1)
+    assert_same_picture(renderer, one_gaussian(sigma_m=0.5), [view])
+
+
+def test_nothing_is_the_background(renderer: Renderer) -> None:
+    settings = RenderSettings(background=(1.0, 0.0, 0.0))
+    frame = renderer.render(renderer.prepare(NOTHING), odd_views(), settings)
+    assert frame.rgb.shape == (2, 3, 45, 70)
+    np.testing.assert_allclose(frame.rgb[:, 0], 1.0)
+    np.testing.assert_allclose(frame.rgb[:, 1:], 0.0, atol=1e-6)
+    assert not frame.alpha.any()
+    assert not frame.depth.any()
+
+
+def test_gaussians_too_faint_to_see_are_nothing(renderer: Renderer) -> None:
+    scene = renderer.prepare(one_gaussian(opacity=0.0039))
+    assert len(scene) == 1
+    assert not renderer.render(scene, [front_view()]).alpha.any()
+
+
+@pytest.mark.parametrize("broken", ["means", "covariances", "colors", "opacities"])
+def test_a_gaussian_that_is_not_finite_is_dropped_and_told(
+    renderer: Renderer, broken: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    gaussians = many(one_gaussian(), one_gaussian((0.5, 0.0, 2.0)))
+    getattr(gaussians, broken)[1] = np.nan
+    with caplog.at_level(logging.WARNING):
+        scene = renderer.prepare(gaussians)
+    assert "1 of 2 Gaussians are not finite" in caplog.text
+    assert len(scene) == 1
+    view = front_view()
+    frame = renderer.render(scene, [view])
+    alone = renderer.render(renderer.prepare(one_gaussian()), [view])
+    np.testing.assert_array_equal(frame.rgb, alone.rgb)
+
+
+def test_gaussians_that_overflow_do_not_harm_the_others(renderer: Renderer) -> None:
+    wild = many(*(one_gaussian((x, 0.0, 1.0), s) for x in (0.0, 3e38) for s in (1e-25, 1e19)))
+    frame = renderer.render(renderer.prepare(many(one_gaussian(), wild)), odd_views())
+    assert np.isfinite(frame.rgb).all()
+    assert np.isfinite(frame.depth).all()
+
+
+def test_views_of_different_sizes_are_refused_with_a_sentence(renderer: Renderer) -> None:
+    scene = renderer.prepare(NOTHING)
+    with pytest.raises(ValueError, match="share their size, these have"):
+        renderer.render(scene, [front_view(64), front_view(32)])
+    with pytest.raises(ValueError, match="no views"):
+        renderer.render(scene, [])
+
+
+def test_a_scene_of_another_renderer_is_refused(cpu: CpuRenderer) -> None:
+    reference = create_renderer("reference")
+    with pytest.raises(ValueError, match="another renderer prepared"):
+        reference.render(cpu.prepare(NOTHING), [front_view()])
+    with pytest.raises(ValueError, match="another renderer prepared"):
+        cpu.render(reference.prepare(NOTHING), [front_view()])
+
+
+@pytest.mark.parametrize("name", ["cpu", "reference"])
+def test_renderers_are_made_by_name(name: RendererName) -> None:
+    assert create_renderer(name).name.startswith(name)
+
+
+def test_input_that_is_not_contiguous_is_taken(renderer: Renderer) -> None:
+    scene = random_scene(50, seed=6)
+    backwards = Gaussians(
+        scene.means[::-1], scene.covariances[::-1], scene.colors[::-1], scene.opacities[::-1]
+    )
+    assert_same_picture(renderer, backwards, odd_views())
