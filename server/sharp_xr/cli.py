@@ -148,13 +148,24 @@ class Render:
     """Both eyes, side by side."""
     trajectory: Literal["rotate_forward", "swipe", "shake", "rotate"] = "rotate_forward"
     """The camera's path, as in SHARP."""
-    renderer: Literal["cpu", "cuda", "reference"] | None = None
+    renderer: Annotated[Literal["cpu", "cuda", "reference"] | None, arg(help_behavior_hint="")] = (
+        None
+    )
     """What draws. Without it: the best that there is."""
     size: int = 768
     """Longer side of one eye's picture, pixels."""
 
     def run(self) -> int:
-        raise NotImplementedError
+        from sharp_xr import draw, logs
+
+        logs.configure(as_json=False)
+        try:
+            wish = draw.Wish(self.trajectory, self.stereo, self.renderer, self.size)
+            done = draw.run(self.scene, self.output, wish)
+        except draw.DrawError as error:
+            return fail(str(error))
+        print(f"sharp-xr: {done}", file=sys.stderr)
+        return 0
 
 
 @dataclass(frozen=True)

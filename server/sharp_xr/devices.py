@@ -7,6 +7,8 @@ import logging
 import re
 from dataclasses import dataclass
 
+from sharp_xr.render import Renderer, create_renderer
+
 log = logging.getLogger(__name__)
 
 
@@ -75,6 +77,25 @@ def _asked_for(number: int, wanted: str) -> Device:
         there = "the only GPU is 0" if len(names) == 1 else f"the GPUs are 0 to {len(names) - 1}"
         raise DeviceError(f"{wanted} was asked for, but {there}: {remedy}")
     return Device(f"cuda:{number}", names[number], asked_for=True)
+
+
+def renderer_for(device: Device) -> Renderer:
+    """gsplat on a GPU that was asked for, or that shows that it works; else the CPU's.
+
+    Raises:
+        RuntimeError: a GPU that was asked for cannot draw; one sentence with the way out.
+    """
+    if device.gpu is not None:
+        try:
+            renderer = create_renderer("cuda", gpu=device.gpu)
+            if not device.asked_for:
+                renderer.warm_up()  # may fail to build its kernels
+            return renderer
+        except RuntimeError as error:
+            if device.asked_for:
+                raise
+            log.warning("the CPU draws instead", extra={"fields": {"why": str(error)}})
+    return create_renderer("cpu")
 
 
 def usable_gpus() -> list[str] | str:

@@ -22,11 +22,10 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from sharp_xr.access import is_loopback, new_token
 from sharp_xr.app import App, AppConfig, create_app
-from sharp_xr.devices import Device
+from sharp_xr.devices import Device, renderer_for
 from sharp_xr.model import ModelError
 from sharp_xr.prediction import PredictionWorker
 from sharp_xr.refusal import Refusal
-from sharp_xr.render import Renderer, create_renderer
 from sharp_xr.scenes import SceneError
 from sharp_xr.stream.selftest import check_aiortc
 from sharp_xr.uploads import scene_name
@@ -156,19 +155,7 @@ def _make_app(config: ServeConfig, token: str | None) -> App:
         max_sessions=config.max_sessions,
     )
     worker = PredictionWorker(config.model, config.checkpoint, config.device.name)
-    return App(app_config, _renderer(config.device), worker)
-
-
-def _renderer(device: Device) -> Renderer:
-    """gsplat on a GPU, if it is there or was asked for; else the CPU's."""
-    if device.gpu is not None:
-        try:
-            return create_renderer("cuda", gpu=device.gpu)
-        except RuntimeError as error:
-            if device.asked_for:
-                raise
-            log.warning("the CPU draws instead", extra={"fields": {"why": str(error)}})
-    return create_renderer("cpu")
+    return App(app_config, renderer_for(config.device), worker)
 
 
 def bind(host: str, port: int) -> socket.socket:

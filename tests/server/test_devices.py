@@ -77,3 +77,32 @@ def test_without_a_driver_torch_is_not_even_imported(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(devices, "driver_gpus", lambda: 0)
     monkeypatch.setitem(__import__("sys").modules, "torch", None)  # importing it would raise
     assert devices.usable_gpus() == NONE
+
+
+class Renderer:
+    """On a GPU that may not work."""
+
+    def __init__(self, name: str, broken: bool) -> None:
+        self.name, self.broken = name, broken
+
+    def warm_up(self) -> None:
+        if self.broken:
+            raise RuntimeError("no nvcc")
+
+
+@pytest.mark.parametrize(
+    ("device", "broken", "name"),
+    [
+        (Device("cpu", ""), False, "cpu"),
+        (Device("cuda:1", ""), False, "cuda"),
+        (Device("cuda:1", ""), True, "cpu"),
+        (Device("cuda:1", "", asked_for=True), True, "cuda"),  # told by its warm-up, later
+    ],
+)
+def test_a_gpu_that_cannot_draw_is_replaced_unless_it_was_asked_for(
+    device: Device, broken: bool, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        devices, "create_renderer", lambda kind, gpu=0: Renderer(kind, broken and kind == "cuda")
+    )
+    assert devices.renderer_for(device).name == name
