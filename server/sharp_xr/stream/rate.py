@@ -9,7 +9,7 @@ Four rules (streaming.md, 6, has the measurements; the first, on repairs, stands
                that was delivered; with no queue for 0.7 s -> 5 % more, every 200 ms
 
 Until a first acknowledgement comes (a WHEP player never sends one) only the receiver's own estimate
-(REMB) and its key frame requests count.
+(REMB) and its key frame requests count, and for two seconds key frames come unasked.
 """
 
 from __future__ import annotations
@@ -35,6 +35,8 @@ class RateSettings:
     stall_s: float = 0.1
     key_frame_interval_s: float = 0.15
     """Requests in between are answered at its end."""
+    start_s: float = 2.0
+    """Until the first acknowledgement, for so long, key frames come as in a stall."""
     watchdog_s: float = 0.2
     queue_s: float = 0.012
     """Lag above the usual one that counts as a queue (or one pose's period, if that is longer)."""
@@ -53,8 +55,9 @@ def settings_for(width: int, height: int, hz: float) -> RateSettings:
     8 Mbit/s for 1024 x 512 at 60 Hz, which is 39 dB there (streaming.md, 3.3). The ceiling is twice
     that: where nothing is in the way, more bits only cost processor time at both ends.
     """
-    start = round(min(20e6, max(1e6, 0.25 * width * height * hz)))
-    return RateSettings(ceiling_bps=2 * start, start_bps=start, floor_bps=max(500_000, start // 16))
+    start = round(min(20e6, max(16_000 * hz, 0.25 * width * height * hz)))
+    floor = round(max(8_000 * hz, start / 16))  # a key frame of one kilobyte is hardly a picture
+    return RateSettings(ceiling_bps=2 * start, start_bps=start, floor_bps=min(floor, start))
 
 
 class RateControl:
@@ -136,7 +139,10 @@ class RateControl:
     # --- rules ----------------------------------------------------------------------------------
 
     def _check_stall(self, now_s: float) -> None:
-        if self.acks.newest is None or not self.acks.in_flight():
+        if not self.acks.in_flight():
+            return
+        if self.acks.newest is None:
+            self._check_start(now_s)
             return
         usual_s = min((lag for _, lag in self._lags), default=0.0)
         quiet_s = now_s - self._progress_s
@@ -146,6 +152,12 @@ class RateControl:
         watchdog_s = self._settings.watchdog_s
         if min(quiet_s, age_s, now_s - self._dropped_s) > watchdog_s:
             self._drop_to(0.5 * self.bitrate, now_s)
+
+    def _check_start(self, now_s: float) -> None:
+        """The first key frame is easily lost: it may come before the client's end is ready."""
+        age_s = self.acks.oldest_age_s(now_s)
+        if self._settings.stall_s < age_s < self._settings.start_s:
+            self._key_frame_wanted = True
 
     def _adapt(self, now_s: float) -> None:
         settings = self._settings

@@ -17,7 +17,7 @@ from sharp_xr.render import Frame, PreparedScene, RenderSettings, View
 from sharp_xr_protocol.geometry import Fov, Pose
 from sharp_xr_protocol.messages import Eye, Tracking
 
-COLUMNS, ROWS, CELL = 8, 4, 8
+COLUMNS, ROWS, CELL = 8, 4, 16  # one macroblock a cell: cheap to encode at any rate
 STEP_M = 1e-3
 """Identity n is drawn for a head at x = n mm."""
 

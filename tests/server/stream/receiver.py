@@ -38,6 +38,7 @@ class Receiver:
     """A peer that receives one video."""
 
     def __init__(self) -> None:
+        self._begun = False
         self.connection = aiortc.RTCPeerConnection(aiortc.RTCConfiguration(iceServers=[]))
         self.transceiver = self.connection.addTransceiver("video", direction="recvonly")
         receiver: Any = self.transceiver.receiver
@@ -49,19 +50,13 @@ class Receiver:
         await self.connection.setRemoteDescription(aiortc.RTCSessionDescription(answer, "answer"))
 
     async def next(self) -> Received:
-        frame = await self.transceiver.receiver.track.recv()
-        assert isinstance(frame, av.VideoFrame) and frame.pts is not None
-        luma = frame.to_ndarray(format="gray").astype(np.uint8, copy=False)
-        half, middle = luma.shape[0] // 2, luma.shape[1] // 2
-        side_data: Any = frame.side_data  # a container of buffers, whatever its type stub says
-        keys = [read_frame_key(bytes(data)) for data in side_data]
-        return Received(
-            rtp=frame.pts,
-            sei=next((key for key in keys if key is not None), None),
-            painted=read_barcode(luma),
-            key_frame=frame.key_frame,
-            eyes=(float(np.mean(luma[half:, :middle])), float(np.mean(luma[half:, middle:]))),
-        )
+        """The next frame, from the first key frame on: before that a decoder shows grey."""
+        while True:
+            frame = await self.transceiver.receiver.track.recv()
+            assert isinstance(frame, av.VideoFrame)
+            self._begun = self._begun or frame.key_frame
+            if self._begun:
+                return read_frame(frame)
 
     def lose_next_packet(self) -> asyncio.Future[int]:
         """Drop the next video packet on its arrival; the result is its frame's time stamp."""
@@ -78,3 +73,19 @@ class Receiver:
 
     async def close(self) -> None:
         await self.connection.close()
+
+
+def read_frame(frame: av.VideoFrame) -> Received:
+    """All three carriers of a decoded frame; ValueError where its pixels are damaged."""
+    assert frame.pts is not None
+    luma = frame.to_ndarray(format="gray").astype(np.uint8, copy=False)
+    half, middle = luma.shape[0] // 2, luma.shape[1] // 2
+    side_data: Any = frame.side_data  # a container of buffers, whatever its type stub says
+    keys = [read_frame_key(bytes(data)) for data in side_data]
+    return Received(
+        rtp=frame.pts,
+        sei=next((key for key in keys if key is not None), None),
+        painted=read_barcode(luma),
+        key_frame=frame.key_frame,
+        eyes=(float(np.mean(luma[half:, :middle])), float(np.mean(luma[half:, middle:]))),
+    )

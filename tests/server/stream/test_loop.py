@@ -15,7 +15,7 @@ from sharp_xr.stream.loop import KEEP_ALIVE_S, STILL_FRAMES, DrawLoop, Drawn, Sh
 from sharp_xr.stream.poses import Poses
 from sharp_xr_protocol.messages import Video
 
-VIDEO = Video(eye_width=96, eye_height=64, max_hz=50.0)
+VIDEO = Video(eye_width=128, eye_height=64, max_hz=50.0)
 EMPTY = Gaussians(*(np.zeros((0, *shape), np.float32) for shape in ((3,), (6,), (3,), ())))
 SCENE = ShownScene("one", EMPTY)
 
@@ -97,8 +97,8 @@ def test_a_pose_becomes_a_picture_of_both_eyes_that_bears_its_key(
         assert drawn is not None
         assert (drawn.tracking.key, drawn.scene) == (1800, "one")
         luma = planes(drawn.picture)[0]
-        assert luma.shape == (64, 192)
-        assert read_barcode(luma) == read_barcode(luma[:, 96:]) == 321
+        assert luma.shape == (64, 256)
+        assert read_barcode(luma) == read_barcode(luma[:, 128:]) == 321
 
     on_bench(render_thread, test)
 

@@ -99,8 +99,10 @@ def test_one_late_frame_changes_nothing(link: Link) -> None:
 
 def test_a_slow_link_is_no_stall() -> None:
     link = Link()
-    link.frames(240, lag_s=0.18)  # longer than the stall's 100 ms, and steady
-    assert len(link.key_frames) <= 2
+    link.frames(30, lag_s=0.18)  # longer than the stall's 100 ms, and steady
+    count = len(link.key_frames)
+    link.frames(240, lag_s=0.18)
+    assert len(link.key_frames) == count
 
 
 def test_a_client_that_pauses_is_no_stall(link: Link) -> None:
@@ -121,6 +123,14 @@ def test_without_acknowledgements_only_the_receivers_estimate_counts() -> None:
     assert rate.bitrate == 1_800_000
 
 
+def test_a_client_that_missed_the_first_key_frame_gets_others_for_two_seconds() -> None:
+    link = Link()
+    link.frames(600, lag_s=None)
+    since_start = [at - link.key_frames[0] for at in link.key_frames]
+    assert 8 <= len(since_start) <= 14
+    assert since_start[1] < 0.2 and since_start[-1] < 2.1
+
+
 def test_a_request_for_a_key_frame_is_answered_once_and_not_too_soon() -> None:
     rate = RateControl(SETTINGS)
     rate.key_frame_made(1.0)
@@ -135,4 +145,5 @@ def test_a_request_for_a_key_frame_is_answered_once_and_not_too_soon() -> None:
 def test_rates_grow_with_the_picture() -> None:
     assert settings_for(1024, 512, 60.0).start_bps == pytest.approx(8e6, rel=0.05)
     assert settings_for(4096, 2048, 90.0).ceiling_bps == 40_000_000
-    assert settings_for(64, 32, 15.0).floor_bps == 500_000
+    small = settings_for(64, 32, 60.0)
+    assert small.floor_bps / 60 >= 8_000 and small.start_bps > small.floor_bps  # bits per frame
