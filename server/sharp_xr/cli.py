@@ -7,6 +7,7 @@ and a headset PC has none: a missing package ends in one sentence that names the
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import threading
 from collections.abc import Sequence
@@ -248,7 +249,10 @@ def run(args: Sequence[str]) -> int:
 
 def main() -> NoReturn:
     """The entry point."""
-    code = run(sys.argv[1:])
+    try:
+        code = run(sys.argv[1:])
+    except KeyboardInterrupt:
+        code = 128 + signal.SIGINT
     sys.stdout.flush()
     sys.stderr.flush()
     if any(not thread.daemon for thread in threading.enumerate()[1:]):

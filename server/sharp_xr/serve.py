@@ -88,17 +88,18 @@ def run(config: ServeConfig) -> None:
 
 
 async def _serve(config: ServeConfig) -> None:
-    listening = bind(config.host, config.port)
-    with contextlib.closing(listening):
+    with _signals() as stop_asked, contextlib.closing(bind(config.host, config.port)) as listening:
         token = config.token
         if token is None and not is_loopback(config.host):
             token = new_token()
-        app = _make_app(config, token)
-        print(f"sharp-xr: {app.renderer.name} draws; {config.model} predicts on {config.device}")
-        server = Server(uvicorn_config(app))
         url = address(config.host, listening.getsockname()[1], token)
-        with _signals() as stop_asked:
-            await _live(app, server, listening, stop_asked, lambda: _opened(app, config, url))
+        app = _make_app(config, token)
+        print(
+            f"sharp-xr: {app.renderer.name} draws; {config.model} predicts on {config.device}",
+            flush=True,
+        )
+        server = Server(uvicorn_config(app))
+        await _live(app, server, listening, stop_asked, lambda: _opened(app, config, url))
 
 
 async def _live(

@@ -9,15 +9,18 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
 START_TIMEOUT_S = 90.0
 """A first start compiles the renderer."""
 STOP_TIMEOUT_S = 15.0
+COMMAND = [str(Path(sys.executable).with_name("sharp-xr")), "serve"]
 
 
 @dataclass
@@ -33,25 +36,36 @@ class ServerProcess:
 
     @property
     def session_url(self) -> str:
-        """Of the WebSocket, for a client."""
-        return self.url.replace("http", "ws", 1) + "session"
+        """Of the WebSocket, for a client; with the token, if there is one."""
+        page = urlsplit(self.url)
+        return page._replace(scheme="ws", path="/session").geturl()
 
     def stop(self) -> int:
         """As Ctrl+C or systemd does; the exit code."""
         self.process.send_signal(signal.SIGTERM)
         return self.process.wait(STOP_TIMEOUT_S)
 
+    def has_left_nothing(self) -> bool:
+        """Whether no child outlives it for long."""
+        for _ in range(100):
+            try:
+                os.killpg(self.process.pid, 0)
+            except ProcessLookupError:
+                return True
+            time.sleep(STOP_TIMEOUT_S / 100)
+        return False
+
 
 @contextlib.contextmanager
 def serving(data: Path, *options: str) -> Iterator[ServerProcess]:
     """A server of one's own, ready; it is stopped at the end, by force if it must be."""
-    command = [str(Path(sys.executable).with_name("sharp-xr")), "serve", "--data", str(data)]
     process = subprocess.Popen(
-        [*command, "--port", "0", "--device", "cpu", *options],
+        [*COMMAND, "--data", str(data), "--port", "0", "--device", "cpu", *options],
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
         env={**os.environ, "PYTHONUNBUFFERED": "1"},
+        start_new_session=True,  # so that its children are known
     )
     server = ServerProcess(process, "", data)
     opened = threading.Event()
@@ -66,7 +80,7 @@ def serving(data: Path, *options: str) -> Iterator[ServerProcess]:
             try:
                 server.stop()
             except subprocess.TimeoutExpired:
-                process.kill()
+                os.killpg(process.pid, signal.SIGKILL)
                 process.wait()
         reader.join(STOP_TIMEOUT_S)
         assert process.stdout
