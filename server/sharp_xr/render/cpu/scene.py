@@ -78,7 +78,7 @@ def arrange(gaussians: Gaussians) -> CpuScene:
 def visible_order(gaussians: Gaussians) -> NDArray[np.int64]:
     """Indices of the visible Gaussians along a Morton curve."""
     means = gaussians.means
-    sample = means[:: max(1, len(means) // 4096)]
+    sample = np.ascontiguousarray(means[:: max(1, len(means) // 4096)])
     if not len(sample):
         return np.empty(0, np.int64)
     # A photo's Gaussians all lie before its camera; its pixels and log z suit them best. Others
