@@ -9,6 +9,7 @@ import { Gallery } from "./gallery.js";
 import { Glow } from "./glow.js";
 import { Head } from "./head.js";
 import { PoseHistory } from "./history.js";
+import { watchIdle } from "./idle.js";
 import { Keyboard } from "./keyboard.js";
 import { Panel } from "./panel.js";
 import { bindPointer } from "./pointer.js";
@@ -79,6 +80,7 @@ const keyboard = new Keyboard(window, head, {
 });
 
 bindPointer($("canvas"), head);
+watchIdle($("stage"));
 bindDoorway({
   input: $("file"),
   buttons: [$("add-button"), $("choose-button")],
@@ -242,7 +244,7 @@ function update() {
   $("status").textContent = isLive ? (current?.name ?? "Ready") : trouble || "Connecting…";
   $("welcome").hidden = !isEmpty || hasPicture;
   $("add-button").hidden = isEmpty;
-  $("waiting").hidden = isEmpty || hasPicture;
+  $("waiting").hidden = isEmpty || (hasPicture && isLive);
   $("waiting-words").textContent = isLive ? "Opening the scene…" : trouble || "Connecting…";
   $("gallery").hidden = gallery.scenes.length === 0;
   $("controls").hidden = !hasPicture;

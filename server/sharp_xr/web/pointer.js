@@ -5,11 +5,11 @@ const TURN_PER_WIDTH = 0.9; // radians for a drag across the whole stage
 const REACHES_PER_WIDTH = 2.4; // the same, in reaches of the head
 const WHEEL_STEP = 1 / 1200; // reaches per CSS pixel of wheel
 const PINCH_REACHES = 1.2; // for fingers at e times their distance
-const TAP_MS = 300;
+const TAP_MS = 250; // from down to up, and between the taps of a double one
+const TAP_PIXELS = 12;
 
 export function bindPointer(element, head) {
   const fingers = new Map(); // pointerId -> [x, y]
-  let lastTap = -Infinity;
 
   const move = (event) => {
     if (!fingers.has(event.pointerId)) return;
@@ -30,12 +30,7 @@ export function bindPointer(element, head) {
   for (const end of ["pointerup", "pointercancel"]) {
     element.addEventListener(end, (event) => fingers.delete(event.pointerId));
   }
-  // Safari on phones sends no dblclick where gestures are the page's own.
-  element.addEventListener("pointerup", (event) => {
-    if (event.pointerType !== "touch") return;
-    if (event.timeStamp - lastTap < TAP_MS) head.recentre();
-    lastTap = event.timeStamp;
-  });
+  bindDoubleTap(element, () => head.recentre());
   element.addEventListener("dblclick", () => head.recentre());
   element.addEventListener("contextmenu", (event) => event.preventDefault());
   element.addEventListener(
@@ -46,6 +41,22 @@ export function bindPointer(element, head) {
     },
     { passive: false },
   );
+}
+
+// Safari on phones sends no dblclick where gestures are the page's own.
+function bindDoubleTap(element, onDoubleTap) {
+  let down = null;
+  let lastTap = -Infinity;
+  element.addEventListener("pointerdown", (event) => {
+    down = event.isPrimary && event.pointerType === "touch" ? event : null; // a second finger: no tap
+  });
+  element.addEventListener("pointerup", (event) => {
+    if (down === null) return;
+    const way = Math.hypot(event.clientX - down.clientX, event.clientY - down.clientY);
+    if (way > TAP_PIXELS || event.timeStamp - down.timeStamp > TAP_MS) return;
+    if (down.timeStamp - lastTap < TAP_MS) onDoubleTap();
+    lastTap = event.timeStamp;
+  });
 }
 
 function isTurning(event) {

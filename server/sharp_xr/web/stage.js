@@ -10,6 +10,7 @@ export class Stage {
   #onFrame;
   #aspect = 1; // of one eye, as shown
   #hasFrame = false;
+  #hasKeys = false; // whether this browser tells RTP timestamps, which the standard leaves open
   view = "left";
   swapped = false;
 
@@ -23,16 +24,19 @@ export class Stage {
     this.#onFrame = onFrame;
     this.#painter = new Painter(canvas);
     new ResizeObserver(() => this.#fit()).observe(area);
-    canvas.addEventListener("webglcontextrestored", () => this.redraw());
     this.#wait();
   }
 
-  attach(track) {
+  async attach(track) {
     this.#video.srcObject = new MediaStream([track]);
-    this.#video.play().catch((error) => {
-      // A newer stream or a closing page interrupts play(); both are followed by another attach or by nothing.
-      if (error.name !== "AbortError") throw error;
-    });
+    try {
+      await this.#video.play();
+    } catch (error) {
+      // A phone that saves power wants a touch first. A newer stream interrupts the older one (AbortError).
+      if (error.name === "NotAllowedError") {
+        addEventListener("pointerdown", () => this.#video.play(), { once: true });
+      } else if (error.name !== "AbortError") throw error;
+    }
   }
 
   show(view) {
@@ -41,9 +45,7 @@ export class Stage {
   }
 
   redraw() {
-    if (!this.#hasFrame) return;
-    this.#painter.upload(this.#video);
-    this.#draw();
+    if (this.#hasFrame) this.#draw();
   }
 
   // Pixels of one eye, as decoded.
@@ -54,24 +56,27 @@ export class Stage {
   #wait() {
     this.#video.requestVideoFrameCallback((at, metadata) => {
       this.#wait();
-      this.#painter.upload(this.#video);
-      this.#hasFrame = true;
-      const key = metadata.rtpTimestamp ?? null; // optional in the standard
-      const sent = key === null ? null : this.#history.find(key);
-      if (sent) this.#setAspect(sent.aspect);
-      this.#draw();
-      this.#onFrame({ key, sent, at: performance.now(), metadata });
+      const key = metadata.rtpTimestamp ?? null;
+      this.#hasKeys ||= key !== null;
+      // Chromium ends a track with a black frame of its own; the last picture stays instead.
+      if (this.#hasKeys && key === null) return;
+      this.#take(key, metadata);
     });
+  }
+
+  #take(key, metadata) {
+    const sent = key === null ? null : this.#history.find(key);
+    if (sent) this.#aspect = sent.aspect;
+    this.#painter.upload(this.#video);
+    this.#hasFrame = true;
+    this.#draw();
+    this.#onFrame({ key, sent, at: performance.now(), metadata });
   }
 
   #draw() {
     const [width, height] = this.eyeSize;
     this.#painter.draw(this.view, this.swapped, width, height);
     this.#fit();
-  }
-
-  #setAspect(aspect) {
-    this.#aspect = aspect;
   }
 
   #fit() {

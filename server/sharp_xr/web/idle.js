@@ -1,0 +1,16 @@
+// Marks an element as idle (data-idle) while nobody has moved a pointer over it or pressed a key for some
+// seconds: what lies on the picture then fades.
+
+const AFTER_MS = 4000;
+
+export function watchIdle(element) {
+  let timer = null;
+  const stir = () => {
+    clearTimeout(timer);
+    delete element.dataset.idle;
+    timer = setTimeout(() => (element.dataset.idle = ""), AFTER_MS);
+  };
+  for (const kind of ["pointermove", "pointerdown", "focusin"]) element.addEventListener(kind, stir);
+  addEventListener("keydown", stir);
+  stir();
+}
