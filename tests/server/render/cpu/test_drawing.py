@@ -44,8 +44,12 @@ def test_more_gaussians_on_a_tile_than_sixteen_bits_can_number(cpu: CpuRenderer)
     means = np.stack([columns * depths, rows * depths, depths * size / 2], axis=-1) / (size / 2)
     variances = (0.2 * depths / (size / 2)) ** 2
     shapes = variances[..., None] * np.array([1, 0, 0, 1, 0, 1])
+    count = layers * size * size
     crowd = Gaussians(
-        *(a.reshape(-1, a.shape[-1]) for a in (means, shapes, colors)), opacities.reshape(-1)
+        means.reshape(count, 3).astype(np.float32),
+        shapes.reshape(count, 6).astype(np.float32),
+        colors.reshape(count, 3).astype(np.float32),
+        opacities.reshape(count).astype(np.float32),
     )
     assert len(crowd) > SLAB
 
