@@ -3,8 +3,9 @@
 Four rules (streaming.md, 6, has the measurements; the first, on repairs, stands in ``sender.py``):
 
     window     beyond 12 frames without acknowledgement nothing is encoded
-    stall      acknowledgements stopped rising for 100 ms while frames are on their way -> key frame
-    watchdog   ... for 200 ms -> half the rate as well
+    stall      acknowledgements stopped rising, for 100 ms or twice the usual lag, while frames are
+               on their way -> key frame
+    watchdog   ... for twice that -> half the rate as well
     queue      the smallest lag of the last 120 ms stands above the usual one -> 85 % of the rate
                that was delivered; with no queue for 0.7 s -> 5 % more, every 200 ms
 
@@ -144,13 +145,13 @@ class RateControl:
         if self.acks.newest is None:
             self._check_start(now_s)
             return
-        usual_s = min((lag for _, lag in self._lags), default=0.0)
-        quiet_s = now_s - self._progress_s
-        age_s = self.acks.oldest_age_s(now_s) - usual_s
-        if min(quiet_s, age_s) > self._settings.stall_s:
+        quiet_s = min(now_s - self._progress_s, self.acks.oldest_age_s(now_s))
+        # A slow link, or a client short of processor time, is not a lossy one.
+        patience_s = max(self._settings.stall_s, 2 * self.lag_s)
+        if quiet_s > patience_s:
             self._key_frame_wanted = True
-        watchdog_s = self._settings.watchdog_s
-        if min(quiet_s, age_s, now_s - self._dropped_s) > watchdog_s:
+        watchdog_s = max(self._settings.watchdog_s, 2 * patience_s)
+        if min(quiet_s, now_s - self._dropped_s) > watchdog_s:
             self._drop_to(0.5 * self.bitrate, now_s)
 
     def _check_start(self, now_s: float) -> None:

@@ -223,6 +223,7 @@ class Stream:
         except Exception:
             log.exception("encoding failed")
             self._encoder = None
+            self._rate.want_key_frame()
             self.show(None)
             self._on_problem("the video could not be encoded; the server's log says why")
             return None

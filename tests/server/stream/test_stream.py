@@ -13,6 +13,7 @@ from tests.server.stream.receiver import Received, Receiver
 
 from sharp_xr.gaussians import Gaussians
 from sharp_xr.stream.loop import ShownScene
+from sharp_xr.stream.poses import is_newer
 from sharp_xr.stream.stream import Stream
 from sharp_xr_protocol.messages import Candidate, FrameHeader, ProtocolError, Video
 
@@ -203,9 +204,9 @@ def test_a_failing_encoder_is_reported_and_the_next_scene_streams_again(
             broken.setattr("sharp_xr.stream.encoder.FFmpegEncoder.encode", lambda *a, **k: 1 / 0)
             await bench.problem.wait()
         assert bench.problems == ["the video could not be encoded; the server's log says why"]
+        failed = bench.headers[-1].key
         bench.stream.show(SCENE)
-        last = bench.pose
-        await bench.receive_until(lambda frame: frame.key_frame and frame.painted > last)
+        await bench.receive_until(lambda frame: frame.key_frame and is_newer(frame.rtp, failed))
 
     run(render_thread, test)
 
