@@ -41,7 +41,7 @@ from sharp_xr.session import Host
 from sharp_xr.sessions import Sessions
 from sharp_xr.stream import stream
 from sharp_xr.stream.stream import Stream
-from sharp_xr.uploads import PhotoWorker, Uploads
+from sharp_xr.uploads import PhotoWorker, Uploads, read_body
 from sharp_xr_protocol.messages import FrameHeader, ProtocolError, Scene, Video
 
 log = logging.getLogger(__name__)
@@ -255,11 +255,7 @@ def _id(request: Request) -> str:
 
 async def _new_name(request: Request) -> str:
     """Of ``{"name": "..."}``. Raises Refusal."""
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > MAX_JSON_BYTES:
-            raise Refusal(413, f"the request is larger than {MAX_JSON_BYTES} bytes", close=True)
+    body = await read_body(request, MAX_JSON_BYTES)
     try:
         asked = msgspec.json.decode(body, type=dict[str, Any])
     except msgspec.DecodeError:

@@ -100,6 +100,8 @@ class Uploads:
         return scene
 
     async def _scene(self, data: bytes, name: str, report: Callable[[str, float], None]) -> Scene:
+        if not data:
+            raise Refusal(400, "the upload is empty, wanted the bytes of a photo or of a .ply")
         report("decode", 0.0)
         if is_ply(data):
             return await self._gallery.add_ply(data, name=name)
@@ -146,8 +148,8 @@ class Uploads:
 
 
 async def read_body(request: Request, limit: int) -> bytes:
-    """The request's body. Raises Refusal: too large, too slow, empty, or not all came."""
-    too_large = Refusal(413, f"the upload is larger than {limit >> 20} MB, the limit", close=True)
+    """The request's body. Raises Refusal: too large, too slow, or not all came."""
+    too_large = Refusal(413, f"the upload is larger than {_size(limit)}, the limit", close=True)
     declared = request.headers.get("content-length", "")
     if declared.isdigit() and int(declared) > limit:
         if request.headers.get("expect", "").lower() != "100-continue":
@@ -167,8 +169,6 @@ async def read_body(request: Request, limit: int) -> bytes:
         raise Refusal(408, "the upload came too slowly and was given up", close=True) from None
     except ClientDisconnect:
         raise Refusal(400, "the upload broke off", close=True) from None
-    if not body:
-        raise Refusal(400, "the upload is empty, wanted the bytes of a photo or of a .ply")
     return bytes(body)
 
 
@@ -180,6 +180,10 @@ def is_ply(data: bytes) -> bool:
 def scene_name(filename: str) -> str:
     """A name for people out of a file's name, which may be anything; the store cleans it."""
     return PurePosixPath(filename.replace("\\", "/")[-300:]).stem
+
+
+def _size(limit: int) -> str:
+    return f"{limit >> 20} MB" if limit >> 20 else f"{limit >> 10} KB"
 
 
 async def _timed(stream: AsyncIterator[bytes]) -> AsyncIterator[bytes]:

@@ -130,6 +130,8 @@ def test_a_rename_without_a_name_is_refused(site: Site, body: bytes) -> None:
     answer = site.client.patch(f"/scenes/{scene.id}", content=body)
     assert sentence(answer, 400) == 'wanted {"name": "..."}'
     assert "empty" in sentence(site.client.patch(f"/scenes/{scene.id}", json={"name": " "}), 400)
+    answer = site.client.patch(f"/scenes/{scene.id}", content=b" " * 70_000)
+    assert sentence(answer, 413) == "the upload is larger than 64 KB, the limit"
 
 
 def test_a_deleted_scene_is_gone(site: Site) -> None:
