@@ -185,7 +185,7 @@ class Routes:
     async def download(self, request: Request) -> Response:
         with _scene_errors():
             scene = self._app.gallery.scene(_id(request))
-            path = self._app.gallery.ply_path(scene.id)
+            path = await self._app.gallery.ply_path(scene.id)
         return FileResponse(
             path,
             media_type="application/octet-stream",

@@ -53,6 +53,8 @@ class SceneGallery:
         self._store = store
         self._renderer = renderer
         self._on_change = on_change
+        # In memory, because the index may be busy with the disk when the event loop asks.
+        self._scenes = {record.id: scene_of(record) for record in store.list()}  # newest first
         self._capacity = max(1, memory_bytes // BYTES_PER_GAUSSIAN)  # Gaussians
         self._ready: OrderedDict[str, ShownScene] = OrderedDict()  # last looked at comes last
         self._loading: dict[str, asyncio.Task[ShownScene]] = {}
@@ -60,20 +62,23 @@ class SceneGallery:
 
     def scenes(self) -> list[Scene]:
         """Newest first."""
-        return [scene_of(record) for record in self._store.list()]
+        return list(self._scenes.values())
 
     def scene(self, scene_id: str) -> Scene:
         """Raises LookupError with one sentence."""
-        return scene_of(self._store.get(scene_id))
+        if scene_id not in self._scenes:
+            raise LookupError("there is no such scene: it may have been deleted")
+        return self._scenes[scene_id]
 
     async def load(self, scene_id: str) -> tuple[Scene, ShownScene]:
         """The scene, ready to be drawn. Raises LookupError with one sentence."""
-        scene = self.scene(scene_id)
+        self.scene(scene_id)
         shown = self._ready.get(scene_id)
         if shown is None:
             loading = self._loading.get(scene_id) or self._start_loading(scene_id)
             # Others may wait for the same scene: one who goes does not take it from them.
             shown = await asyncio.shield(loading)
+        scene = self.scene(scene_id)  # it may have been renamed or deleted meanwhile
         self._keep(shown)
         return scene, shown
 
@@ -98,8 +103,10 @@ class SceneGallery:
             )
         )
         self._keep(ShownScene(record.id, await prepared))
+        scene = scene_of(record)
+        self._scenes = {scene.id: scene, **self._scenes}
         self._on_change()
-        return scene_of(record)
+        return scene
 
     async def add_ply(self, data: bytes, *, name: str) -> Scene:
         """Store the scene of a file's bytes. Raises PlyError or SceneError."""
@@ -112,18 +119,21 @@ class SceneGallery:
     async def rename(self, scene_id: str, name: str) -> Scene:
         """Raises LookupError or SceneError with one sentence."""
         record = await self._in_thread(lambda: self._store.rename(scene_id, name))
+        self.scene(scene_id)  # it may have been deleted meanwhile
+        self._scenes[scene_id] = scene_of(record)
         self._on_change()
-        return scene_of(record)
+        return self._scenes[scene_id]
 
     async def delete(self, scene_id: str) -> None:
         """Sessions that show it are told by the change. Raises LookupError with one sentence."""
         await self._in_thread(lambda: self._store.delete(scene_id))
+        self._scenes.pop(scene_id, None)
         self._ready.pop(scene_id, None)
         self._on_change()
 
-    def ply_path(self, scene_id: str) -> Path:
+    async def ply_path(self, scene_id: str) -> Path:
         """Raises LookupError with one sentence."""
-        return self._store.ply_path(scene_id)
+        return await self._in_thread(lambda: self._store.ply_path(scene_id))
 
     async def thumbnail(self, scene_id: str) -> bytes:
         """A JPEG. Raises LookupError with one sentence."""

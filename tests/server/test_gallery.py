@@ -74,6 +74,23 @@ def test_each_change_is_told_when_it_can_be_seen(tmp_path: Path) -> None:
     play(tmp_path, test)
 
 
+def test_what_the_gallery_says_is_what_the_store_holds(tmp_path: Path) -> None:
+    said: list[list[Scene]] = []
+
+    async def first(setup: Setup) -> None:
+        scenes = [await setup.add() for _ in range(3)]
+        await setup.gallery.delete(scenes[1].id)
+        await setup.gallery.rename(scenes[0].id, "other")
+        said.append(setup.gallery.scenes())
+        assert [scene.id for scene in said[0]] == [scenes[2].id, scenes[0].id]
+
+    async def later(setup: Setup) -> None:
+        assert setup.gallery.scenes() == said[0]
+
+    play(tmp_path, first)
+    play(tmp_path, later)
+
+
 def test_a_deleted_scene_cannot_be_loaded(tmp_path: Path) -> None:
     async def test(setup: Setup) -> None:
         scene = await setup.add()
@@ -122,11 +139,24 @@ def test_two_viewers_of_one_scene_wait_for_one_loading(tmp_path: Path) -> None:
     play(tmp_path, test, gaussians_in_memory=10)
 
 
+def test_a_scene_that_is_deleted_while_it_is_loaded_is_not_shown(tmp_path: Path) -> None:
+    async def test(setup: Setup) -> None:
+        scene = await setup.add(8)
+        await setup.add(9)  # the first leaves memory
+        load = asyncio.create_task(setup.gallery.load(scene.id))
+        await asyncio.sleep(0)
+        await setup.gallery.delete(scene.id)
+        with pytest.raises(LookupError):
+            await load
+
+    play(tmp_path, test, gaussians_in_memory=10)
+
+
 def test_a_scene_whose_file_is_damaged_is_a_sentence(tmp_path: Path) -> None:
     async def test(setup: Setup) -> None:
         scene = await setup.add(8)
         await setup.add(9)
-        setup.gallery.ply_path(scene.id).write_bytes(b"ply\n")
+        (await setup.gallery.ply_path(scene.id)).write_bytes(b"ply\n")
         with pytest.raises(LookupError, match="damaged"):
             await setup.gallery.load(scene.id)
 
