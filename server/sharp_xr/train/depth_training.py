@@ -1,0 +1,180 @@
+"""Trains the depth network of `lite`; goes on exactly where it stopped, with the same command."""
+
+from __future__ import annotations
+
+import math
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from sharp_xr.model.lite_network import LITE, LiteConfig, LiteNetwork
+from sharp_xr.train.imagenet import initialise
+from sharp_xr.train.losses import layers_loss
+from sharp_xr.train.photographs import Photographs
+
+ENCODER_RATE, DECODER_RATE = 4e-4, 1.5e-3
+"""Peak learning rates: the encoder knows something already."""
+
+
+@dataclass(frozen=True)
+class TrainLite:
+    """Trains lite's depth network on the shards of `lite-data`."""
+
+    data: Path = Path("data/lite")
+    """Folder with the shards; ones that appear while it runs are used too."""
+    out: Path = Path("runs/lite")
+    """Folder for checkpoint.pt, which it goes on from, and lite.safetensors, which is shipped."""
+    steps: int = 3000
+    """The whole schedule."""
+    batch: int = 12
+    """Pictures a step."""
+    frozen: int = 3
+    """The encoder's stem and so many of its blocks stay as ImageNet left them, which saves time."""
+    threads: int = 2
+    """CPU threads."""
+    save_every: int = 100
+    """Steps between checkpoints."""
+    seed: int = 0
+
+    def run(self) -> None:
+        """Trains to the end, or to an interruption."""
+        torch.set_num_threads(self.threads)
+        photographs = Photographs(self.data)
+        training = Training(LITE, self)
+        training.resume()
+        started, first = time.monotonic(), training.step
+        while training.step < self.steps:
+            if training.step % self.save_every == 0 or not photographs.shards:
+                if not photographs.refresh():
+                    raise FileNotFoundError(f"no shards in {self.data}: write them with lite-data")
+            training.one_step(photographs)
+            if training.step % self.save_every == 0 or training.step == self.steps:
+                training.save()
+            if training.step % 25 == 0:
+                rate = (training.step - first) * self.batch / (time.monotonic() - started)
+                print(training.report(len(photographs.shards), rate), flush=True)
+
+
+class Training:
+    """All that changes from step to step: network, its average, optimizer, step, losses."""
+
+    def __init__(self, config: LiteConfig, settings: TrainLite, imagenet: bool = True):
+        torch.manual_seed(settings.seed)
+        self.settings = settings
+        self.network = LiteNetwork(config)
+        if imagenet:
+            initialise(self.network.encoder)
+        self._freeze()
+        self.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.optimizer = torch.optim.AdamW(self._groups(), weight_decay=1e-3)
+        self.average = {name: t.clone() for name, t in self.network.state_dict().items()}
+        self.step = 0
+        self.losses = np.zeros(2)
+
+    def _freeze(self) -> None:
+        for module in self._frozen():
+            module.requires_grad_(False)
+
+    def _frozen(self) -> list[nn.Module]:
+        if not self.settings.frozen:
+            return []
+        return [self.network.encoder.stem, *self.network.encoder.blocks[: self.settings.frozen]]
+
+    def _groups(self) -> list[dict[str, Any]]:
+        named = [(n, p) for n, p in self.network.named_parameters() if p.requires_grad]
+        encoder = [p for n, p in named if n.startswith("encoder.")]
+        rest = [p for n, p in named if not n.startswith("encoder.")]
+        return [
+            {"params": encoder, "lr": ENCODER_RATE, "peak": ENCODER_RATE},
+            {"params": rest, "lr": DECODER_RATE, "peak": DECODER_RATE},
+        ]
+
+    def one_step(self, photographs: Photographs) -> None:
+        """One batch forward, back, and into the average; seed and step decide what is drawn."""
+        rng = np.random.default_rng((self.settings.seed, self.step))
+        batch = photographs.batch(rng, self.settings.batch)
+        self.network.train()
+        for module in self._frozen():
+            module.eval()
+        y = self.network(batch.x.contiguous(memory_format=torch.channels_last))
+        visible, behind = layers_loss(y, batch.visible, batch.behind)
+        for group in self.optimizer.param_groups:
+            group["lr"] = group["peak"] * schedule(self.step, self.settings.steps)
+        self.optimizer.zero_grad()
+        torch.autograd.backward(visible + 0.5 * behind)
+        nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
+        self.optimizer.step()
+        self.step += 1
+        self._follow()
+        now = np.array([visible.item(), behind.item()])
+        self.losses = now if self.step == 1 else 0.98 * self.losses + 0.02 * now
+
+    def _follow(self) -> None:
+        """Exponential average of weights and statistics, shorter in the beginning."""
+        keep = min(0.998, self.step / (self.step + 10))
+        for name, value in self.network.state_dict().items():
+            if value.is_floating_point():
+                self.average[name].lerp_(value, 1 - keep)
+            else:
+                self.average[name].copy_(value)
+
+    def report(self, shards: int, rate: float) -> str:
+        """One line for the log."""
+        visible, behind = self.losses
+        return (
+            f"step {self.step} of {self.settings.steps}, {shards} scenes, "
+            f"loss {visible:.4f} visible, {behind:.4f} behind, {rate:.1f} pictures/s"
+        )
+
+    @property
+    def checkpoint(self) -> Path:
+        return self.settings.out / "checkpoint.pt"
+
+    def save(self) -> None:
+        """Checkpoint and shipped weights, each written whole or not at all."""
+        self.settings.out.mkdir(parents=True, exist_ok=True)
+        state = {
+            "network": self.network.state_dict(),
+            "average": self.average,
+            "optimizer": self.optimizer.state_dict(),
+            "step": self.step,
+            "losses": self.losses.tolist(),
+        }
+        part = self.checkpoint.with_suffix(".part")
+        torch.save(state, part)
+        part.replace(self.checkpoint)
+        export(self.average, self.settings.out / "lite.safetensors")
+
+    def resume(self) -> None:
+        """Takes up the checkpoint, if there is one."""
+        if not self.checkpoint.exists():
+            return
+        state = torch.load(self.checkpoint, map_location="cpu", weights_only=True)
+        self.network.load_state_dict(state["network"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        for name, value in state["average"].items():
+            self.average[name].copy_(value)
+        self.step, self.losses = state["step"], np.array(state["losses"])
+
+
+def schedule(step: int, steps: int, warm_up: int = 100) -> float:
+    """Share of the peak learning rate: a linear start, then a cosine down to 2 %."""
+    falling = 0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * min(1.0, step / steps)))
+    return min(1.0, (step + 1) / warm_up) * falling
+
+
+def export(weights: dict[str, Tensor], path: Path) -> None:
+    """Weights in float16; batch counters, which only training reads, stay whole numbers."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    half = {
+        name: (t.half() if t.is_floating_point() else t).contiguous() for name, t in weights.items()
+    }
+    part = path.with_suffix(".part")
+    save_file(half, part)
+    part.replace(path)

@@ -1,0 +1,159 @@
+"""From shards to batches: crops, mirrors, and what cameras and files do to a picture."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+from torch import Tensor
+from torch.nn import functional
+
+from sharp_xr.model.lite_network import CANONICAL_FOCAL, normalised
+from sharp_xr.train import shards
+from sharp_xr.train.losses import Target
+from sharp_xr.train.shards import Shard
+
+Rng = np.random.Generator
+
+WIDTH, HEIGHT = 256, 192
+"""Of a training picture, px."""
+NEAR_M, FAR_M = 0.12, 79.0
+"""Truth outside is clipped; from FAR_M on it is the sky, or as good as that."""
+
+
+@dataclass(frozen=True)
+class Batch:
+    """B pictures for the network and what it should say."""
+
+    x: Tensor
+    """[B, 3, HEIGHT, WIDTH], normalised."""
+    visible: Target
+    """At half of the size."""
+    behind: Target
+
+
+class Photographs:
+    """The shards of a folder; new ones are taken in as they appear. All are held in memory."""
+
+    def __init__(self, folder: Path):
+        self.folder = folder
+        self.shards: list[Shard] = []
+        self._known: set[Path] = set()
+
+    def refresh(self, limit: int | None = None) -> int:
+        """Reads shards that are new, the first `limit` at most; returns how many there are."""
+        for path in shards.training_paths(self.folder)[:limit]:
+            if path not in self._known:
+                self._known.add(path)
+                self.shards.append(shards.load(path))
+        return len(self.shards)
+
+    def batch(self, rng: Rng, size: int) -> Batch:
+        """`size` random crops of random views."""
+        crops = [self._crop(rng) for _ in range(size)]
+        rgb = torch.from_numpy(np.stack([c.rgb for c in crops]))
+        depth = torch.from_numpy(np.stack([c.depth for c in crops]))  # [B, 2, HEIGHT, WIDTH]
+        focal = torch.tensor([c.focal for c in crops])
+        visible, behind = targets(depth, focal)
+        return Batch(normalised(rgb), visible, behind)
+
+    def _crop(self, rng: Rng) -> _Crop:
+        shard = self.shards[int(rng.integers(len(self.shards)))]
+        view = int(rng.integers(len(shard)))
+        return random_crop(rng, shard, view)
+
+
+@dataclass(frozen=True)
+class _Crop:
+    rgb: NDArray[np.uint8]  # [HEIGHT, WIDTH, 3]
+    depth: NDArray[np.float32]  # [2, HEIGHT, WIDTH] metres
+    focal: float  # in widths of the crop
+
+
+def random_crop(rng: Rng, shard: Shard, view: int) -> _Crop:
+    """0.55 to 1 of the view's size, near the middle more often than not, mirrored half of the time.
+
+    A crop off the middle has its principal point elsewhere than in its own middle; the network
+    cannot know that, and photos are cropped like that too, so it is let be.
+    """
+    h, w = shard.depth.shape[1:]
+    share = rng.uniform(0.55, 1)
+    ch, cw = int(h * share), int(h * share * WIDTH / HEIGHT)
+    y, x = int(rng.beta(2, 2) * (h - ch)), int(rng.beta(2, 2) * (w - cw))
+    window = np.s_[view, y : y + ch, x : x + cw]
+    picture = Image.fromarray(shard.rgb[window]).resize((WIDTH, HEIGHT), Image.Resampling.BILINEAR)
+    rgb = developed(rng, np.asarray(picture))
+    rows = ((np.arange(HEIGHT) + 0.5) * ch / HEIGHT).astype(int)[:, None]
+    columns = ((np.arange(WIDTH) + 0.5) * cw / WIDTH).astype(int)
+    depth = np.stack([a[window][rows, columns] for a in (shard.depth, shard.behind)])
+    if rng.random() < 0.5:
+        rgb, depth = rgb[:, ::-1], depth[..., ::-1]
+    focal = float(shard.focal[view]) / cw
+    return _Crop(np.ascontiguousarray(rgb), depth.astype(np.float32), focal)
+
+
+def developed(rng: Rng, rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Tone, cast, vignette, blur, noise and JPEG, each by chance; sRGB [H, W, 3] to the same."""
+    tones = np.linspace(0, 1, 256, dtype=np.float32) ** np.float32(np.exp(rng.normal(0, 0.25)))
+    gains = np.exp(rng.normal(0, 0.12)) * np.clip(1 + rng.normal(0, 0.08, 3), 0.7, 1.3)
+    x = tones[rgb] * gains.astype(np.float32)
+    grey = x.mean(-1, keepdims=True)
+    x = grey + (x - grey) * np.float32(0 if rng.random() < 0.15 else rng.uniform(0.3, 1.2))
+    if rng.random() < 0.3:
+        x = 0.5 + (x - 0.5) * np.float32(rng.uniform(0.5, 1.2))
+    if rng.random() < 0.3:
+        v = np.linspace(-1, 1, x.shape[0])[:, None] ** 2 + np.linspace(-1, 1, x.shape[1]) ** 2
+        x = x * (1 - rng.uniform(0, 0.35) * v[..., None]).astype(np.float32)
+    if rng.random() < 0.45:
+        x = _blurred(rng, x)
+    if rng.random() < 0.7:
+        x = x + np.float32(rng.uniform(0, 0.04)) * rng.standard_normal(x.shape, np.float32)
+    out = (np.clip(x, 0, 1) * 255).astype(np.uint8)
+    return _jpeg(out, int(rng.integers(25, 96))) if rng.random() < 0.5 else out
+
+
+def _blurred(rng: Rng, x: NDArray[np.float32]) -> NDArray[np.float32]:
+    """By a lens (both ways) or by motion (one way), 1 to 2 px."""
+    taps = np.exp(-0.5 * (np.arange(-3, 4) / rng.uniform(0.5, 1.6)) ** 2)
+    kernel = torch.from_numpy((taps / taps.sum()).astype(np.float32))
+    t = torch.from_numpy(np.asarray(x, np.float32)).permute(2, 0, 1)[:, None]
+    which = rng.random()
+    if which < 0.85:
+        padded = functional.pad(t, (3, 3, 0, 0), mode="replicate")
+        t = functional.conv2d(padded, kernel.view(1, 1, 1, 7))
+    if which > 0.15:
+        padded = functional.pad(t, (0, 0, 3, 3), mode="replicate")
+        t = functional.conv2d(padded, kernel.view(1, 1, 7, 1))
+    return np.asarray(t[:, 0].permute(1, 2, 0).numpy())
+
+
+def _jpeg(rgb: NDArray[np.uint8], quality: int) -> NDArray[np.uint8]:
+    file = io.BytesIO()
+    Image.fromarray(rgb).save(file, "JPEG", quality=quality)
+    with Image.open(file) as image:
+        return np.asarray(image)
+
+
+def targets(depth: Tensor, focal: Tensor) -> tuple[Target, Target]:
+    """Depth of both layers [B, 2, H, W] in metres, focal [B] in widths -> targets at half the size.
+
+    Of each 2 x 2 pixels the nearest counts, as when a scene is drawn, and its own second layer.
+    """
+    visible, behind = depth[:, 0], depth[:, 1]
+    _, index = functional.max_pool2d(-visible[:, None], 2, return_indices=True)
+    visible, behind = (
+        layer.flatten(1).gather(1, index.flatten(1)).view_as(index[:, 0])
+        for layer in (visible, behind)
+    )
+    return _target(visible, focal), _target(behind, focal)
+
+
+def _target(z: Tensor, focal: Tensor) -> Target:
+    scale = (CANONICAL_FOCAL / focal)[:, None, None]
+    y = -(z.clamp(NEAR_M, FAR_M) * scale).log()
+    return Target(y, (z > 0).float(), (z >= FAR_M).float())
