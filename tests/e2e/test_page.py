@@ -351,24 +351,34 @@ def test_a_deleted_scene_can_be_taken_back_and_is_gone_when_the_page_closes(
 # --- the connection ------------------------------------------------------------------------------
 
 
-def test_the_page_says_that_the_server_is_away_and_comes_back_to_the_same_scene(
+def test_the_last_picture_stays_while_the_server_is_away_and_the_scene_comes_back(
     page: Page, scene: str
 ) -> None:
     sockets: list[WebSocketRoute] = []
+    is_away = False
 
     def pass_on(socket: WebSocketRoute) -> None:
         sockets.append(socket)
-        socket.connect_to_server()
+        if is_away:
+            socket.close()
+        else:
+            socket.connect_to_server()
 
     page.route_web_socket("**/session*", pass_on)
     page.reload()
     until(page, f"sharpXr.state.scene === '{scene}' && sharpXr.state.shown > 3")
-    page.evaluate(
-        "() => { window.states = []; new MutationObserver(() => states.push("
-        "document.body.dataset.connection)).observe(document.body, {attributes: true}) }"
-    )
+    wait_for_still(page)
+    before = see(page)
+    is_away = True
     sockets[0].close()
-    until(page, "states.includes('away') && states.at(-1) === 'live'")
+    expect(page.locator("#status")).to_contain_text("away")
+    until(page, "document.getElementById('canvas').getAnimations().length === 0")  # it is dim now
+    dim = see(page)[:100]
+    assert np.corrcoef(dim.ravel(), before[:100].ravel())[0, 1] > 0.95
+    assert dim.mean() < before[:100].mean()
+
+    is_away = False
+    until(page, "sharpXr.state.connection === 'live'")
     shown = page.evaluate("sharpXr.state.shown")
     place_head(page, x=0.05)
     until(page, f"sharpXr.state.shown > {shown} + 3")
