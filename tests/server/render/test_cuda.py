@@ -1,5 +1,5 @@
 """The call of gsplat, on machines without a GPU: names against the recorded signatures of its
-versions (read off its sources), shapes and axes against a stand-in that draws with the reference."""
+versions (read off its sources), shapes and axes against a stand-in drawn with the reference."""
 
 from __future__ import annotations
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
+import sys
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 
 import numpy as np
 from numpy.typing import NDArray
@@ -72,7 +73,7 @@ class CpuRenderer:
     """Any number of threads may call it; each call spreads over the renderer's own threads."""
 
     def __init__(self, threads: int | None = None) -> None:
-        self._threads = threads or len(os.sched_getaffinity(0))
+        self._threads = threads or usable_processors()
         # The calling thread is one of them.
         self._pool = ThreadPoolExecutor(max(1, self._threads - 1), "rasterizer")
         self._scratches: deque[Scratch] = deque(maxlen=2 * self._threads)
@@ -163,7 +164,17 @@ class CpuRenderer:
         """Run it on this thread and the pool's; what the pool has not begun when this thread is
         through is not needed any more."""
         helpers = [self._pool.submit(work) for _ in range(self._threads - 1)]
-        work()
-        for helper in helpers:
-            if not helper.cancel():
-                helper.result()
+        try:
+            work()
+        finally:
+            begun = [helper for helper in helpers if not helper.cancel()]
+            wait(begun)
+        for helper in begun:
+            helper.result()
+
+
+def usable_processors() -> int:
+    """Of this process; not every system says."""
+    if sys.platform == "linux":
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

@@ -118,6 +118,22 @@ def test_one_view_three_views_and_large_views(cpu: CpuRenderer) -> None:
         assert_same_picture(cpu, scene, views)
 
 
+def test_every_tile_gets_all_that_touches_it(cpu: CpuRenderer) -> None:
+    views = odd_views(420, 330)
+    assert_same_picture(cpu, one_gaussian((0.1, 0.0, 3.0), 0.5), views)
+    around = random_scene(300, seed=9, sizes_m=(0.01, 0.1), depths_m=(-0.3, 0.4))
+    assert_same_picture(cpu, around, views, fragile=0.3)
+
+
+def test_dust_that_drifts_past_the_eye_is_seen_wherever_it_is(cpu: CpuRenderer) -> None:
+    # One chunk, from behind the camera to before it: its near part spreads over the picture, its
+    # far part does not.
+    dust = random_scene(CHUNK, seed=10, sizes_m=(1e-4, 2e-4))
+    random = np.random.default_rng(10)
+    dust.means[:] = random.uniform([0.0, 0.0, -0.3], [0.05, 0.03, 0.4], (CHUNK, 3))
+    assert_same_picture(cpu, dust, [front_view(400)], tolerance=1e-4)
+
+
 def tiles_that_look(gaussians: Gaussians) -> list[int]:
     """Indices among the 8 x 8 tiles of a view of 512 x 512."""
     bins = Bins()
