@@ -118,9 +118,14 @@ class DrawLoop:
                 await loop.run_in_executor(self._render_thread, self._draw)
             except Exception:
                 log.exception("drawing failed; the scene is not shown any more")
-                if self.scene is scene:
-                    self.scene = None
+                if scene is not None:
+                    self.hide(scene.id)
                 self._on_failure("this scene could not be drawn; the server's log says why")
+
+    def hide(self, scene_id: str) -> None:
+        """Draw nothing any more, if this is still the scene: it failed, and would at each pose."""
+        if self.scene is not None and self.scene.id == scene_id:
+            self.scene = None
 
     def give_back(self, picture: av.VideoFrame) -> None:
         """The encoder has read it."""

@@ -67,21 +67,11 @@ class Peer:
         if "\na=fingerprint:" not in offer:
             raise ProtocolError("an offer without a fingerprint of its certificate")
         try:
-            description = aiortc.RTCSessionDescription(offer, "offer")
-            await self._connection.setRemoteDescription(description)
+            await self._negotiate(offer)
+        except ProtocolError:
+            raise
         except Exception as error:  # aiortc's parser raises whatever Python does on a wrong line
             raise ProtocolError(f"an offer that cannot be answered: {_sentence(error)}") from error
-        transceiver = self._video()
-        _keep_h264(transceiver)
-        transceiver.direction = "sendonly"
-        self.sender = FrameSender(
-            transceiver,
-            offer,
-            on_ready=self._connected,
-            on_key_frame_wanted=self._on_key_frame_wanted,
-            on_remb=self._on_remb,
-        )
-        await self._connection.setLocalDescription(await self._connection.createAnswer())
         loop = asyncio.get_running_loop()
         self._deadline = loop.call_later(CONNECT_TIMEOUT_S, self._lost, "no connection came about")
         return str(self._connection.localDescription.sdp)
@@ -112,6 +102,23 @@ class Peer:
         self._on_lost = None
         self._cancel_deadline()
         await self._connection.close()
+
+    async def _negotiate(self, offer: str) -> None:
+        description = aiortc.RTCSessionDescription(offer, "offer")
+        await self._connection.setRemoteDescription(description)
+        video = self._video()
+        _keep_h264(video)
+        for transceiver in self._connection.getTransceivers():
+            # What else is offered is declined: nobody here would take what it receives.
+            transceiver.direction = "sendonly" if transceiver is video else "inactive"
+        self.sender = FrameSender(
+            video,
+            offer,
+            on_ready=self._connected,
+            on_key_frame_wanted=self._on_key_frame_wanted,
+            on_remb=self._on_remb,
+        )
+        await self._connection.setLocalDescription(await self._connection.createAnswer())
 
     def _video(self) -> RTCRtpTransceiver:
         for transceiver in self._connection.getTransceivers():

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from importlib.metadata import version
 
 import aioice.ice
 import aiortc
 from aiortc import clock, rtp
 from aiortc.codecs.h264 import H264Encoder
+
+log = logging.getLogger(__name__)
 
 WANTED_AIORTC = "1.16"
 
@@ -44,11 +47,15 @@ async def _check_aiortc() -> None:
 
 
 def _check_objects() -> None:
+    if not version("aiortc").startswith(f"{WANTED_AIORTC}."):
+        log.warning("aiortc %s is not the tested %s", version("aiortc"), WANTED_AIORTC)
     peer = aiortc.RTCPeerConnection(aiortc.RTCConfiguration(iceServers=[]))
     transceiver = peer.addTransceiver("video", direction="sendonly")
     check_hooks("RTCRtpSender", transceiver.sender, SENDER_HOOKS)
     check_hooks("RTCDtlsTransport", transceiver.sender.transport, ["_send_rtp"])
-    check_hooks("RTCRtpTransceiver", transceiver, ["_headerExtensions", "_codecs"])
+    check_hooks(
+        "RTCRtpTransceiver", transceiver, ["_headerExtensions", "_codecs", "_offerDirection"]
+    )
     check_hooks("H264Encoder", H264Encoder, ["_packetize", "_split_bitstream"])
     check_hooks("aiortc.rtp", rtp, RTP_HOOKS)
     check_hooks("aiortc.clock", clock, ["current_ntp_time"])

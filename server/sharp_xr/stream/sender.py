@@ -6,7 +6,7 @@ their time stamps. No public hook exists, so methods of one :class:`RTCRtpSender
 replaced; no class and no module is changed, but for the loopback address at the end of this file.
 :func:`sharp_xr.stream.selftest.check_aiortc` looks at start whether all of it is still there.
 
-    push(access unit, key) ── packets of 1200 bytes, time stamp = key ──> SRTP
+    push(access unit, key) ── packets of 1300 bytes, time stamp = key ──> SRTP
                                 └─ history of 4096 packets
     NACK  ──> again from the history, if young enough, as RTX
     PLI, FIR ──> on_key_frame_wanted          REMB ──> on_remb

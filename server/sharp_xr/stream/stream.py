@@ -129,6 +129,8 @@ class Stream:
             await peer.close()
             raise
         former, self._peer = self._peer, peer
+        if self._closed:  # meanwhile
+            former = peer
         if former is not None:
             await former.close()
         return answer
@@ -213,7 +215,7 @@ class Stream:
         )
 
     async def _encode(self, drawn: Drawn, key_frame: bool) -> _Encoded | None:
-        """None if the encoder failed; then the stream shows nothing until it is told what to."""
+        """None if the encoder failed; then nothing is shown until another scene is asked for."""
         bitrate = self._rate.bitrate
         loop = asyncio.get_running_loop()
         try:
@@ -224,7 +226,7 @@ class Stream:
             log.exception("encoding failed")
             self._encoder = None
             self._rate.want_key_frame()
-            self.show(None)
+            self._drawing.hide(drawn.scene)
             self._on_problem("the video could not be encoded; the server's log says why")
             return None
 

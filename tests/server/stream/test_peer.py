@@ -98,6 +98,20 @@ def test_an_offer_of_sound_alone_is_refused(loopback: None) -> None:
     asyncio.run(run())
 
 
+def test_sound_that_a_client_would_send_is_declined(loopback: None) -> None:
+    async def run() -> None:
+        client = aiortc.RTCPeerConnection(aiortc.RTCConfiguration(iceServers=[]))
+        client.addTransceiver("audio", direction="sendrecv")
+        client.addTransceiver("video", direction="sendrecv")
+        await client.setLocalDescription(await client.createOffer())
+        lines = (await answer_to(str(client.localDescription.sdp))).splitlines()
+        assert "a=inactive" in lines and "a=sendonly" in lines
+        assert "a=recvonly" not in lines and "a=sendrecv" not in lines
+        await client.close()
+
+    asyncio.run(run())
+
+
 def test_hidden_addresses_and_the_end_of_candidates_are_passed_over(loopback: None) -> None:
     """Looking up a name that nobody answers would hold the answer back for a second."""
 
