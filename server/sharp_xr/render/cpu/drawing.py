@@ -88,7 +88,7 @@ class Scratch(NamedTuple):
 
 
 def new_scratch(capacity: int) -> Scratch:
-    """Room for tiles of up to so many splats, 200 bytes for each."""
+    """Room for tiles of up to so many splats, some 100 bytes for each."""
     slab = min(capacity, SLAB) + PADDING
     several = capacity > SLAB
     return Scratch(
