@@ -368,14 +368,14 @@ def test_the_last_picture_stays_while_the_server_is_away_and_the_scene_comes_bac
     page.reload()
     until(page, f"sharpXr.state.scene === '{scene}' && sharpXr.state.shown > 3")
     wait_for_still(page)
-    before = see(page)
+    before = above_the_middle(page)
     is_away = True
     sockets[0].close()
     expect(page.locator("#status")).to_contain_text("away")
     until(page, "document.getElementById('canvas').getAnimations().length === 0")  # it is dim now
-    dim = see(page)[:100]
-    assert np.corrcoef(dim.ravel(), before[:100].ravel())[0, 1] > 0.95
-    assert dim.mean() < before[:100].mean()
+    dim = above_the_middle(page)
+    assert np.corrcoef(dim.ravel(), before.ravel())[0, 1] > 0.95
+    assert dim.mean() < before.mean()
 
     is_away = False
     until(page, "sharpXr.state.connection === 'live'")
@@ -383,6 +383,12 @@ def test_the_last_picture_stays_while_the_server_is_away_and_the_scene_comes_bac
     place_head(page, x=0.05)
     until(page, f"sharpXr.state.shown > {shown} + 3")
     assert scene_of(page) == scene
+
+
+def above_the_middle(page: Page) -> Picture:
+    """Where no sentence covers the picture."""
+    picture = see(page)
+    return picture[: picture.shape[0] // 2]
 
 
 def test_every_frame_shown_belongs_to_a_pose(page: Page) -> None:

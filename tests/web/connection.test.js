@@ -85,6 +85,7 @@ test("comes back by itself, and shows the reason that the server gave", () => {
   assert.deepEqual(states.at(-1), ["away", "The server ends."]);
   mock.timers.tick(600);
   assert.equal(FakeSocket.all.length, 2);
+  assert.equal(connection.state, "away"); // until it is welcomed: no flicker between the tries
   newest().close(); // nobody is there
   assert.match(states.at(-1)[1], /server is away/);
   mock.timers.tick(499);

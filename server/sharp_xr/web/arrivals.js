@@ -7,6 +7,7 @@ export class Arrivals {
   #waiting = [];
   #upload = null;
   #count = 0; // files of this batch that were begun
+  #failed = []; // [name, sentence] of this batch: told when it is through, so that the next file hides nothing
 
   // onScene(scene) gets every scene that is stored.
   constructor({ card, onScene }) {
@@ -26,32 +27,45 @@ export class Arrivals {
 
   async #next() {
     const file = this.#waiting.shift();
-    if (!file) return;
+    if (!file) {
+      this.#finish();
+      return;
+    }
     this.#upload = new Upload(file, (stage, fraction) => this.card.step(stage, fraction));
     this.card.begin(file, this.#title(file), () => this.#upload.cancel());
     try {
-      const scene = await this.#upload.send();
-      this.card.hide();
-      this.onScene(scene);
+      this.onScene(await this.#upload.send());
     } catch (error) {
-      this.#fail(file, error);
+      this.#note(file, error);
     }
     this.#upload = null;
-    if (!this.#waiting.length) this.#count = 0;
     this.#next();
   }
 
   #title(file) {
     this.#count += 1;
     const all = this.#count + this.#waiting.length;
-    const name = file.name || "Pasted picture";
-    return all > 1 ? `${name} (${this.#count} of ${all})` : name;
+    return all > 1 ? `${nameOf(file)} (${this.#count} of ${all})` : nameOf(file);
   }
 
-  #fail(file, error) {
-    if (error === null) this.card.hide(); // cancelled
-    else if (error instanceof ProtocolError || error.name === "Error") {
-      this.card.fail(file.name || "Pasted picture", error.message);
-    } else throw error;
+  #note(file, error) {
+    if (error === null) return; // cancelled
+    this.#failed.push([nameOf(file), error.message]);
+    if (!(error instanceof ProtocolError) && error.name !== "Error") throw error; // a fault of the page
   }
+
+  #finish() {
+    const failed = this.#failed;
+    [this.#count, this.#failed] = [0, []];
+    if (failed.length === 0) this.card.hide();
+    else if (failed.length === 1) this.card.fail(...failed[0]);
+    else {
+      const lines = failed.map(([name, sentence]) => `${name}: ${sentence}`);
+      this.card.fail(`${failed.length} files were not taken`, lines.join("\n"));
+    }
+  }
+}
+
+function nameOf(file) {
+  return file.name || "Pasted picture";
 }

@@ -1,8 +1,8 @@
 // The WebSocket of a session: Hello and Welcome, messages both ways, and coming back after the server
 // or the network was away.
 //
-//     connecting -> live -> away -> connecting -> ...
-//                              -> outdated           another version of the protocol: the page must be reloaded
+//     connecting -> live <-> away     away lasts until the server welcomes again
+//                -> outdated          another version of the protocol: the page must be reloaded
 
 import { waitBefore } from "./backoff.js";
 import { VersionError, decodeMessage, encodeMessage } from "./wire.js";
@@ -34,6 +34,7 @@ export class Connection {
   start() {
     addEventListener("online", () => this.#timer && this.#open());
     addEventListener("pagehide", () => this.send({ type: "bye", reason: "The page was closed." }));
+    this.#enter("connecting", "");
     this.#open();
   }
 
@@ -41,7 +42,6 @@ export class Connection {
     clearTimeout(this.#timer);
     this.#timer = null;
     this.#farewell = "";
-    this.#enter("connecting", "");
     const socket = new WebSocket(this.#url);
     socket.binaryType = "arraybuffer";
     socket.onopen = () => this.send({ type: "hello", ...this.#hello() });

@@ -1,0 +1,104 @@
+import assert from "node:assert/strict";
+import { beforeEach, test } from "node:test";
+
+import { Arrivals } from "../../server/sharp_xr/web/arrivals.js";
+import { fromServer } from "./golden.js";
+
+const { scene } = fromServer.find(({ name }) => name === "scene ready").message;
+let requests;
+
+beforeEach(() => {
+  requests = [];
+  globalThis.document = { baseURI: "http://server/" };
+  globalThis.XMLHttpRequest = class {
+    upload = {};
+
+    constructor() {
+      requests.push(this);
+    }
+
+    open() {}
+
+    setRequestHeader() {}
+
+    send() {}
+
+    abort() {
+      this.onabort();
+    }
+
+    async answer(status, body) {
+      this.status = status;
+      this.responseText = JSON.stringify(body);
+      this.onload();
+      await new Promise(setImmediate); // let the queue go on
+    }
+  };
+});
+
+function doorway() {
+  const said = [];
+  let cancel;
+  const card = {
+    begin: (file, title, onCancel) => {
+      said.push(`begin ${title}`);
+      cancel = onCancel;
+    },
+    step: () => {},
+    hide: () => said.push("hide"),
+    fail: (title, sentence) => said.push(`fail ${title}: ${sentence}`),
+  };
+  const arrivals = new Arrivals({ card, onScene: ({ id }) => said.push(`scene ${id}`) });
+  return { arrivals, said, cancel: () => cancel() };
+}
+
+test("several files go one after another, and are counted", async () => {
+  const { arrivals, said } = doorway();
+  arrivals.add([{ name: "a.jpg" }, { name: "b.jpg" }]);
+  assert.equal(requests.length, 1);
+  await requests[0].answer(201, scene);
+  await requests[1].answer(201, scene);
+  arrivals.add([{ name: "c.jpg" }]);
+  assert.deepEqual(said, [
+    "begin a.jpg (1 of 2)",
+    `scene ${scene.id}`,
+    "begin b.jpg (2 of 2)",
+    `scene ${scene.id}`,
+    "hide",
+    "begin c.jpg",
+  ]);
+});
+
+test("what was refused is told when all are through", async () => {
+  const { arrivals, said } = doorway();
+  arrivals.add([{ name: "a.jpg" }, { name: "b.jpg" }, { name: "c.jpg" }]);
+  await requests[0].answer(400, { error: "this file is text" });
+  await requests[1].answer(400, { error: "this file is empty" });
+  await requests[2].answer(201, scene);
+  assert.deepEqual(said.slice(3), [
+    `scene ${scene.id}`,
+    "fail 2 files were not taken: a.jpg: This file is text.\nb.jpg: This file is empty.",
+  ]);
+});
+
+test("a refused file shows the server's sentence", async () => {
+  const { arrivals, said } = doorway();
+  arrivals.add([{ name: "a.jpg" }]);
+  await requests[0].answer(400, { error: "this file is text" });
+  assert.deepEqual(said, ["begin a.jpg", "fail a.jpg: This file is text."]);
+});
+
+test("an answer that is no scene is told, not swallowed", async () => {
+  const { arrivals, said } = doorway();
+  arrivals.add([{ name: "a.jpg" }]);
+  await requests[0].answer(201, {});
+  assert.match(said[1], /fail a\.jpg: scene\.id is undefined/);
+});
+
+test("a cancelled file makes room for the next one", async () => {
+  const { arrivals, said, cancel } = doorway();
+  arrivals.add([{ name: "a.jpg" }, { name: "b.jpg" }]);
+  cancel();
+  await new Promise(setImmediate);
+  assert.deepEqual(said, ["begin a.jpg (1 of 2)", "begin b.jpg (2 of 2)"]);
+});

@@ -1,0 +1,57 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import { Head } from "../../server/sharp_xr/web/head.js";
+import { PoseHistory } from "../../server/sharp_xr/web/history.js";
+import { Tracker } from "../../server/sharp_xr/web/tracker.js";
+import { encodeMessage } from "../../server/sharp_xr/web/wire.js";
+import { fromServer } from "./golden.js";
+
+const { scene } = fromServer.find(({ name }) => name === "scene ready").message;
+
+function uplink() {
+  const head = new Head();
+  const history = new PoseHistory();
+  const sent = [];
+  const connection = { state: "live", isFull: false, send: (message) => sent.push(message) };
+  const tracker = new Tracker({ head, history, connection });
+  tracker.enter(scene);
+  return { tracker, head, history, connection, sent };
+}
+
+test("sends a pose that the server takes, and remembers it under its key", () => {
+  const { tracker, head, history, sent } = uplink();
+  head.enter(scene.focus_m, false);
+  head.place({ x: 0.1 });
+  tracker.advance(1000);
+  const [message] = sent;
+  assert.ok(encodeMessage(message).length > 100);
+  assert.equal(message.key, 90_000);
+  assert.equal(message.time_ns, 1_000_000_000n);
+  assert.deepEqual(message.head.position, [0.1, 0, 0]);
+  const remembered = history.find(90_000);
+  assert.deepEqual(remembered.head, message.head);
+  assert.equal(remembered.at, 1000);
+  assert.ok(remembered.aspect > 1.3 && remembered.aspect < 1.4);
+});
+
+test("each pose acknowledges the newest frame, also while the head is still", () => {
+  const { tracker, sent } = uplink();
+  tracker.advance(1000);
+  tracker.acknowledge(90_000);
+  tracker.advance(1016);
+  assert.deepEqual(sent.map(({ ack }) => ack), [null, 90_000]);
+});
+
+test("sends nothing without a scene or a connection, nor behind poses that wait", () => {
+  const { tracker, connection, sent } = uplink();
+  connection.isFull = true;
+  tracker.advance(1);
+  connection.isFull = false;
+  connection.state = "away";
+  tracker.advance(2);
+  connection.state = "live";
+  tracker.enter(null);
+  tracker.advance(3);
+  assert.deepEqual(sent, []);
+});
