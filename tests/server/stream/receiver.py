@@ -71,6 +71,15 @@ class Receiver:
         transport._handle_rtp_data = lose
         return lost
 
+    def lose_everything(self) -> None:
+        """Drop all video packets from now on."""
+
+        async def lose(data: bytes, arrival_time_ms: int) -> None:
+            """Dropped."""
+
+        transport: Any = self.transceiver.receiver.transport
+        transport._handle_rtp_data = lose
+
     async def close(self) -> None:
         await self.connection.close()
 

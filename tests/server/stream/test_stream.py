@@ -37,6 +37,7 @@ class Bench:
         self.pose = 0
         self.problem = asyncio.Event()
         self._header = asyncio.Event()
+        self._header_came = asyncio.Event()
         self.renderer = BarcodeRenderer()
         self.stream = Stream(
             self.renderer,
@@ -56,6 +57,7 @@ class Bench:
     def _on_header(self, header: FrameHeader) -> None:
         self.headers.append(header)
         self._header.set()
+        self._header_came.set()
 
     async def send_poses(self) -> None:
         while True:
@@ -67,6 +69,13 @@ class Bench:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(0.05):  # wait_for may swallow a cancellation (3.11)
                     await self._header.wait()
+
+    async def next_header(self) -> FrameHeader:
+        count = len(self.headers)
+        while len(self.headers) == count:
+            self._header_came.clear()
+            await self._header_came.wait()
+        return self.headers[-1]
 
     async def receive_until(self, condition: Callable[[Received], bool]) -> Received:
         while True:
@@ -151,6 +160,20 @@ def test_a_lost_packet_is_repaired(render_thread: ThreadPoolExecutor) -> None:
         key = await lost
         await bench.receive_until(lambda frame: frame.rtp == key)  # its only packet came again
         assert bench.stream.stats().repairs_sent >= 1
+
+    run(render_thread, test)
+
+
+def test_an_outage_brings_key_frames_that_nobody_asked_for(
+    render_thread: ThreadPoolExecutor,
+) -> None:
+    async def test(bench: Bench) -> None:
+        await bench.receive_until(lambda frame: len(bench.received) == 20)
+        bench.receiver.lose_everything()
+        before = bench.stream.stats().key_frames
+        while bench.stream.stats().key_frames < before + 2:
+            await bench.next_header()
+        assert bench.stream.stats().repairs_asked == 0
 
     run(render_thread, test)
 
