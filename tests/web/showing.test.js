@@ -5,7 +5,7 @@ import { Showing } from "../../server/sharp_xr/web/showing.js";
 
 const scenes = ["new", "old"].map((id) => ({ id, name: id }));
 
-function stage(favourite = null) {
+function stage(favourite = null, first = scenes) {
   const heard = [];
   const showing = new Showing({
     favourite,
@@ -14,7 +14,7 @@ function stage(favourite = null) {
     onLeave: () => heard.push("leave"),
   });
   showing.welcomed();
-  showing.listed(scenes);
+  showing.listed(first);
   return { showing, heard };
 }
 
@@ -56,6 +56,14 @@ test("a scene that somebody deletes leaves the stage to the server's next one", 
   showing.listed([scenes[1]]);
   showing.ready(scenes[1]);
   assert.deepEqual(heard, ["enter new", "leave", "enter old"]);
+});
+
+test("whoever waits before an empty gallery sees the first scene that comes", () => {
+  const { showing, heard } = stage(null, []);
+  showing.listed([scenes[1]]);
+  showing.ready(scenes[1]);
+  showing.listed(scenes);
+  assert.deepEqual(heard, ["select old", "enter old"]);
 });
 
 test("a refused wish leaves the stage as it is, open for the next", () => {

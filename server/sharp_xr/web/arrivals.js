@@ -51,7 +51,8 @@ export class Arrivals {
   #note(file, error) {
     if (error === null) return; // cancelled
     this.#failed.push([nameOf(file), error.message]);
-    if (!(error instanceof ProtocolError) && error.name !== "Error") throw error; // a fault of the page
+    const isTold = error instanceof ProtocolError || error.name === "Error";
+    if (!isTold) reportError(error); // a fault of the page: to the console as well, and the next file goes on
   }
 
   #finish() {

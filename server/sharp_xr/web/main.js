@@ -69,7 +69,7 @@ const gallery = new Gallery({
   template: $("tile"),
   handlers: { show, rename, remove: (scene) => removal.begin(scene) },
 });
-const removal = new Removal({ toast, gallery, onAway: showAnother, onBack: update });
+const removal = new Removal({ toast, gallery, onAway: showAnother, onBack: showAgain });
 const panel = new Panel({ element: $("panel"), button: $("panel-button"), read: readFigures });
 const views = new ViewPicker({ element: $("controls"), swapButton: $("swap-button"), stage });
 const keyboard = new Keyboard(window, head, {
@@ -185,6 +185,11 @@ function showAnother(deleted) {
     if (next) show(next);
     else leave();
   }
+  update();
+}
+
+function showAgain(scene) {
+  if ($("canvas").hidden) show(scene); // it was the only one
   update();
 }
 

@@ -29,6 +29,8 @@ export class Showing {
       this.#isFresh = false;
       if (find(this.#wanted)) this.#select(this.#wanted);
       else this.#wanted = null;
+    } else if (!this.current && this.#wanted === null && scenes.length) {
+      this.ask(scenes[0].id); // the first scene of an empty gallery: the server shows new ones to nobody
     }
     if (!this.current) return;
     this.current = find(this.current.id); // its name may be new
