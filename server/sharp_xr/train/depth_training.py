@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor, nn
 
 from sharp_xr.model.lite_network import LITE, LiteConfig, LiteNetwork
@@ -44,21 +44,32 @@ class TrainLite:
 
     def run(self) -> None:
         """Trains to the end, or to an interruption."""
+        photographs = self.checked_photographs()
         torch.set_num_threads(self.threads)
-        photographs = Photographs(self.data)
         training = Training(LITE, self)
         training.resume()
         started, first = time.monotonic(), training.step
         while training.step < self.steps:
-            if training.step % self.save_every == 0 or not photographs.shards:
-                if not photographs.refresh():
-                    raise FileNotFoundError(f"no shards in {self.data}: write them with lite-data")
             training.one_step(photographs)
             if training.step % self.save_every == 0 or training.step == self.steps:
                 training.save()
+                photographs.refresh()
             if training.step % 25 == 0:
                 rate = (training.step - first) * self.batch / (time.monotonic() - started)
                 print(training.report(len(photographs.shards), rate), flush=True)
+
+    def checked_photographs(self) -> Photographs:
+        """What there is to train on.
+
+        Raises:
+            FileNotFoundError: nothing.
+        """
+        photographs = Photographs(self.data)
+        if not photographs.refresh():
+            raise FileNotFoundError(
+                f"there are no shards in {self.data}: write them with `sharp-xr train lite-data`"
+            )
+        return photographs
 
 
 class Training:
@@ -176,5 +187,5 @@ def export(weights: dict[str, Tensor], path: Path) -> None:
         name: (t.half() if t.is_floating_point() else t).contiguous() for name, t in weights.items()
     }
     part = path.with_suffix(".part")
-    save_file(half, part)
+    part.write_bytes(save(half))
     part.replace(path)

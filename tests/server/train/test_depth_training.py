@@ -1,0 +1,111 @@
+"""The loop, on the tiny network and made-up shards."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from sharp_xr.model.lite_network import TINY, LiteNetwork
+from sharp_xr.train import shards
+from sharp_xr.train.depth_training import Training, TrainLite, schedule
+from sharp_xr.train.losses import layers_loss
+from sharp_xr.train.photographs import Photographs
+from sharp_xr.train.shards import Shard
+
+
+@pytest.fixture(scope="module")
+def photographs(tmp_path_factory: pytest.TempPathFactory) -> Photographs:
+    """Bright is near."""
+    folder = tmp_path_factory.mktemp("shards")
+    rng = np.random.default_rng(0)
+    depth = np.repeat(np.repeat(rng.uniform(1, 6, (4, 9, 12)), 24, 1), 24, 2)
+    rgb = np.repeat((250 / depth)[..., None], 3, -1).astype(np.uint8)
+    layers = depth.astype(np.float16)
+    shard = Shard(rgb, layers, layers + np.float16(1), np.full(4, 250, np.float32))
+    shards.save(shards.shard_path(folder, 0), shard)
+    found = Photographs(folder)
+    found.refresh()
+    return found
+
+
+def training(out: Path, steps: int = 6) -> Training:
+    return Training(TINY, TrainLite(out=out, steps=steps, batch=2, frozen=0), imagenet=False)
+
+
+def test_an_interrupted_training_ends_as_an_uninterrupted_one(
+    photographs: Photographs, tmp_path: Path
+) -> None:
+    whole = training(tmp_path / "whole")
+    for _ in range(4):
+        whole.one_step(photographs)
+    first = training(tmp_path / "parts")
+    for _ in range(2):
+        first.one_step(photographs)
+    first.save()
+    second = training(tmp_path / "parts")
+    second.resume()
+    assert second.step == 2
+    for _ in range(2):
+        second.one_step(photographs)
+    for name, tensor in whole.network.state_dict().items():
+        assert torch.equal(tensor, second.network.state_dict()[name]), name
+        assert torch.equal(whole.average[name], second.average[name]), name
+    assert whole.losses.tolist() == second.losses.tolist()
+
+
+def test_training_lowers_the_loss(photographs: Photographs, tmp_path: Path) -> None:
+    run = training(tmp_path, steps=1000)
+    batch = photographs.batch(np.random.default_rng(9), 4)
+
+    def loss() -> float:
+        return float(layers_loss(run.network(batch.x), batch.visible, batch.behind)[0].detach())
+
+    before = loss()
+    for _ in range(30):
+        run.one_step(photographs)
+    assert loss() < 0.8 * before
+
+
+def test_what_is_shipped_is_the_average_in_half_precision(
+    photographs: Photographs, tmp_path: Path
+) -> None:
+    run = training(tmp_path)
+    run.one_step(photographs)
+    run.save()
+    shipped = load_file(tmp_path / "lite.safetensors")
+    network = LiteNetwork(TINY)
+    network.load_state_dict({name: t.float() for name, t in shipped.items()})
+    for name, tensor in shipped.items():
+        if tensor.is_floating_point():
+            assert tensor.dtype == torch.float16
+            assert torch.equal(tensor, run.average[name].half()), name
+
+
+def test_frozen_blocks_keep_weights_and_statistics(
+    photographs: Photographs, tmp_path: Path
+) -> None:
+    settings = TrainLite(out=tmp_path, steps=6, batch=2, frozen=2)
+    run = Training(TINY, settings, imagenet=False)
+    before = {n: t.clone() for n, t in run.network.state_dict().items()}
+    run.one_step(photographs)
+    kept = ("encoder.stem", "encoder.blocks.0.", "encoder.blocks.1.")
+    for name, tensor in run.network.state_dict().items():
+        if name.startswith(kept):
+            assert torch.equal(tensor, before[name]), name
+    assert not torch.equal(run.network.head.weight, before["head.weight"])
+
+
+def test_the_learning_rate_rises_falls_and_never_stops() -> None:
+    rates = [schedule(step, 1000) for step in range(1000)]
+    assert rates[0] < 0.02
+    assert 90 <= int(np.argmax(rates)) <= 110
+    assert rates[-1] == pytest.approx(0.02, abs=1e-3)
+
+
+def test_training_without_shards_says_what_to_do(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match="lite-data"):
+        TrainLite(data=tmp_path, out=tmp_path, frozen=0).checked_photographs()
