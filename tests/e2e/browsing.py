@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import io
 import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
-from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
 
 Picture = NDArray[np.float64]
 """[H, W, 3] sRGB, 0 to 255."""
@@ -119,10 +120,32 @@ def scene_of(page: Page) -> str:
     return scene
 
 
-def upload(page: Page, file: Path) -> str:
-    """Chooses a file as a person does; returns the scene's id when it is on the stage."""
-    before = json.dumps(page.evaluate("sharpXr.state.scene"))
+def drop(page: Page, file: Path) -> None:
+    """Drops a file on the page, which says that it may."""
+    carried = page.evaluate_handle(
+        """([name, letters]) => {
+            const carried = new DataTransfer();
+            const bytes = Uint8Array.from(atob(letters), letter => letter.charCodeAt(0));
+            carried.items.add(new File([bytes], name));
+            return carried;
+        }""",
+        [file.name, base64.b64encode(file.read_bytes()).decode()],
+    )
+    page.dispatch_event("main", "dragenter", {"dataTransfer": carried})
+    expect(page.get_by_text("Drop it here")).to_be_visible()
+    page.dispatch_event("main", "drop", {"dataTransfer": carried})
+    expect(page.get_by_text("Drop it here")).to_be_hidden()
+
+
+def choose(page: Page, file: Path) -> None:
+    """Chooses a file with the page's button."""
     page.set_input_files("#file", file)
+
+
+def upload(page: Page, file: Path, how: Callable[[Page, Path], None] = choose) -> str:
+    """Brings a file in as a person does; returns the scene's id when it is on the stage."""
+    before = json.dumps(page.evaluate("sharpXr.state.scene"))
+    how(page, file)
     until(page, f"sharpXr.state.scene !== null && sharpXr.state.scene !== {before}")
     until(page, "!document.getElementById('canvas').hidden")
     wait_for_still(page)

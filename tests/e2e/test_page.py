@@ -15,6 +15,7 @@ from tests.e2e.browsing import (
     browser,
     centre,
     chromium,
+    drop,
     place_head,
     scene_of,
     see,
@@ -326,12 +327,12 @@ def test_a_scene_is_downloaded_as_the_ply_that_it_is(page: Page, scene: str, mar
     np.testing.assert_allclose(here.means, there.means, atol=1e-5)
 
 
-def test_a_deleted_scene_can_be_taken_back_and_is_gone_when_the_page_closes(
+def test_a_dropped_scene_that_is_deleted_can_be_taken_back_and_is_gone_when_the_page_closes(
     page: Page, scene: str, tmp_path: Path
 ) -> None:
     file = tmp_path / "soon gone.ply"
     write_ply(file, disc((0.0, 0.0), 2.0, 0.5, (0.0, 0.0, 0.9)), CAMERA)
-    doomed = upload(page, file)
+    doomed = upload(page, file, drop)
     remove = tile(page, doomed).get_by_role("button", name="Delete")
     remove.click(force=True)  # its tools fade in; that takes longer than the click
     expect(tile(page, doomed)).to_have_count(0)

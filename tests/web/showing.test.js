@@ -66,6 +66,17 @@ test("whoever waits before an empty gallery sees the first scene that comes", ()
   assert.deepEqual(heard, ["select old", "enter old"]);
 });
 
+test("an emptied stage stays empty until a scene is asked for", () => {
+  const { showing, heard } = stage();
+  showing.ready(scenes[0]);
+  showing.leave();
+  assert.equal(showing.current, null);
+  showing.listed([]);
+  showing.ask("new");
+  showing.ready(scenes[0]);
+  assert.deepEqual(heard, ["enter new", "leave", "select new", "enter new"]);
+});
+
 test("a refused wish leaves the stage as it is, open for the next", () => {
   const { showing, heard } = stage();
   showing.ready(scenes[0]);

@@ -125,7 +125,7 @@ function hear(message) {
     case "scene_list":
       isListed = true;
       gallery.setScenes(message.scenes);
-      showing.listed(message.scenes);
+      showing.listed(gallery.scenes); // without what was deleted here and may come back
       return update();
     case "scene_ready":
       return showing.ready(message.scene);
@@ -183,13 +183,13 @@ function showAnother(deleted) {
   const next = gallery.scenes[0];
   if (deleted.id === showing.current?.id) {
     if (next) show(next);
-    else leave();
+    else showing.leave();
   }
   update();
 }
 
 function showAgain(scene) {
-  if ($("canvas").hidden) show(scene); // it was the only one
+  if (!showing.current) show(scene); // it was the only one
   update();
 }
 

@@ -50,6 +50,13 @@ export class Showing {
     this.#onEnter(scene, isOther);
   }
 
+  // Nothing is to be shown, though the server still has it.
+  leave() {
+    this.current = null;
+    this.#wanted = null;
+    this.#onLeave();
+  }
+
   // What was asked for cannot be shown; the stage stays as it is.
   refused() {
     this.#wanted = null;
