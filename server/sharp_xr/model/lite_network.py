@@ -9,20 +9,25 @@
 The encoder has the layers of EfficientNet-Lite0 (Tan and Le 2019; the Lite variant has ReLU6 and no
 squeeze-and-excitation) up to its last stage, so that its ImageNet weights can start the training.
 
-Units. The network speaks log inverse canonical depth: ``y = -log(z * CANONICAL_FOCAL / focal)``,
-z in metres along the optical axis, focal in widths of the picture. It is the depth that the same
-picture would have if it had been taken with a focal length of CANONICAL_FOCAL widths, so that one
-network serves all focal lengths. Channel 0 is the visible layer; channel 1 the second layer: the
-first surface behind it that belongs to another object, which is what the occluded region holds. It
-is never nearer than the visible one.
+Units. The network speaks log inverse canonical depth,
+
+    y = -log(z * CANONICAL_FOCAL_PX / focal_px)
+
+with z in metres along the optical axis and focal_px in pixels of the network's input. It is the
+depth at which things would look as large, in pixels, through a lens of CANONICAL_FOCAL_PX; so one
+network serves all focal lengths and all sizes. Channel 0 is the visible layer; channel 1 the second
+layer: the first surface behind it that belongs to another object, which is what the occluded region
+holds. It is never nearer than the visible one.
 
 How a predictor uses it, for a photo [h, w, 3] uint8 of focal length focal_px:
 
-1. resize the photo to H x W, both multiples of 32, about 256 to 384 px wide, its aspect ratio kept
-   as well as that allows; the result is [H, W, 3], uint8 or float of 0 to 255, sRGB as in the file
+1. resize the photo to H x W, both multiples of 32, about 256 to 384 px on the longer side, its
+   aspect ratio kept as well as that allows; the result is [H, W, 3], uint8 or float of 0 to 255,
+   sRGB as in the file. 256 is what it was trained on most; 384 is a little sharper and takes twice
+   as long.
 2. ``x = normalised(torch.from_numpy(resized)[None])``       [1, 3, H, W]
 3. ``y = network(x)``                                        [1, 2, H/2, W/2]
-4. ``depth = metric_depth(y, focal_px / w)``                 [1, 2, H/2, W/2] metres
+4. ``depth = metric_depth(y, focal_px * W / w)``             [1, 2, H/2, W/2] metres
 
 Averaging y with that of the mirrored photo, mirrored back, costs twice the time and steadies edges.
 """
@@ -41,8 +46,8 @@ from torch.nn import functional
 
 from sharp_xr.model import ModelError
 
-CANONICAL_FOCAL = 0.8
-"""In widths of the picture: about a phone's main camera."""
+CANONICAL_FOCAL_PX = 204.8
+"""A phone's main camera at 256 px: 0.8 widths of the picture."""
 NEAR_M, FAR_M = 0.1, 80.0
 """The depths that come out; the sky is at FAR_M."""
 STRIDE = 32
@@ -255,12 +260,12 @@ def normalised(rgb: Tensor) -> Tensor:
     return (rgb.permute(0, 3, 1, 2).float() - 127) / 128  # EfficientNet-Lite's
 
 
-def metric_depth(y: Tensor, focal_widths: float) -> Tensor:
+def metric_depth(y: Tensor, focal_px: float) -> Tensor:
     """The network's output [..., H, W] -> depth in metres, within NEAR_M to FAR_M.
 
-    focal_widths is the photo's focal length divided by its width, both in pixels.
+    focal_px is the focal length in pixels of the network's input: the photo's own, times W / w.
     """
-    return (torch.exp(-y) * (focal_widths / CANONICAL_FOCAL)).clamp(NEAR_M, FAR_M)
+    return (torch.exp(-y) * (focal_px / CANONICAL_FOCAL_PX)).clamp(NEAR_M, FAR_M)
 
 
 def load_lite(path: Path | None = None, device: str = "cpu") -> LiteNetwork:

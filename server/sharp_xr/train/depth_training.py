@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from sharp_xr.model.lite_network import LITE, LiteConfig, LiteNetwork
 from sharp_xr.train.imagenet import initialise
 from sharp_xr.train.losses import layers_loss
-from sharp_xr.train.photographs import Photographs
+from sharp_xr.train.photographs import FIRST_SIZES, LAST_SIZES, Photographs
 
 ENCODER_RATE, DECODER_RATE = 4e-4, 1.5e-3
 """Peak learning rates: the encoder knows something already."""
@@ -30,11 +30,13 @@ class TrainLite:
     """Folder with the shards; ones that appear while it runs are used too."""
     out: Path = Path("runs/lite")
     """Folder for checkpoint.pt, which it goes on from, and lite.safetensors, which is shipped."""
-    steps: int = 3000
+    steps: int = 3500
     """The whole schedule."""
-    batch: int = 12
+    last: int = 800
+    """Of them so many, the last ones, with upright and larger pictures among the others."""
+    batch: int = 8
     """Pictures a step."""
-    frozen: int = 3
+    frozen: int = 5
     """The encoder's stem and so many of its blocks stay as ImageNet left them, which saves time."""
     threads: int = 2
     """CPU threads."""
@@ -109,7 +111,9 @@ class Training:
     def one_step(self, photographs: Photographs) -> None:
         """One batch forward, back, and into the average; seed and step decide what is drawn."""
         rng = np.random.default_rng((self.settings.seed, self.step))
-        batch = photographs.batch(rng, self.settings.batch)
+        is_late = self.step >= self.settings.steps - self.settings.last
+        sizes = LAST_SIZES if is_late else FIRST_SIZES
+        batch = photographs.batch(rng, self.settings.batch, sizes)
         self.network.train()
         for module in self._frozen():
             module.eval()

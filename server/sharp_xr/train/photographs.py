@@ -13,15 +13,25 @@ from PIL import Image
 from torch import Tensor
 from torch.nn import functional
 
-from sharp_xr.model.lite_network import CANONICAL_FOCAL, normalised
+from sharp_xr.model.lite_network import CANONICAL_FOCAL_PX, normalised
 from sharp_xr.train import shards
 from sharp_xr.train.losses import Target
 from sharp_xr.train.shards import Shard
 
 Rng = np.random.Generator
 
-WIDTH, HEIGHT = 256, 192
-"""Of a training picture, px."""
+Size = tuple[int, int]
+"""Width and height, px."""
+FIRST_SIZES: tuple[Size, ...] = ((256, 192),)
+"""What training begins with: small and quick."""
+LAST_SIZES: tuple[Size, ...] = (
+    *[(256, 192)] * 6,
+    *[(192, 256)] * 3,
+    *[(320, 256)] * 3,
+    (256, 320),
+    *[(384, 288)] * 2,
+)
+"""What it ends with: upright pictures too, and larger ones; how often each comes is its chance."""
 NEAR_M, FAR_M = 0.12, 79.0
 """Truth outside is clipped; from FAR_M on it is the sky, or as good as that."""
 
@@ -31,7 +41,7 @@ class Batch:
     """B pictures for the network and what it should say."""
 
     x: Tensor
-    """[B, 3, HEIGHT, WIDTH], normalised."""
+    """[B, 3, height, width], normalised."""
     visible: Target
     """At half of the size."""
     behind: Target
@@ -53,48 +63,51 @@ class Photographs:
                 self.shards.append(shards.load(path))
         return len(self.shards)
 
-    def batch(self, rng: Rng, size: int) -> Batch:
-        """`size` random crops of random views."""
-        crops = [self._crop(rng) for _ in range(size)]
+    def batch(self, rng: Rng, count: int, sizes: tuple[Size, ...] = FIRST_SIZES) -> Batch:
+        """`count` random crops of random views, all of one of the sizes."""
+        size = sizes[int(rng.integers(len(sizes)))]
+        crops = [self._crop(rng, size) for _ in range(count)]
         rgb = torch.from_numpy(np.stack([c.rgb for c in crops]))
-        depth = torch.from_numpy(np.stack([c.depth for c in crops]))  # [B, 2, HEIGHT, WIDTH]
-        focal = torch.tensor([c.focal for c in crops])
+        depth = torch.from_numpy(np.stack([c.depth for c in crops]))  # [B, 2, h, w]
+        focal = torch.tensor([c.focal_px for c in crops])
         visible, behind = targets(depth, focal)
         return Batch(normalised(rgb), visible, behind)
 
-    def _crop(self, rng: Rng) -> _Crop:
+    def _crop(self, rng: Rng, size: Size) -> _Crop:
         shard = self.shards[int(rng.integers(len(self.shards)))]
         view = int(rng.integers(len(shard)))
-        return random_crop(rng, shard, view)
+        return random_crop(rng, shard, view, size)
 
 
 @dataclass(frozen=True)
 class _Crop:
-    rgb: NDArray[np.uint8]  # [HEIGHT, WIDTH, 3]
-    depth: NDArray[np.float32]  # [2, HEIGHT, WIDTH] metres
-    focal: float  # in widths of the crop
+    rgb: NDArray[np.uint8]  # [h, w, 3]
+    depth: NDArray[np.float32]  # [2, h, w] metres
+    focal_px: float
 
 
-def random_crop(rng: Rng, shard: Shard, view: int) -> _Crop:
-    """0.55 to 1 of the view's size, near the middle more often than not, mirrored half of the time.
+def random_crop(rng: Rng, shard: Shard, view: int, size: Size) -> _Crop:
+    """0.55 to 1 of the view's height, near the middle more often than not, at times mirrored.
 
     A crop off the middle has its principal point elsewhere than in its own middle; the network
     cannot know that, and photos are cropped like that too, so it is let be.
     """
     h, w = shard.depth.shape[1:]
     share = rng.uniform(0.55, 1)
-    ch, cw = int(h * share), int(h * share * WIDTH / HEIGHT)
+    width, height = size
+    ch = int(share * min(h, w * height / width))
+    cw = int(ch * width / height)
     y, x = int(rng.beta(2, 2) * (h - ch)), int(rng.beta(2, 2) * (w - cw))
     window = np.s_[view, y : y + ch, x : x + cw]
-    picture = Image.fromarray(shard.rgb[window]).resize((WIDTH, HEIGHT), Image.Resampling.BILINEAR)
+    picture = Image.fromarray(shard.rgb[window]).resize((width, height), Image.Resampling.BILINEAR)
     rgb = developed(rng, np.asarray(picture))
-    rows = ((np.arange(HEIGHT) + 0.5) * ch / HEIGHT).astype(int)[:, None]
-    columns = ((np.arange(WIDTH) + 0.5) * cw / WIDTH).astype(int)
+    rows = ((np.arange(height) + 0.5) * ch / height).astype(int)[:, None]
+    columns = ((np.arange(width) + 0.5) * cw / width).astype(int)
     depth = np.stack([a[window][rows, columns] for a in (shard.depth, shard.behind)])
     if rng.random() < 0.5:
         rgb, depth = rgb[:, ::-1], depth[..., ::-1]
-    focal = float(shard.focal[view]) / cw
-    return _Crop(np.ascontiguousarray(rgb), depth.astype(np.float32), focal)
+    focal_px = float(shard.focal[view]) * width / cw
+    return _Crop(np.ascontiguousarray(rgb), depth.astype(np.float32), focal_px)
 
 
 def developed(rng: Rng, rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -140,7 +153,7 @@ def _jpeg(rgb: NDArray[np.uint8], quality: int) -> NDArray[np.uint8]:
 
 
 def targets(depth: Tensor, focal: Tensor) -> tuple[Target, Target]:
-    """Depth of both layers [B, 2, H, W] in metres, focal [B] in widths -> targets at half the size.
+    """Depth of both layers [B, 2, H, W] in metres, focal [B] in px -> targets at half the size.
 
     Of each 2 x 2 pixels the nearest counts, as when a scene is drawn, and its own second layer.
     """
@@ -154,6 +167,6 @@ def targets(depth: Tensor, focal: Tensor) -> tuple[Target, Target]:
 
 
 def _target(z: Tensor, focal: Tensor) -> Target:
-    scale = (CANONICAL_FOCAL / focal)[:, None, None]
+    scale = (CANONICAL_FOCAL_PX / focal)[:, None, None]
     y = -(z.clamp(NEAR_M, FAR_M) * scale).log()
     return Target(y, (z > 0).float(), (z >= FAR_M).float())

@@ -14,7 +14,7 @@ from safetensors.torch import save_file
 
 from sharp_xr.model import ModelError
 from sharp_xr.model.lite_network import (
-    CANONICAL_FOCAL,
+    CANONICAL_FOCAL_PX,
     FAR_M,
     NEAR_M,
     TINY,
@@ -51,7 +51,7 @@ def layers(network: LiteNetwork, rgb: NDArray[np.uint8]) -> NDArray[np.float32]:
     """Metres [2, h, w] at half the size of rgb."""
     with torch.no_grad():
         y = network(normalised(torch.from_numpy(rgb.copy())[None]))
-    return np.asarray(metric_depth(y, FOCAL_WIDTHS)[0].numpy())
+    return np.asarray(metric_depth(y, FOCAL_WIDTHS * rgb.shape[1])[0].numpy())
 
 
 @pytest.mark.parametrize(("height", "width"), [(32, 32), (96, 64), (192, 256)])
@@ -69,9 +69,9 @@ def test_other_sizes_are_refused_with_what_is_wanted() -> None:
 
 def test_depth_is_proportional_to_the_focal_length_and_within_bounds() -> None:
     y = torch.tensor([0.0, -1.0, 20.0, -20.0])
-    depth = metric_depth(y, CANONICAL_FOCAL)
+    depth = metric_depth(y, CANONICAL_FOCAL_PX)
     assert depth.tolist() == pytest.approx([1, np.e, NEAR_M, FAR_M])
-    assert metric_depth(y, 2 * CANONICAL_FOCAL)[:2].tolist() == pytest.approx([2, 2 * np.e])
+    assert metric_depth(y, 2 * CANONICAL_FOCAL_PX)[:2].tolist() == pytest.approx([2, 2 * np.e])
 
 
 def test_the_packaged_weights_are_small() -> None:

@@ -13,7 +13,7 @@ pytest.importorskip("embreex", reason="drawing scenes needs embreex: pip install
 from sharp_xr.model.lite_network import load_lite, metric_depth, normalised
 from sharp_xr.train.furniture import Library
 from sharp_xr.train.lite_data import draw
-from sharp_xr.train.photographs import HEIGHT, WIDTH, targets
+from sharp_xr.train.photographs import targets
 from sharp_xr.train.shards import HELD_OUT
 
 Float = NDArray[np.float32]
@@ -29,15 +29,15 @@ def pairs(library: Library) -> list[tuple[Float, Float]]:
         for rgb, depth, behind, focal_px in zip(
             shard.rgb, shard.depth, shard.behind, shard.focal, strict=True
         ):
-            widths = float(focal_px) / rgb.shape[1]
-            picture = np.asarray(Image.fromarray(rgb).resize((WIDTH, HEIGHT)))
+            focal = float(focal_px) * 256 / rgb.shape[1]
+            picture = np.asarray(Image.fromarray(rgb).resize((256, 192)))
             layers = torch.from_numpy(np.stack([depth, behind]).astype(np.float32))[None]
-            smaller = torch.nn.functional.interpolate(layers, (HEIGHT, WIDTH))
-            visible, second = targets(smaller, torch.tensor([widths]))
+            smaller = torch.nn.functional.interpolate(layers, (192, 256))
+            visible, second = targets(smaller, torch.tensor([focal]))
             with torch.no_grad():
                 y = network(normalised(torch.from_numpy(picture.copy())[None]))
-            truth = metric_depth(torch.stack([visible.y, second.y], 1), widths)[0]
-            found.append((truth.numpy(), metric_depth(y, widths)[0].numpy()))
+            truth = metric_depth(torch.stack([visible.y, second.y], 1), focal)[0]
+            found.append((truth.numpy(), metric_depth(y, focal)[0].numpy()))
     return found
 
 

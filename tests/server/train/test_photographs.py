@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from sharp_xr.train import shards
-from sharp_xr.train.photographs import HEIGHT, WIDTH, Photographs, developed, random_crop, targets
+from sharp_xr.train.photographs import Photographs, developed, random_crop, targets
 from sharp_xr.train.shards import Shard
 
 
@@ -55,19 +55,21 @@ def test_a_batch_follows_from_its_seed(folder: Path) -> None:
     a, b, other = (photographs.batch(np.random.default_rng(s), 2) for s in (1, 1, 2))
     assert torch.equal(a.x, b.x) and torch.equal(a.visible.y, b.visible.y)
     assert not torch.equal(a.x, other.x)
-    assert a.x.shape == (2, 3, HEIGHT, WIDTH)
-    assert a.visible.y.shape == (2, HEIGHT // 2, WIDTH // 2)
+    assert a.x.shape == (2, 3, 192, 256)
+    assert a.visible.y.shape == (2, 96, 128)
 
 
 def test_a_crop_keeps_picture_and_depth_together_and_narrows_the_view() -> None:
     rng = np.random.default_rng(0)
-    for _ in range(20):
-        crop = random_crop(rng, slanted(), 0)
+    for size in [(256, 192), (192, 256), (384, 288)] * 7:
+        crop = random_crop(rng, slanted(), 0, size)
+        assert crop.rgb.shape == (size[1], size[0], 3)
+        assert crop.depth.shape == (2, size[1], size[0])
         brightness = crop.rgb.mean((0, 2))
         assert np.corrcoef(brightness, crop.depth[0].mean(0))[0, 1] > 0.6, "mirrored together"
         across = abs(crop.depth[0, 0, -1] - crop.depth[0, 0, 0])
-        # Depth spans 1 m over 288 px and the lens is 0.8 widths long: the share tells the focal.
-        assert crop.focal == pytest.approx(0.8 / across, rel=0.03)
+        # Depth spans 1 m over 288 px and the lens is 230.4 px long: the share tells the focal.
+        assert crop.focal_px == pytest.approx(0.8 / across * size[0], rel=0.03)
 
 
 def test_developing_changes_a_picture_but_not_beyond_recognition() -> None:
@@ -83,20 +85,20 @@ def test_developing_changes_a_picture_but_not_beyond_recognition() -> None:
 def test_a_target_is_the_nearest_of_four_with_its_own_second_layer() -> None:
     visible = torch.tensor([[4.0, 2.0], [3.0, 5.0]])
     behind = torch.tensor([[40.0, 20.0], [30.0, 50.0]])
-    first, second = targets(torch.stack([visible, behind])[None], torch.tensor([0.8]))
+    first, second = targets(torch.stack([visible, behind])[None], torch.tensor([204.8]))
     assert first.y.item() == pytest.approx(-math.log(2))
     assert second.y.item() == pytest.approx(-math.log(20))
 
 
 def test_a_longer_lens_makes_the_same_depth_canonically_nearer() -> None:
     depth = torch.full((2, 2, 2, 2), 3.0)
-    first, _ = targets(depth, torch.tensor([0.8, 1.6]))
+    first, _ = targets(depth, torch.tensor([204.8, 409.6]))
     assert first.y[:, 0, 0].tolist() == pytest.approx([-math.log(3), -math.log(1.5)])
 
 
 def test_sky_and_unknown_are_told_apart() -> None:
     depth = torch.zeros(1, 2, 2, 2)
     depth[0, 0] = 80
-    first, second = targets(depth, torch.tensor([0.8]))
+    first, second = targets(depth, torch.tensor([204.8]))
     assert first.sky.item() == 1 and first.known.item() == 1
     assert second.known.item() == 0
