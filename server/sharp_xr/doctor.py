@@ -80,7 +80,9 @@ def _guarded(name: str, check: Callable[[], Finding]) -> Finding:
         return Finding(name, "bad", f"{error.name or error} is missing", _pip("server"))
     except Exception as error:
         found = f"{type(error).__name__}: {' '.join(str(error).split())}"
-        return Finding(name, "bad", found, "this is a fault of sharp-xr or of that package: please report it")
+        return Finding(
+            name, "bad", found, "this is a fault of sharp-xr or of that package: please report it"
+        )
 
 
 # --- software ------------------------------------------------------------------------------------
