@@ -30,7 +30,7 @@ class TrainLite:
     """Folder with the shards; ones that appear while it runs are used too."""
     out: Path = Path("runs/lite")
     """Folder for checkpoint.pt, which it goes on from, and lite.safetensors, which is shipped."""
-    steps: int = 3500
+    steps: int = 4300
     """The whole schedule."""
     last: int = 800
     """Of them so many, the last ones, with upright and larger pictures among the others."""
