@@ -23,8 +23,7 @@ How a predictor uses it, for a photo [h, w, 3] uint8 of focal length focal_px:
 
 1. resize the photo to H x W, both multiples of 32, about 256 to 384 px on the longer side, its
    aspect ratio kept as well as that allows; the result is [H, W, 3], uint8 or float of 0 to 255,
-   sRGB as in the file. 256 is what it was trained on most; 384 is a little sharper and takes twice
-   as long.
+   sRGB as in the file. 384 gives the better depth, 256 takes half the time.
 2. ``x = normalised(torch.from_numpy(resized)[None])``       [1, 3, H, W]
 3. ``y = network(x)``                                        [1, 2, H/2, W/2]
 4. ``depth = metric_depth(y, focal_px * W / w)``             [1, 2, H/2, W/2] metres
