@@ -1,0 +1,100 @@
+"""Surfaces on a grid of rays -> Gaussians, by SHARP's rules (sharp-model, sections 4, 7 and 8).
+
+SHARP's network starts from, and corrects: one Gaussian on each cell's ray, as far as the surface,
+its standard deviation the cell's pitch at that depth, so that size in the picture is the same for
+all. Without a network to correct them the rules need two additions, both here:
+
+- A Gaussian lies in its surface: its axes are the tangents of the surface along the grid's rows and
+  columns. In the photo's own view that changes nothing (each still covers its cell), but a slope
+  seen from the side stays closed.
+- Its deviation is SIGMA pitches and it is nearly opaque: sharp, and no background shines through.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sharp_xr.gaussians import COVARIANCE_ENTRIES, Float32, Gaussians
+from sharp_xr.model.grid import Grid
+
+SIGMA = 0.7
+"""Standard deviation in cells: less leaves the corners between four cells open, more blurs."""
+OPACITY = 0.98
+"""Of a Gaussian in its middle."""
+THICKNESS = 0.1
+"""Standard deviation across the surface, in pitches."""
+STEEPEST = 6.0
+"""Depth that a Gaussian spans at most, in pitches per cell: about 80 degrees of tilt."""
+
+
+def surface_gaussians(
+    inverse: Float32,
+    edges: tuple[NDArray[np.bool_], NDArray[np.bool_]],
+    grid: Grid,
+    colors: Float32,
+    opacities: Float32 | None = None,
+) -> Gaussians:
+    """One Gaussian per cell, row by row.
+
+    Args:
+        inverse: [rows, columns] inverse depth, 1/m.
+        edges: where the surface is torn: [rows, columns - 1] between neighbours in a row,
+            [rows - 1, columns] between neighbours in a column.
+        grid: the cells.
+        colors: [rows, columns, 3] linear.
+        opacities: [rows, columns]; OPACITY without.
+    """
+    depth = 1.0 / inverse
+    x, y = grid.slopes()
+    rays = np.empty((*inverse.shape, 3), np.float32)
+    rays[..., 0], rays[..., 1], rays[..., 2] = x[None, :], y[:, None], 1.0
+    means = rays * depth[..., None]
+    pitch = depth / np.float32(grid.fx)
+    along_row = _tangents(depth, edges[0], rays, pitch, axis=1, focal=grid.fx)
+    along_column = _tangents(depth, edges[1], rays, pitch, axis=0, focal=grid.fy)
+    covariances = np.empty((*inverse.shape, 6), np.float32)
+    for k, (a, b) in enumerate(COVARIANCE_ENTRIES):
+        spread = along_row[..., a] * along_row[..., b] + along_column[..., a] * along_column[..., b]
+        covariances[..., k] = np.float32(SIGMA**2) * spread
+        if a == b:
+            covariances[..., k] += (np.float32(THICKNESS) * pitch) ** 2
+    if opacities is None:
+        opacities = np.full(inverse.shape, OPACITY, np.float32)
+    return Gaussians(
+        means.reshape(-1, 3), covariances.reshape(-1, 6), colors.reshape(-1, 3), opacities.ravel()
+    )
+
+
+def _tangents(
+    depth: Float32,
+    edges: NDArray[np.bool_],
+    rays: Float32,
+    pitch: Float32,
+    axis: int,
+    focal: float,
+) -> Float32:
+    """[rows, columns, 3] how a surface point moves from one cell to the next along the axis.
+
+    d(z r) = z dr + r dz, with dz the mean over the neighbours that the surface is not torn from.
+    """
+    difference = np.where(edges, np.float32(0), np.diff(depth, axis=axis))
+    whole = (~edges).astype(np.float32)
+    before = ((0, 0), (1, 0)) if axis == 1 else ((1, 0), (0, 0))
+    after = ((0, 0), (0, 1)) if axis == 1 else ((0, 1), (0, 0))
+    count = np.pad(whole, before) + np.pad(whole, after)
+    change = (np.pad(difference, before) + np.pad(difference, after)) / np.maximum(count, 1)
+    limit = np.float32(STEEPEST) * pitch
+    result: Float32 = rays * np.clip(change, -limit, limit)[..., None]
+    result[..., 0 if axis == 1 else 1] += depth / np.float32(focal)
+    return result
+
+
+def joined(parts: list[Gaussians]) -> Gaussians:
+    """All of them as one cloud, in that order."""
+    return Gaussians(
+        np.concatenate([part.means for part in parts]),
+        np.concatenate([part.covariances for part in parts]),
+        np.concatenate([part.colors for part in parts]),
+        np.concatenate([part.opacities for part in parts]),
+    )

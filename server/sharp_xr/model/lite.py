@@ -1,0 +1,102 @@
+"""The embedded predictor: a small depth network, and Gaussians in two layers made from its depth.
+
+photo --resize--> LiteNetwork --> inverse depth, small and blurred
+  |                                    | edges.py: sharp, on the photo's edges
+  +--resize--> grid of cells ----------+
+                                       | layers.py: what is behind the edges
+                                       | sharpening.py: colours against the blur
+                                       | initializer.py: SHARP's rules
+                                   Gaussians
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from sharp_xr.gaussians import Float32, Gaussians
+from sharp_xr.model import ModelError, Progress
+from sharp_xr.model.edges import aligned
+from sharp_xr.model.grid import Grid, resized, to_linear
+from sharp_xr.model.initializer import OPACITY, joined, surface_gaussians
+from sharp_xr.model.layers import Behind, behind, torn_edges
+from sharp_xr.model.lite_network import STRIDE, LiteNetwork, load_lite, metric_depth, normalised
+from sharp_xr.model.sharpening import sharpened
+from sharp_xr.photo import Photo
+
+VISIBLE_GAUSSIANS = 262_144
+"""At most about so many in the visible layer."""
+BEHIND_GAUSSIANS = 56_000
+"""At most so many in the second one; those that a small lean uncovers come first."""
+INPUT_PX = 384
+"""The longer side of what the network sees."""
+NEAREST_M, FARTHEST_M = 0.1, 200.0
+"""Depths that leave here."""
+
+
+class LitePredictor:
+    """See the module. Uses as many threads as torch does in this process."""
+
+    name = "lite"
+
+    def __init__(self, checkpoint: Path | None = None, device: str = "cpu") -> None:
+        """Raises ModelError: weights that cannot be read or do not fit, or no such device."""
+        try:
+            self.device = torch.device(device)
+            self.network: LiteNetwork = load_lite(checkpoint, device)
+        except (RuntimeError, AssertionError) as error:
+            raise ModelError(f"the model lite cannot run on {device!r}: {error}") from error
+
+    def predict(self, photo: Photo, progress: Progress = lambda fraction: None) -> Gaussians:
+        """Some 300,000 Gaussians, fewer for a small photo; the same ones for the same photo."""
+        progress(0.0)
+        grid = Grid.of(photo, VISIBLE_GAUSSIANS)
+        small = self._inverse_depth(photo)
+        progress(0.2)
+        image = resized(photo.image, grid.rows, grid.columns)
+        inverse = np.clip(aligned(small, image, grid), 1 / FARTHEST_M, 1 / NEAREST_M)
+        progress(0.5)
+        colors = to_linear(image)
+        edges = torn_edges(inverse, grid)
+        hidden = behind(inverse, edges, grid, colors)
+        progress(0.7)
+        visible = surface_gaussians(inverse, edges, grid, sharpened(colors, inverse))
+        gaussians = joined([visible, second_layer(hidden, grid)])
+        progress(1.0)
+        return gaussians
+
+    def _inverse_depth(self, photo: Photo) -> Float32:
+        """[h, w] 1/m of the visible layer, half the size of the network's input."""
+        height, width = photo.image.shape[:2]
+        rows, columns = input_size(height, width)
+        picture = torch.from_numpy(resized(photo.image, rows, columns).copy())[None]
+        with torch.inference_mode():
+            y = self.network(normalised(picture.to(self.device)))
+            depth = metric_depth(y, photo.focal_px * columns / width)
+            inverse: Float32 = (1.0 / depth[0, 0]).cpu().numpy()
+        return inverse
+
+
+def input_size(height: int, width: int) -> tuple[int, int]:
+    """Rows and columns of the network's input: multiples of STRIDE, near the photo's aspect."""
+    scale = INPUT_PX / max(height, width)
+    rows, columns = (max(1, round(side * scale / STRIDE)) * STRIDE for side in (height, width))
+    return rows, columns
+
+
+def second_layer(hidden: Behind, grid: Grid) -> Gaussians:
+    """Gaussians of twice the pitch, for each 2 x 2 cells of which all have something behind."""
+    half = grid.halved()
+    rows, columns = half.rows, half.columns
+    shape = (rows, 2, columns, 2)
+    lean = hidden.lean[: 2 * rows, : 2 * columns].reshape(shape).max((1, 3))
+    inverse = hidden.inverse[: 2 * rows, : 2 * columns].reshape(shape).min((1, 3))
+    colors = hidden.colors[: 2 * rows, : 2 * columns].reshape(*shape, 3).mean((1, 3))
+    chosen = np.isfinite(lean).ravel()
+    if chosen.sum() > BEHIND_GAUSSIANS:
+        limit = np.partition(lean.ravel(), BEHIND_GAUSSIANS - 1)[BEHIND_GAUSSIANS - 1]
+        chosen = (lean <= limit).ravel()
+    opacities = np.full(inverse.shape, OPACITY, np.float32)
+    return surface_gaussians(inverse, torn_edges(inverse, half), half, colors, opacities)[chosen]

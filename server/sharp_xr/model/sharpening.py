@@ -1,0 +1,108 @@
+"""Colours that, blended as the renderer blends the photo's own view, give the photo.
+
+Gaussians overlap, so a picture of plain pixel colours is a blurred photo. In the source view the
+overlap is known: Gaussian k covers cell i with alpha = opacity exp(-d^2 / 2 sigma^2) at distance d,
+and alphas are blended from near to far. That is a linear map W of the colours (linear light), and
+c <- c + (photo - W c) a few times makes W c the photo.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sharp_xr.gaussians import Float32
+from sharp_xr.model.initializer import OPACITY, SIGMA
+from sharp_xr.model.kernels import kernel, over_rows
+
+ROUNDS = 4
+
+_OFFSETS = np.array(
+    sorted(
+        ((di, dj) for di in range(-2, 3) for dj in range(-2, 3) if di * di + dj * dj <= 5),
+        key=lambda offset: (offset[0] ** 2 + offset[1] ** 2, offset),
+    ),
+    np.int64,
+)
+"""[21, 2] rows and columns to the cells that reach this one."""
+
+
+def sharpened(photo: Float32, inverse: Float32) -> Float32:
+    """Colours [rows, columns, 3], 0 to 1 linear, for a photo of that shape and its depth."""
+    rows, columns = inverse.shape
+    weights = np.empty((rows, columns, len(_OFFSETS)), np.float32)
+    over_rows(rows, lambda first, end: blending_weights(inverse, _OFFSETS, first, end, weights))
+    colors = photo
+    for _ in range(ROUNDS):
+        corrected = np.empty_like(colors)
+        before = colors
+
+        def work(first: int, end: int, old: Float32 = before, new: Float32 = corrected) -> None:
+            correct(photo, old, weights, _OFFSETS, first, end, new)
+
+        over_rows(rows, work)
+        colors = corrected
+    return colors
+
+
+@kernel
+def blending_weights(
+    inverse: Float32, offsets: NDArray[np.int64], first: int, end: int, weights: Float32
+) -> None:
+    """weights [rows, columns, 21]: how much of each neighbour's colour a cell shows."""
+    rows, columns = inverse.shape
+    count = len(offsets)
+    alphas = np.empty(count, np.float32)
+    for k in range(count):
+        squared = offsets[k, 0] ** 2 + offsets[k, 1] ** 2
+        alphas[k] = OPACITY * np.exp(-0.5 * squared / SIGMA**2)
+    order = np.empty(count, np.int64)
+    near = np.empty(count, np.float32)
+    for i in range(first, end):
+        for j in range(columns):
+            n = 0
+            for k in range(count):
+                weights[i, j, k] = 0.0
+                y, x = i + offsets[k, 0], j + offsets[k, 1]
+                if y < 0 or x < 0 or y >= rows or x >= columns:
+                    continue
+                q = inverse[y, x]
+                m = n
+                while m > 0 and near[m - 1] < q:
+                    near[m], order[m] = near[m - 1], order[m - 1]
+                    m -= 1
+                near[m], order[m] = q, k
+                n += 1
+            left = np.float32(1.0)
+            for m in range(n):
+                k = order[m]
+                weights[i, j, k] = left * alphas[k]
+                left *= np.float32(1.0) - alphas[k]
+
+
+@kernel
+def correct(
+    photo: Float32,
+    old: Float32,
+    weights: Float32,
+    offsets: NDArray[np.int64],
+    first: int,
+    end: int,
+    new: Float32,
+) -> None:
+    """new = old + (photo - W old), within 0 to 1."""
+    rows, columns = photo.shape[:2]
+    for i in range(first, end):
+        for j in range(columns):
+            red, green, blue = 0.0, 0.0, 0.0
+            for k in range(len(offsets)):
+                weight = weights[i, j, k]
+                if weight == 0.0:
+                    continue
+                y, x = i + offsets[k, 0], j + offsets[k, 1]
+                red += weight * old[y, x, 0]
+                green += weight * old[y, x, 1]
+                blue += weight * old[y, x, 2]
+            new[i, j, 0] = min(max(old[i, j, 0] + photo[i, j, 0] - red, 0.0), 1.0)
+            new[i, j, 1] = min(max(old[i, j, 1] + photo[i, j, 1] - green, 0.0), 1.0)
+            new[i, j, 2] = min(max(old[i, j, 2] + photo[i, j, 2] - blue, 0.0), 1.0)
