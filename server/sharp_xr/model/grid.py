@@ -25,6 +25,9 @@ class Grid:
     fx: float
     """Focal lengths in cells; equal up to the rounding of rows and columns."""
     fy: float
+    cx: float
+    """The optical axis."""
+    cy: float
 
     @staticmethod
     def of(photo: Photo, cells: int) -> Grid:
@@ -33,17 +36,18 @@ class Grid:
         scale = min(1.0, math.sqrt(cells / (height * width)))
         columns = min(width, max(1, round(width * scale)))
         rows = min(height, max(1, round(height * scale)))
-        focal = photo.focal_px
-        return Grid(rows, columns, float(focal * columns / width), float(focal * rows / height))
+        fx, fy = photo.focal_px * columns / width, photo.focal_px * rows / height
+        return Grid(rows, columns, float(fx), float(fy), columns / 2, rows / 2)
 
     def halved(self) -> Grid:
-        """The grid whose cells are 2 x 2 of this one's; an odd last row or column stays outside."""
-        return Grid(max(1, self.rows // 2), max(1, self.columns // 2), self.fx / 2, self.fy / 2)
+        """The grid whose cells are 2 x 2 of this one's; at an odd side the last ones stand out."""
+        rows, columns = (self.rows + 1) // 2, (self.columns + 1) // 2
+        return Grid(rows, columns, self.fx / 2, self.fy / 2, self.cx / 2, self.cy / 2)
 
     def slopes(self) -> tuple[Float32, Float32]:
         """x/z of the columns [columns], y/z of the rows [rows]."""
-        x = (np.arange(self.columns, dtype=np.float32) + 0.5 - self.columns / 2) / self.fx
-        y = (np.arange(self.rows, dtype=np.float32) + 0.5 - self.rows / 2) / self.fy
+        x = (np.arange(self.columns, dtype=np.float32) + 0.5 - self.cx) / self.fx
+        y = (np.arange(self.rows, dtype=np.float32) + 0.5 - self.cy) / self.fy
         return x.astype(np.float32), y.astype(np.float32)
 
 
@@ -64,3 +68,15 @@ def to_linear(srgb: NDArray[np.uint8]) -> Float32:
     curve = np.where(value <= 0.04045, value / 12.92, ((value + 0.055) / 1.055) ** 2.4)
     table: Float32 = curve.astype(np.float32)
     return table[srgb]
+
+
+def in_blocks(values: Float32) -> Float32:
+    """[rows, columns, ...] -> [rows / 2, columns / 2, 4, ...], the cells of a halved grid's cells.
+
+    An odd last row or column is there twice.
+    """
+    rows, columns = values.shape[:2]
+    beyond = [(0, rows % 2), (0, columns % 2)] + [(0, 0)] * (values.ndim - 2)
+    even = np.pad(values, beyond, mode="edge")
+    corners = [even[i::2, j::2] for i in (0, 1) for j in (0, 1)]
+    return np.stack(corners, axis=2)

@@ -19,7 +19,7 @@ import torch
 from sharp_xr.gaussians import Float32, Gaussians
 from sharp_xr.model import ModelError, Progress
 from sharp_xr.model.edges import aligned
-from sharp_xr.model.grid import Grid, resized, to_linear
+from sharp_xr.model.grid import Grid, in_blocks, resized, to_linear
 from sharp_xr.model.initializer import OPACITY, joined, surface_gaussians
 from sharp_xr.model.layers import Behind, behind, torn_edges
 from sharp_xr.model.lite_network import STRIDE, LiteNetwork, load_lite, metric_depth, normalised
@@ -89,11 +89,9 @@ def input_size(height: int, width: int) -> tuple[int, int]:
 def second_layer(hidden: Behind, grid: Grid) -> Gaussians:
     """Gaussians of twice the pitch, for each 2 x 2 cells of which all have something behind."""
     half = grid.halved()
-    rows, columns = half.rows, half.columns
-    shape = (rows, 2, columns, 2)
-    lean = hidden.lean[: 2 * rows, : 2 * columns].reshape(shape).max((1, 3))
-    inverse = hidden.inverse[: 2 * rows, : 2 * columns].reshape(shape).min((1, 3))
-    colors = hidden.colors[: 2 * rows, : 2 * columns].reshape(*shape, 3).mean((1, 3))
+    lean = in_blocks(hidden.lean).max(2)
+    inverse = in_blocks(hidden.inverse).min(2)
+    colors = in_blocks(hidden.colors).mean(2)
     chosen = np.isfinite(lean).ravel()
     if chosen.sum() > BEHIND_GAUSSIANS:
         limit = np.partition(lean.ravel(), BEHIND_GAUSSIANS - 1)[BEHIND_GAUSSIANS - 1]
