@@ -24,8 +24,8 @@ OPACITY = 0.98
 """Of a Gaussian in its middle."""
 THICKNESS = 0.1
 """Standard deviation across the surface, in pitches."""
-STEEPEST = 6.0
-"""Depth that a Gaussian spans at most, in pitches per cell: about 80 degrees of tilt."""
+STEEPEST = 40.0
+"""Depth between two cells that a Gaussian spans at most, in pitches."""
 
 
 def surface_gaussians(
@@ -76,16 +76,18 @@ def _tangents(
 ) -> Float32:
     """[rows, columns, 3] how a surface point moves from one cell to the next along the axis.
 
-    d(z r) = z dr + r dz, with dz the mean over the neighbours that the surface is not torn from.
+    d(z r) = z dr + r dz, with dz the root mean square over the neighbours that the surface is not
+    torn from: at a step beside a flat neighbour the mean would reach half way only.
     """
     difference = np.where(edges, np.float32(0), np.diff(depth, axis=axis))
     whole = (~edges).astype(np.float32)
     before = ((0, 0), (1, 0)) if axis == 1 else ((1, 0), (0, 0))
     after = ((0, 0), (0, 1)) if axis == 1 else ((0, 1), (0, 0))
     count = np.pad(whole, before) + np.pad(whole, after)
-    change = (np.pad(difference, before) + np.pad(difference, after)) / np.maximum(count, 1)
+    one, other = np.pad(difference, before), np.pad(difference, after)
+    change = np.sqrt((one * one + other * other) / np.maximum(count, 1))
     limit = np.float32(STEEPEST) * pitch
-    result: Float32 = rays * np.clip(change, -limit, limit)[..., None]
+    result: Float32 = rays * np.copysign(np.minimum(change, limit), one + other)[..., None]
     result[..., 0 if axis == 1 else 1] += depth / np.float32(focal)
     return result
 

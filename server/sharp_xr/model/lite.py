@@ -18,11 +18,13 @@ import torch
 
 from sharp_xr.gaussians import Float32, Gaussians
 from sharp_xr.model import ModelError, Progress
+from sharp_xr.model.border import rim
 from sharp_xr.model.edges import aligned
 from sharp_xr.model.grid import Grid, in_blocks, resized, to_linear
-from sharp_xr.model.initializer import OPACITY, joined, surface_gaussians
+from sharp_xr.model.initializer import joined, surface_gaussians
 from sharp_xr.model.layers import Behind, behind, torn_edges
 from sharp_xr.model.lite_network import STRIDE, LiteNetwork, load_lite, metric_depth, normalised
+from sharp_xr.model.matting import unmixed
 from sharp_xr.model.sharpening import sharpened
 from sharp_xr.photo import Photo
 
@@ -58,12 +60,13 @@ class LitePredictor:
         image = resized(photo.image, grid.rows, grid.columns)
         inverse = np.clip(aligned(small, image, grid), 1 / FARTHEST_M, 1 / NEAREST_M)
         progress(0.5)
-        colors = to_linear(image)
+        colors = unmixed(to_linear(image), inverse)
         edges = torn_edges(inverse, grid)
         hidden = behind(inverse, edges, grid, colors)
         progress(0.7)
         visible = surface_gaussians(inverse, edges, grid, sharpened(colors, inverse))
-        gaussians = joined([visible, second_layer(hidden, grid)])
+        parts = [visible, second_layer(hidden, grid), rim(inverse, grid, colors)]
+        gaussians = joined([part for part in parts if part is not None])
         progress(1.0)
         return gaussians
 
@@ -87,14 +90,22 @@ def input_size(height: int, width: int) -> tuple[int, int]:
 
 
 def second_layer(hidden: Behind, grid: Grid) -> Gaussians:
-    """Gaussians of twice the pitch, for each 2 x 2 cells of which all have something behind."""
+    """Gaussians of twice the pitch, for each 2 x 2 cells of which any has something behind.
+
+    This layer is not torn: a hole in it would be black, for there is no third.
+    """
     half = grid.halved()
-    lean = in_blocks(hidden.lean).max(2)
+    leans = in_blocks(hidden.lean)  # [rows, columns, 4]
+    lean = leans.min(2)
     inverse = in_blocks(hidden.inverse).min(2)
-    colors = in_blocks(hidden.colors).mean(2)
+    covered = np.isfinite(leans)[..., None]
+    total = (in_blocks(hidden.colors) * covered).sum(2)
+    colors = total / np.maximum(covered.sum(2), 1)
     chosen = np.isfinite(lean).ravel()
     if chosen.sum() > BEHIND_GAUSSIANS:
         limit = np.partition(lean.ravel(), BEHIND_GAUSSIANS - 1)[BEHIND_GAUSSIANS - 1]
         chosen = (lean <= limit).ravel()
-    opacities = np.full(inverse.shape, OPACITY, np.float32)
-    return surface_gaussians(inverse, torn_edges(inverse, half), half, colors, opacities)[chosen]
+    # At its own border the layer meets cells that have nothing behind, and those are not in it.
+    empty = ~np.isfinite(lean)
+    torn = (empty[:, 1:] | empty[:, :-1], empty[1:] | empty[:-1])
+    return surface_gaussians(inverse, torn, half, colors)[chosen]

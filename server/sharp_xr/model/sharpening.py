@@ -14,8 +14,10 @@ from numpy.typing import NDArray
 from sharp_xr.gaussians import Float32
 from sharp_xr.model.initializer import OPACITY, SIGMA
 from sharp_xr.model.kernels import kernel, over_rows
+from sharp_xr.model.layers import EDGE_RATIO
 
 ROUNDS = 4
+OVERSHOOT = 0.4
 
 _OFFSETS = np.array(
     sorted(
@@ -32,13 +34,15 @@ def sharpened(photo: Float32, inverse: Float32) -> Float32:
     rows, columns = inverse.shape
     weights = np.empty((rows, columns, len(_OFFSETS)), np.float32)
     over_rows(rows, lambda first, end: blending_weights(inverse, _OFFSETS, first, end, weights))
+    limits = np.empty((rows, columns, 3, 2), np.float32)
+    over_rows(rows, lambda first, end: color_limits(photo, inverse, first, end, limits))
     colors = photo
     for _ in range(ROUNDS):
         corrected = np.empty_like(colors)
         before = colors
 
         def work(first: int, end: int, old: Float32 = before, new: Float32 = corrected) -> None:
-            correct(photo, old, weights, _OFFSETS, first, end, new)
+            correct(photo, old, limits, weights, _OFFSETS, first, end, new)
 
         over_rows(rows, work)
         colors = corrected
@@ -81,28 +85,54 @@ def blending_weights(
 
 
 @kernel
+def color_limits(photo: Float32, inverse: Float32, first: int, end: int, limits: Float32) -> None:
+    """limits [rows, columns, 3, 2]: least and greatest colour that a cell may get."""
+    rows, columns = inverse.shape
+    for i in range(first, end):
+        for j in range(columns):
+            own = inverse[i, j]
+            margin = OVERSHOOT
+            for c in range(3):
+                limits[i, j, c, 0] = limits[i, j, c, 1] = photo[i, j, c]
+            for y in range(max(i - 1, 0), min(i + 2, rows)):
+                for x in range(max(j - 1, 0), min(j + 2, columns)):
+                    ratio = inverse[y, x] / own
+                    if ratio > EDGE_RATIO or ratio * EDGE_RATIO < 1.0:
+                        margin = 0.0
+                        continue
+                    for c in range(3):
+                        limits[i, j, c, 0] = min(limits[i, j, c, 0], photo[y, x, c])
+                        limits[i, j, c, 1] = max(limits[i, j, c, 1], photo[y, x, c])
+            for c in range(3):
+                low, high = limits[i, j, c, 0], limits[i, j, c, 1]
+                limits[i, j, c, 0] = max(low - margin * (high - low), 0.0)
+                limits[i, j, c, 1] = min(high + margin * (high - low), 1.0)
+
+
+@kernel
 def correct(
     photo: Float32,
     old: Float32,
+    limits: Float32,
     weights: Float32,
     offsets: NDArray[np.int64],
     first: int,
     end: int,
     new: Float32,
 ) -> None:
-    """new = old + (photo - W old), within 0 to 1."""
+    """new = old + (photo - W old), within the limits."""
     rows, columns = photo.shape[:2]
+    shown = np.empty(3, np.float32)
     for i in range(first, end):
         for j in range(columns):
-            red, green, blue = 0.0, 0.0, 0.0
+            shown[:] = 0.0
             for k in range(len(offsets)):
                 weight = weights[i, j, k]
                 if weight == 0.0:
                     continue
                 y, x = i + offsets[k, 0], j + offsets[k, 1]
-                red += weight * old[y, x, 0]
-                green += weight * old[y, x, 1]
-                blue += weight * old[y, x, 2]
-            new[i, j, 0] = min(max(old[i, j, 0] + photo[i, j, 0] - red, 0.0), 1.0)
-            new[i, j, 1] = min(max(old[i, j, 1] + photo[i, j, 1] - green, 0.0), 1.0)
-            new[i, j, 2] = min(max(old[i, j, 2] + photo[i, j, 2] - blue, 0.0), 1.0)
+                for c in range(3):
+                    shown[c] += weight * old[y, x, c]
+            for c in range(3):
+                wanted = old[i, j, c] + photo[i, j, c] - shown[c]
+                new[i, j, c] = min(max(wanted, limits[i, j, c, 0]), limits[i, j, c, 1])
