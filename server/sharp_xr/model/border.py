@@ -1,6 +1,6 @@
 """A rim around the photo, so that a leaning head does not meet a hard black edge at once.
 
-The outermost cells go on outwards at their own depth, in colours that mirror the photo, blurred and
+The outermost cells go on outwards at their own depth, in their own colours, blurred and
 fading to nothing. Coarse cells will do: a rim has no detail to show.
 """
 
@@ -32,13 +32,13 @@ def rim(inverse: Float32, grid: Grid, colors: Float32) -> Gaussians | None:
     width = min(round(WIDTH * max(small.shape)), min(small.shape) - 1)
     around = [(width, width), (width, width)]
     wide = np.pad(_calmed(small), around, mode="edge") * np.float32(RECESS)
-    mirrored = np.pad(photo, [*around, (0, 0)], mode="reflect")
+    beyond = np.pad(photo, [*around, (0, 0)], mode="edge")
     faded = _faded(wide.shape, width)
     outside = Grid(
         wide.shape[0], wide.shape[1], coarse.fx, coarse.fy, coarse.cx + width, coarse.cy + width
     )
     whole = np.zeros(wide.shape, np.bool_)
-    rim_colors = np.stack([_calmed(mirrored[..., c]) for c in range(3)], axis=2)
+    rim_colors = np.stack([_calmed(beyond[..., c]) for c in range(3)], axis=2)
     gaussians = surface_gaussians(
         wide, (whole[:, 1:], whole[1:]), outside, rim_colors, OPACITY * faded
     )

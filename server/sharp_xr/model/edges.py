@@ -27,7 +27,7 @@ LEAN_M = 0.3
 """How far a head moves when the size of a step in depth is judged."""
 STEP_CELLS = 3.0
 """The parallax of a step, in cells of the full grid at LEAN_M, from which it is an edge."""
-SLOPE_RATIO, EDGE_RATIO = 1.15, 1.35
+SLOPE_RATIO, EDGE_RATIO = 1.10, 1.22
 """Ratio of the farthest to the nearest depth in a window: up to the first it is a slope and stays,
 from the second on it is an edge and is snapped, between them it is snapped in part."""
 COLOR_SIGMA = 14.0
@@ -46,7 +46,7 @@ def aligned(inverse: Float32, image: NDArray[np.uint8], grid: Grid) -> Float32:
     step = STEP_CELLS / (LEAN_M * grid.fx)
     small = enlarged(inverse, half.rows, half.columns)
     guide = resized(image, half.rows, half.columns).astype(np.float32)
-    reach = max(3, round(1.3 * half.columns / inverse.shape[1]) + 3)
+    reach = max(3, round(1.7 * half.columns / inverse.shape[1]) + 3)
     for _ in range(2):
         small = _snapped(small, guide, reach, step)
     small = _median(small)

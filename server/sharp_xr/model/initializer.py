@@ -24,7 +24,7 @@ OPACITY = 0.98
 """Of a Gaussian in its middle."""
 THICKNESS = 0.1
 """Standard deviation across the surface, in pitches."""
-STEEPEST = 40.0
+STEEPEST = 20.0
 """Depth between two cells that a Gaussian spans at most, in pitches."""
 
 
@@ -34,6 +34,7 @@ def surface_gaussians(
     grid: Grid,
     colors: Float32,
     opacities: Float32 | None = None,
+    steepest: float = STEEPEST,
 ) -> Gaussians:
     """One Gaussian per cell, row by row.
 
@@ -44,6 +45,7 @@ def surface_gaussians(
         grid: the cells.
         colors: [rows, columns, 3] linear.
         opacities: [rows, columns]; OPACITY without.
+        steepest: depth between two cells that a Gaussian spans at most, in pitches.
     """
     depth = 1.0 / inverse
     x, y = grid.slopes()
@@ -51,8 +53,9 @@ def surface_gaussians(
     rays[..., 0], rays[..., 1], rays[..., 2] = x[None, :], y[:, None], 1.0
     means = rays * depth[..., None]
     pitch = depth / np.float32(grid.fx)
-    along_row = _tangents(depth, edges[0], rays, pitch, axis=1, focal=grid.fx)
-    along_column = _tangents(depth, edges[1], rays, pitch, axis=0, focal=grid.fy)
+    limit = np.float32(steepest) * pitch
+    along_row = _tangents(depth, edges[0], rays, limit, axis=1, focal=grid.fx)
+    along_column = _tangents(depth, edges[1], rays, limit, axis=0, focal=grid.fy)
     covariances = np.empty((*inverse.shape, 6), np.float32)
     for k, (a, b) in enumerate(COVARIANCE_ENTRIES):
         spread = along_row[..., a] * along_row[..., b] + along_column[..., a] * along_column[..., b]
@@ -70,7 +73,7 @@ def _tangents(
     depth: Float32,
     edges: NDArray[np.bool_],
     rays: Float32,
-    pitch: Float32,
+    limit: Float32,
     axis: int,
     focal: float,
 ) -> Float32:
@@ -86,7 +89,6 @@ def _tangents(
     count = np.pad(whole, before) + np.pad(whole, after)
     one, other = np.pad(difference, before), np.pad(difference, after)
     change = np.sqrt((one * one + other * other) / np.maximum(count, 1))
-    limit = np.float32(STEEPEST) * pitch
     result: Float32 = rays * np.copysign(np.minimum(change, limit), one + other)[..., None]
     result[..., 0 if axis == 1 else 1] += depth / np.float32(focal)
     return result

@@ -24,7 +24,7 @@ from sharp_xr.model.edges import LEAN_M, STEP_CELLS
 from sharp_xr.model.grid import Grid
 from sharp_xr.model.kernels import kernel
 
-EDGE_RATIO = 1.08
+EDGE_RATIO = 1.02
 """Ratio of the depths of two neighbouring cells from which the surface between them is torn."""
 REACH_M = 0.5
 """Metres that a head may lean and still find the gap filled."""
@@ -131,7 +131,7 @@ def grow(
                 if y < 0 or x < 0 or y >= rows or x >= columns or (di == 0 and dj == 0):
                     continue
                 there = inverse[y, x]
-                if there < 1.04 * far_side:
+                if there < 1.015 * far_side:
                     continue
                 distance = (y - si) * (y - si) + (x - sj) * (x - sj)
                 other = y * columns + x
@@ -175,7 +175,7 @@ def fill(
                 y, x = int(round(si + di * step)), int(round(sj + dj * step))
                 if 0 <= y < rows and 0 <= x < columns:
                     q = inverse[y, x]
-                    if 0.8 * far_side < q < 1.06 * far_side:
+                    if 0.8 * far_side < q < 1.02 * far_side:
                         break
                 if fold < 1.0:
                     y, x = si, sj

@@ -20,18 +20,17 @@ from sharp_xr.gaussians import Float32, Gaussians
 from sharp_xr.model import ModelError, Progress
 from sharp_xr.model.border import rim
 from sharp_xr.model.edges import aligned
-from sharp_xr.model.grid import Grid, in_blocks, resized, to_linear
+from sharp_xr.model.grid import Grid, resized, to_linear
 from sharp_xr.model.initializer import joined, surface_gaussians
-from sharp_xr.model.layers import Behind, behind, torn_edges
+from sharp_xr.model.layers import torn_edges
 from sharp_xr.model.lite_network import STRIDE, LiteNetwork, load_lite, metric_depth, normalised
 from sharp_xr.model.matting import unmixed
+from sharp_xr.model.second_layer import second_layer
 from sharp_xr.model.sharpening import sharpened
 from sharp_xr.photo import Photo
 
 VISIBLE_GAUSSIANS = 262_144
 """At most about so many in the visible layer."""
-BEHIND_GAUSSIANS = 56_000
-"""At most so many in the second one; those that a small lean uncovers come first."""
 INPUT_PX = 384
 """The longer side of what the network sees."""
 NEAREST_M, FARTHEST_M = 0.1, 200.0
@@ -62,10 +61,10 @@ class LitePredictor:
         progress(0.5)
         colors = unmixed(to_linear(image), inverse)
         edges = torn_edges(inverse, grid)
-        hidden = behind(inverse, edges, grid, colors)
+        hidden = second_layer(inverse, edges, grid, colors)
         progress(0.7)
         visible = surface_gaussians(inverse, edges, grid, sharpened(colors, inverse))
-        parts = [visible, second_layer(hidden, grid), rim(inverse, grid, colors)]
+        parts = [visible, hidden, rim(inverse, grid, colors)]
         gaussians = joined([part for part in parts if part is not None])
         progress(1.0)
         return gaussians
@@ -87,25 +86,3 @@ def input_size(height: int, width: int) -> tuple[int, int]:
     scale = INPUT_PX / max(height, width)
     rows, columns = (max(1, round(side * scale / STRIDE)) * STRIDE for side in (height, width))
     return rows, columns
-
-
-def second_layer(hidden: Behind, grid: Grid) -> Gaussians:
-    """Gaussians of twice the pitch, for each 2 x 2 cells of which any has something behind.
-
-    This layer is not torn: a hole in it would be black, for there is no third.
-    """
-    half = grid.halved()
-    leans = in_blocks(hidden.lean)  # [rows, columns, 4]
-    lean = leans.min(2)
-    inverse = in_blocks(hidden.inverse).min(2)
-    covered = np.isfinite(leans)[..., None]
-    total = (in_blocks(hidden.colors) * covered).sum(2)
-    colors = total / np.maximum(covered.sum(2), 1)
-    chosen = np.isfinite(lean).ravel()
-    if chosen.sum() > BEHIND_GAUSSIANS:
-        limit = np.partition(lean.ravel(), BEHIND_GAUSSIANS - 1)[BEHIND_GAUSSIANS - 1]
-        chosen = (lean <= limit).ravel()
-    # At its own border the layer meets cells that have nothing behind, and those are not in it.
-    empty = ~np.isfinite(lean)
-    torn = (empty[:, 1:] | empty[:, :-1], empty[1:] | empty[:-1])
-    return surface_gaussians(inverse, torn, half, colors)[chosen]

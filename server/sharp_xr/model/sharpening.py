@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from sharp_xr.gaussians import Float32
 from sharp_xr.model.initializer import OPACITY, SIGMA
 from sharp_xr.model.kernels import kernel, over_rows
-from sharp_xr.model.layers import EDGE_RATIO
+from sharp_xr.model.matting import SIDE_RATIO
 
 ROUNDS = 4
 OVERSHOOT = 0.4
@@ -97,7 +97,7 @@ def color_limits(photo: Float32, inverse: Float32, first: int, end: int, limits:
             for y in range(max(i - 1, 0), min(i + 2, rows)):
                 for x in range(max(j - 1, 0), min(j + 2, columns)):
                     ratio = inverse[y, x] / own
-                    if ratio > EDGE_RATIO or ratio * EDGE_RATIO < 1.0:
+                    if ratio > SIDE_RATIO or ratio * SIDE_RATIO < 1.0:
                         margin = 0.0
                         continue
                     for c in range(3):

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import skimage.data
+import skimage
+from PIL import Image
 
 from sharp_xr.gaussians import Gaussians
 from sharp_xr.model import MODEL_NAMES, ModelError, Predictor, load_predictor
@@ -20,7 +21,8 @@ def predictor(name: str) -> Predictor:
 
 
 def coffee(focal_px: float = 250.0) -> Photo:
-    return Photo(np.ascontiguousarray(skimage.data.coffee()[::2, ::2]), focal_px)
+    image = np.asarray(Image.open(Path(skimage.__file__).parent / "data" / "coffee.png"))
+    return Photo(np.ascontiguousarray(image[::2, ::2, :3]), focal_px)
 
 
 @functools.cache
