@@ -75,7 +75,10 @@ class LitePredictor:
         rows, columns = input_size(height, width)
         picture = torch.from_numpy(resized(photo.image, rows, columns).copy())[None]
         with torch.inference_mode():
-            y = self.network(normalised(picture.to(self.device)))
+            x = normalised(picture.to(self.device))
+            # The mirrored photo steadies edges; in one batch it costs half as much again.
+            plain, mirrored = self.network(torch.cat([x, x.flip(3)])).split(1)
+            y = (plain + mirrored.flip(3)) / 2
             depth = metric_depth(y, photo.focal_px * columns / width)
             inverse: Float32 = (1.0 / depth[0, 0]).cpu().numpy()
         return inverse
