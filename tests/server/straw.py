@@ -50,11 +50,14 @@ class StrawRenderer:
     def __init__(self) -> None:
         self.warm = False
         self.prepared: list[int] = []
+        self.may_prepare = threading.Event()
+        self.may_prepare.set()
 
     def warm_up(self) -> None:
         self.warm = True
 
     def prepare(self, gaussians: Gaussians) -> StrawScene:
+        assert self.may_prepare.wait(30)
         self.prepared.append(len(gaussians))
         return StrawScene(gaussians)
 

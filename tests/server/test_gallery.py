@@ -143,9 +143,11 @@ def test_a_scene_that_is_deleted_while_it_is_loaded_is_not_shown(tmp_path: Path)
     async def test(setup: Setup) -> None:
         scene = await setup.add(8)
         await setup.add(9)  # the first leaves memory
+        setup.renderer.may_prepare.clear()
         load = asyncio.create_task(setup.gallery.load(scene.id))
         await asyncio.sleep(0)
         await setup.gallery.delete(scene.id)
+        setup.renderer.may_prepare.set()
         with pytest.raises(LookupError):
             await load
 

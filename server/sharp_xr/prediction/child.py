@@ -65,8 +65,8 @@ class Order:
     warm: bool
     threads: int | None
     decode_bytes: int
-    niceness: int = 5
-    """Added to the priority number, so that drawing frames comes first."""
+    niceness: int = 0
+    """Added to the priority number: more lets frames go first, and a photo wait while they do."""
     thumbnail_px: int = 320
     """Its longer side."""
 
@@ -119,7 +119,7 @@ def run_child(server: Connection, order: Order) -> None:
 
 
 def _settle(order: Order) -> None:
-    """Be a good child: end with the parent, leave Ctrl-C to it, give way to it."""
+    """Be a good child: end with the parent, leave Ctrl-C to it, be the one to die of hunger."""
     threading.Thread(target=_end_with_parent, daemon=True).start()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     if order.threads is not None:  # read by OpenMP and MKL when torch is imported
