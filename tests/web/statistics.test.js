@@ -35,3 +35,11 @@ test("measures bits per second between two readings, not across a new connection
   assert.equal(meter.read(10, 1000), null);
   assert.equal(meter.read(1010, 2000), 8000);
 });
+
+test("measures bits over the same three seconds as frames, so that both speak of one time", () => {
+  const meter = new BitrateMeter();
+  meter.read(0, 0);
+  assert.equal(meter.read(3000, 1000), 24_000);
+  assert.equal(meter.read(3000, 2000), 12_000);
+  assert.equal(meter.read(3000, 3900), 0);
+});

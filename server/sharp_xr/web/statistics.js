@@ -35,15 +35,17 @@ export function percentile(values, share) {
   return sorted[Math.max(Math.ceil(share * sorted.length) - 1, 0)];
 }
 
-// Bits per second from two counts of bytes.
+// Bits per second over the same seconds as the frames, from counts of bytes.
 export class BitrateMeter {
-  #last = null;
+  #reads = []; // {bytes, at}
 
   read(bytes, at) {
-    const last = this.#last;
-    this.#last = { bytes, at };
+    const last = this.#reads.at(-1);
     // The count starts anew with a new connection.
-    if (!last || bytes < last.bytes || at <= last.at) return null;
-    return ((bytes - last.bytes) * 8000) / (at - last.at);
+    if (last && (bytes < last.bytes || at <= last.at)) this.#reads = [];
+    this.#reads.push({ bytes, at });
+    while (this.#reads[0].at < at - WINDOW_MS) this.#reads.shift();
+    const first = this.#reads[0];
+    return first.at === at ? null : ((bytes - first.bytes) * 8000) / (at - first.at);
   }
 }
