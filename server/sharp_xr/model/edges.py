@@ -99,7 +99,7 @@ def snap(
     """Rows first to end of ``result``: see the module.
 
     A window has two sides if its nearest and its farthest sample differ by ``step`` (1/m) and by
-    SLOPE_RATIO. Samples of the middle third belong to neither side: they are the blur.
+    SLOPE_RATIO. Samples of the middle part belong to neither side: they are the blur.
     """
     rows, columns = inverse.shape
     sharpness = -0.5 / (sigma * sigma)
@@ -124,7 +124,7 @@ def snap(
                 for dj in range(-reach, reach + 1, stride):
                     x = min(max(j + dj, 0), columns - 1)
                     share = (inverse[y, x] - low) / span
-                    if 0.36 < share < 0.64:
+                    if 0.3 < share < 0.7:
                         continue
                     difference = 0.0
                     for c in range(3):

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from sharp_xr.gaussians import COVARIANCE_ENTRIES, Float32, Gaussians
 from sharp_xr.model.grid import Grid
 
-SIGMA = 0.7
+SIGMA = 0.65
 """Standard deviation in cells: less leaves the corners between four cells open, more blurs."""
 OPACITY = 0.98
 """Of a Gaussian in its middle."""

@@ -95,4 +95,4 @@ def unmix(
                 continue
             share = min(max(along / length, np.float32(0.0)), np.float32(1.0))
             for c in range(3):
-                result[i, j, c] = own_side[c] + share * (colors[i, j, c] - own_side[c])
+                result[i, j, c] = own_side[c] + share * share * (colors[i, j, c] - own_side[c])

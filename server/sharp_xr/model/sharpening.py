@@ -16,8 +16,8 @@ from sharp_xr.model.initializer import OPACITY, SIGMA
 from sharp_xr.model.kernels import kernel, over_rows
 from sharp_xr.model.matting import SIDE_RATIO
 
-ROUNDS = 4
-OVERSHOOT = 0.4
+ROUNDS = 6
+OVERSHOOT = 0.8
 
 _OFFSETS = np.array(
     sorted(
