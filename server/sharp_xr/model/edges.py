@@ -30,6 +30,9 @@ STEP_CELLS = 3.0
 SLOPE_RATIO, EDGE_RATIO = 1.10, 1.22
 """Ratio of the farthest to the nearest depth in a window: up to the first it is a slope and stays,
 from the second on it is an edge and is snapped, between them it is snapped in part."""
+SLOPE_SHARE, EDGE_SHARE = 0.40, 0.25
+"""Share of a window's samples that lie half way between its sides: on a slope all depths are
+equally frequent, at an edge those between the sides are rare. In between, snapped in part."""
 COLOR_SIGMA = 14.0
 """Standard deviation of colours that count as alike, in units of 1/255."""
 
@@ -117,6 +120,7 @@ def snap(
             if span < step or high < SLOPE_RATIO * low:
                 result[i, j] = own
                 continue
+            between, samples = 0, 0
             near_like, near_all, near_sum = 1e-6, 1e-6, 0.0
             far_like, far_all, far_sum = 1e-6, 1e-6, 0.0
             for di in range(-reach, reach + 1, stride):
@@ -124,7 +128,9 @@ def snap(
                 for dj in range(-reach, reach + 1, stride):
                     x = min(max(j + dj, 0), columns - 1)
                     share = (inverse[y, x] - low) / span
+                    samples += 1
                     if 0.3 < share < 0.7:
+                        between += 1
                         continue
                     difference = 0.0
                     for c in range(3):
@@ -146,6 +152,8 @@ def snap(
             else:
                 side = far_sum / far_like if far_sum > 0.0 else low
             certainty = min((high / low - SLOPE_RATIO) / (EDGE_RATIO - SLOPE_RATIO), 1.0)
+            doubt = (between / samples - EDGE_SHARE) / (SLOPE_SHARE - EDGE_SHARE)
+            certainty *= min(max(1.0 - doubt, 0.0), 1.0)
             result[i, j] = own + certainty * (side - own)
 
 

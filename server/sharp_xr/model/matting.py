@@ -16,7 +16,7 @@ from sharp_xr.model.kernels import kernel, over_rows
 
 REACH = 4
 """Cells around a silhouette's cell in which both sides are looked at."""
-SIDE_RATIO = 1.05
+SIDE_RATIO = 1.15
 """Depths within this ratio are of one side."""
 DISTINCT = 0.05
 """Distance of F and B (linear RGB) from which a share can be told."""
