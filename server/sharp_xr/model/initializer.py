@@ -7,19 +7,26 @@ all. Without a network to correct them the rules need two additions, both here:
 - A Gaussian lies in its surface: its axes are the tangents of the surface along the grid's rows and
   columns. In the photo's own view that changes nothing (each still covers its cell), but a slope
   seen from the side stays closed.
-- Its deviation is SIGMA pitches and it is nearly opaque: sharp, and no background shines through.
+- Its deviation is SIGMA pitches and it is nearly opaque: sharp, and hardly any background shines
+  through. Where the photo is dark hardly any would be too much: there it is wider.
 """
 
 from __future__ import annotations
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
+from torch.nn import functional
 
 from sharp_xr.gaussians import COVARIANCE_ENTRIES, Float32, Gaussians
 from sharp_xr.model.grid import Grid
 
 SIGMA = 0.65
 """Standard deviation in cells: less leaves the corners between four cells open, more blurs."""
+DARK_SIGMA = 0.85
+"""The same where the photo is dark: there even a hundredth of a bright background would shine."""
+DARK = 0.06
+"""Linear light up to which a cell counts as dark, in part."""
 OPACITY = 0.98
 """Of a Gaussian in its middle."""
 THICKNESS = 0.1
@@ -34,6 +41,7 @@ def surface_gaussians(
     grid: Grid,
     colors: Float32,
     opacities: Float32 | None = None,
+    sigmas: Float32 | None = None,
     steepest: float = STEEPEST,
 ) -> Gaussians:
     """One Gaussian per cell, row by row.
@@ -45,6 +53,7 @@ def surface_gaussians(
         grid: the cells.
         colors: [rows, columns, 3] linear.
         opacities: [rows, columns]; OPACITY without.
+        sigmas: [rows, columns] deviations in cells; SIGMA without.
         steepest: depth between two cells that a Gaussian spans at most, in pitches.
     """
     depth = 1.0 / inverse
@@ -56,10 +65,11 @@ def surface_gaussians(
     limit = np.float32(steepest) * pitch
     along_row = _tangents(depth, edges[0], rays, limit, axis=1, focal=grid.fx)
     along_column = _tangents(depth, edges[1], rays, limit, axis=0, focal=grid.fy)
+    variances = np.float32(SIGMA) ** 2 if sigmas is None else sigmas * sigmas
     covariances = np.empty((*inverse.shape, 6), np.float32)
     for k, (a, b) in enumerate(COVARIANCE_ENTRIES):
         spread = along_row[..., a] * along_row[..., b] + along_column[..., a] * along_column[..., b]
-        covariances[..., k] = np.float32(SIGMA**2) * spread
+        covariances[..., k] = variances * spread
         if a == b:
             covariances[..., k] += (np.float32(THICKNESS) * pitch) ** 2
     if opacities is None:
@@ -67,6 +77,16 @@ def surface_gaussians(
     return Gaussians(
         means.reshape(-1, 3), covariances.reshape(-1, 6), colors.reshape(-1, 3), opacities.ravel()
     )
+
+
+def deviations(colors: Float32) -> Float32:
+    """Standard deviations in cells [rows, columns] for a photo [rows, columns, 3], linear."""
+    light = torch.from_numpy(np.ascontiguousarray(colors.max(2)))[None, None]
+    # A dark cell beside a bright one stays small, or it would darken that one.
+    nearby = functional.max_pool2d(light, 5, 1, 2)[0, 0].numpy()
+    share = np.clip(1.0 - nearby / DARK, 0.0, 1.0)
+    result: Float32 = (SIGMA + (DARK_SIGMA - SIGMA) * share).astype(np.float32)
+    return result
 
 
 def _tangents(

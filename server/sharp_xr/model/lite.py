@@ -21,7 +21,7 @@ from sharp_xr.model import ModelError, Progress
 from sharp_xr.model.border import rim
 from sharp_xr.model.edges import aligned
 from sharp_xr.model.grid import Grid, resized, to_linear
-from sharp_xr.model.initializer import joined, surface_gaussians
+from sharp_xr.model.initializer import deviations, joined, surface_gaussians
 from sharp_xr.model.layers import torn_edges
 from sharp_xr.model.lite_network import STRIDE, LiteNetwork, load_lite, metric_depth, normalised
 from sharp_xr.model.matting import unmixed
@@ -63,7 +63,9 @@ class LitePredictor:
         edges = torn_edges(inverse, grid)
         hidden = second_layer(inverse, edges, grid, colors)
         progress(0.7)
-        visible = surface_gaussians(inverse, edges, grid, sharpened(colors, inverse))
+        sigmas = deviations(colors)
+        shown = sharpened(colors, inverse, sigmas)
+        visible = surface_gaussians(inverse, edges, grid, shown, sigmas=sigmas)
         parts = [visible, hidden, rim(inverse, grid, colors)]
         gaussians = joined([part for part in parts if part is not None])
         progress(1.0)

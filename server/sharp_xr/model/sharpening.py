@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sharp_xr.gaussians import Float32
-from sharp_xr.model.initializer import OPACITY, SIGMA
+from sharp_xr.model.initializer import OPACITY
 from sharp_xr.model.kernels import kernel, over_rows
 from sharp_xr.model.matting import SIDE_RATIO
 
@@ -29,11 +29,19 @@ _OFFSETS = np.array(
 """[21, 2] rows and columns to the cells that reach this one."""
 
 
-def sharpened(photo: Float32, inverse: Float32) -> Float32:
-    """Colours [rows, columns, 3], 0 to 1 linear, for a photo of that shape and its depth."""
+def sharpened(photo: Float32, inverse: Float32, sigmas: Float32) -> Float32:
+    """Colours [rows, columns, 3], 0 to 1 linear, that show a photo of that shape.
+
+    Args:
+        photo: [rows, columns, 3] linear.
+        inverse: [rows, columns] inverse depth.
+        sigmas: [rows, columns] standard deviations in cells.
+    """
     rows, columns = inverse.shape
     weights = np.empty((rows, columns, len(_OFFSETS)), np.float32)
-    over_rows(rows, lambda first, end: blending_weights(inverse, _OFFSETS, first, end, weights))
+    over_rows(
+        rows, lambda first, end: blending_weights(inverse, sigmas, _OFFSETS, first, end, weights)
+    )
     limits = np.empty((rows, columns, 3, 2), np.float32)
     over_rows(rows, lambda first, end: color_limits(photo, inverse, first, end, limits))
     colors = photo
@@ -51,15 +59,18 @@ def sharpened(photo: Float32, inverse: Float32) -> Float32:
 
 @kernel
 def blending_weights(
-    inverse: Float32, offsets: NDArray[np.int64], first: int, end: int, weights: Float32
+    inverse: Float32,
+    sigmas: Float32,
+    offsets: NDArray[np.int64],
+    first: int,
+    end: int,
+    weights: Float32,
 ) -> None:
     """weights [rows, columns, 21]: how much of each neighbour's colour a cell shows."""
     rows, columns = inverse.shape
     count = len(offsets)
+    squared = offsets[:, 0] ** 2 + offsets[:, 1] ** 2
     alphas = np.empty(count, np.float32)
-    for k in range(count):
-        squared = offsets[k, 0] ** 2 + offsets[k, 1] ** 2
-        alphas[k] = OPACITY * np.exp(-0.5 * squared / SIGMA**2)
     order = np.empty(count, np.int64)
     near = np.empty(count, np.float32)
     for i in range(first, end):
@@ -70,7 +81,8 @@ def blending_weights(
                 y, x = i + offsets[k, 0], j + offsets[k, 1]
                 if y < 0 or x < 0 or y >= rows or x >= columns:
                     continue
-                q = inverse[y, x]
+                q, sigma = inverse[y, x], sigmas[y, x]
+                alphas[k] = OPACITY * np.exp(-0.5 * squared[k] / (sigma * sigma))
                 m = n
                 while m > 0 and near[m - 1] < q:
                     near[m], order[m] = near[m - 1], order[m - 1]

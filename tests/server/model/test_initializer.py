@@ -6,7 +6,14 @@ from numpy.typing import NDArray
 
 from sharp_xr.gaussians import Float32, Gaussians
 from sharp_xr.model.grid import Grid
-from sharp_xr.model.initializer import SIGMA, THICKNESS, joined, surface_gaussians
+from sharp_xr.model.initializer import (
+    DARK_SIGMA,
+    SIGMA,
+    THICKNESS,
+    deviations,
+    joined,
+    surface_gaussians,
+)
 
 GRID = Grid(8, 10, 50.0, 50.0, 5.0, 4.0)
 WHITE = np.ones((8, 10, 3), np.float32)
@@ -71,3 +78,11 @@ def test_a_cloud_joined_of_two_holds_both() -> None:
     both = joined([one, two])
     assert len(both) == 160
     assert np.array_equal(both.means[80:], two.means)
+
+
+def test_gaussians_are_wide_where_the_photo_is_dark_all_around() -> None:
+    photo = np.zeros((20, 30, 3), np.float32)
+    photo[:, 15:] = 0.5
+    sigmas = deviations(photo)
+    assert sigmas[:, :12] == pytest.approx(DARK_SIGMA)
+    assert sigmas[:, 13:] == pytest.approx(SIGMA)

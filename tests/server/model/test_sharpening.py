@@ -4,13 +4,14 @@ import numpy as np
 
 from sharp_xr.gaussians import Float32
 from sharp_xr.model.grid import Grid
-from sharp_xr.model.initializer import surface_gaussians
+from sharp_xr.model.initializer import SIGMA, surface_gaussians
 from sharp_xr.model.layers import torn_edges
 from sharp_xr.model.sharpening import sharpened
 from sharp_xr.render.camera import View
 from sharp_xr.render.reference import ReferenceRenderer
 
 SIZE = 24
+SIGMAS = np.full((SIZE, SIZE), SIGMA, np.float32)
 GRID = Grid(SIZE, SIZE, 30.0, 30.0, SIZE / 2, SIZE / 2)
 
 
@@ -42,14 +43,14 @@ def test_sharpened_colours_draw_the_photo_where_plain_ones_blur_it() -> None:
     photo, inverse = picture(), slope()
     inner = photo[3:-3, 3:-3]
     plain = np.square(seen(photo, inverse) - inner).mean()
-    sharp = np.square(seen(sharpened(photo, inverse), inverse) - inner).mean()
+    sharp = np.square(seen(sharpened(photo, inverse, SIGMAS), inverse) - inner).mean()
     assert sharp < 0.4 * plain
     assert -10 * np.log10(sharp) > 25
 
 
 def test_colours_stay_colours() -> None:
     extremes = np.where(picture() > 0.4, np.float32(1), np.float32(0))
-    colors = sharpened(extremes, slope())
+    colors = sharpened(extremes, slope(), SIGMAS)
     assert colors.min() >= 0
     assert colors.max() <= 1
 
@@ -59,7 +60,7 @@ def test_beside_an_edge_in_depth_no_colour_is_made_up() -> None:
     inverse[:, SIZE // 2 :] = 1.0
     photo = np.full((SIZE, SIZE, 3), 0.4, np.float32)
     photo[:, SIZE // 2 :] = 0.1
-    colors = sharpened(photo, inverse)
+    colors = sharpened(photo, inverse, SIGMAS)
     beside = colors[4:-4, SIZE // 2 - 1 : SIZE // 2 + 1]
     assert np.allclose(beside[:, 0], 0.4)
     assert np.allclose(beside[:, 1], 0.1)
