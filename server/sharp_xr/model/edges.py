@@ -2,7 +2,7 @@
 
     inverse depth [h, w] --bilinear--> half grid --snap, snap, median--> half grid
                                                                   |
-                         grid <--median-- snap <------bilinear----+
+                         grid <--median-- settle <-- snap <---bilinear
 
 Everything is done on inverse depth, in which planes are linear. Where the depth is smooth over a
 window nothing changes but the size. Where it is not, the window holds two sides, and each cell is
@@ -33,6 +33,8 @@ from the second on it is an edge and is snapped, between them it is snapped in p
 SLOPE_SHARE, EDGE_SHARE = 0.40, 0.25
 """Share of a window's samples that lie half way between its sides: on a slope all depths are
 equally frequent, at an edge those between the sides are rare. In between, snapped in part."""
+CRUMB_REACH, CRUMB_RATIO = 2, 1.3
+"""Within so many cells of both sides, whose depths have at least that ratio, there is no third."""
 COLOR_SIGMA = 14.0
 """Standard deviation of colours that count as alike, in units of 1/255."""
 
@@ -54,7 +56,7 @@ def aligned(inverse: Float32, image: NDArray[np.uint8], grid: Grid) -> Float32:
         small = _snapped(small, guide, reach, step)
     small = _median(small)
     full = enlarged(small, grid.rows, grid.columns)
-    return _median(_snapped(full, image.astype(np.float32), 4, step))
+    return _median(_settled(_snapped(full, image.astype(np.float32), 4, step), step))
 
 
 def enlarged(values: Float32, rows: int, columns: int) -> Float32:
@@ -72,6 +74,16 @@ def _snapped(inverse: Float32, guide: Float32, reach: int, step: float) -> Float
 
     def work(first: int, end: int) -> None:
         snap(inverse, guide, reach, stride, step, COLOR_SIGMA, first, end, result)
+
+    over_rows(len(inverse), work)
+    return result
+
+
+def _settled(inverse: Float32, step: float) -> Float32:
+    result = np.empty_like(inverse)
+
+    def work(first: int, end: int) -> None:
+        settle(inverse, step, first, end, result)
 
     over_rows(len(inverse), work)
     return result
@@ -175,3 +187,25 @@ def median_3x3(inverse: Float32, first: int, end: int, result: Float32) -> None:
                     window[k] = value
                     n += 1
             result[i, j] = window[4]
+
+
+@kernel
+def settle(inverse: Float32, step: float, first: int, end: int, result: Float32) -> None:
+    """Rows first to end of ``result``: crumbs between two sides go to the nearer one.
+
+    What is within CRUMB_REACH cells of both, and of a depth between, cannot be told by colours any
+    more (or it would have been snapped), and must not hang in the air.
+    """
+    rows, columns = inverse.shape
+    for i in range(first, end):
+        for j in range(columns):
+            own = inverse[i, j]
+            low, high = own, own
+            for y in range(max(i - CRUMB_REACH, 0), min(i + CRUMB_REACH + 1, rows)):
+                for x in range(max(j - CRUMB_REACH, 0), min(j + CRUMB_REACH + 1, columns)):
+                    low, high = min(low, inverse[y, x]), max(high, inverse[y, x])
+            result[i, j] = own
+            if high - low > step and high > CRUMB_RATIO * low:
+                share = (own - low) / (high - low)
+                if 0.15 < share < 0.85:
+                    result[i, j] = high if share > 0.5 else low

@@ -17,7 +17,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
+from torch.nn import functional
 
 from sharp_xr.gaussians import Float32
 from sharp_xr.model.edges import LEAN_M, STEP_CELLS
@@ -28,6 +30,8 @@ EDGE_RATIO = 1.02
 """Ratio of the depths of two neighbouring cells from which the surface between them is torn."""
 REACH_M = 0.5
 """Metres that a head may lean and still find the gap filled."""
+CRUMB_CELLS, OPEN_RATIO = 4, 1.25
+"""A seed has no cell farther away by this ratio within that many cells."""
 MARGIN_CELLS = 2
 """Seeds lie this far from the edge: the cells at it are mixtures of both sides."""
 
@@ -63,12 +67,27 @@ def behind(inverse: Float32, edges: Edges, grid: Grid, colors: Float32) -> Behin
     rows, columns = inverse.shape
     source = np.full((rows, columns), -1, np.int32)
     reach = float(REACH_M * grid.fx)
-    grow(inverse, edges[0], edges[1], reach, source)
+    open_ground = _open_ground(inverse)
+    grow(inverse, edges[0], edges[1], open_ground, reach, source)
+    # What no such seed reaches is better filled from a crumb than not at all.
+    grow(inverse, edges[0], edges[1], np.ones_like(open_ground), reach, source)
     lean = np.full((rows, columns), np.inf, np.float32)
     depth = inverse.copy()
     filled = colors.copy()
     fill(inverse, colors, source, float(grid.fx), lean, depth, filled)
     return Behind(lean, *smoothed(depth, filled, source))
+
+
+def _open_ground(inverse: Float32) -> NDArray[np.bool_]:
+    """[rows, columns] where no cell nearby is much farther away: what a seed must stand on.
+
+    Between a silhouette and its background there may be crumbs of some depth between. Grown from
+    them the layer would hang in the air, and the background would have holes behind it.
+    """
+    near_first = torch.from_numpy(-inverse)[None, None]
+    farthest = -functional.max_pool2d(near_first, 2 * CRUMB_CELLS + 1, 1, CRUMB_CELLS)[0, 0].numpy()
+    result: NDArray[np.bool_] = inverse <= OPEN_RATIO * farthest
+    return result
 
 
 def smoothed(depth: Float32, colors: Float32, source: NDArray[np.int32]) -> tuple[Float32, Float32]:
@@ -85,10 +104,13 @@ def grow(
     inverse: Float32,
     torn_row: NDArray[np.bool_],
     torn_column: NDArray[np.bool_],
+    may_seed: NDArray[np.bool_],
     reach: float,
     source: NDArray[np.int32],
 ) -> None:
     """source [rows, columns]: the index of each covered cell's nearest seed, -1 elsewhere.
+
+    Cells that have a source before stay as they are.
 
     A brush fire: a cell that found a nearer seed tells its neighbours, until none changes.
     """
@@ -98,6 +120,7 @@ def grow(
     waits = np.zeros(size, np.bool_)
     squared = np.full(size, 1 << 30, np.int32)
     found = source.ravel()
+    squared[found >= 0] = 0
     head, count = 0, 0
     for i in range(rows):
         for j in range(columns):
@@ -110,7 +133,7 @@ def grow(
                 near, far = i * columns + j, y * columns + x
                 if inverse[i, j] < inverse[y, x]:
                     near, far = far, near
-                if squared[near] > 1:
+                if squared[near] > 1 and may_seed[far // columns, far % columns]:
                     squared[near] = 1
                     found[near] = far
                     queue[(head + count) % size] = near
