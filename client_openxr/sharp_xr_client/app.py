@@ -64,6 +64,8 @@ def run(options: Options) -> int:
         _run_in_loop(_watch(options, address, log))
     except (ClientError, RuntimeError) as error:
         problem = ClientError(str(error))
+    except KeyboardInterrupt:
+        problem = ClientError("stopped before the time was over")
     if log.frames:
         print(table(figures(log)))
     try:

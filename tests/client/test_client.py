@@ -4,6 +4,10 @@ import asyncio
 import contextlib
 import inspect
 import json
+import signal
+import subprocess
+import sys
+import time
 from collections.abc import Callable
 from http import HTTPStatus
 from pathlib import Path
@@ -115,6 +119,29 @@ def test_each_frame_shows_what_its_pose_sees(streaming: Streaming, tmp_path: Pat
             assert far == pytest.approx(128 - 128 * x / (4.0 + z), abs=2.5)
     left, right = (square_columns(film, end["frame"], eye) for eye in (0, 1))
     assert left[0] - right[0] > left[1] - right[1] > 0, "near things have more parallax than far"
+
+
+def test_ctrl_c_ends_the_film_properly_and_still_reports(
+    streaming: Streaming, tmp_path: Path
+) -> None:
+    film = tmp_path / "out.mp4"
+    arguments = [streaming("garden"), "--simulate", "--seconds", "60", "--record", str(film)]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "sharp_xr_client.cli", *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    give_up = time.monotonic() + 30
+    while not (film.exists() and film.stat().st_size) and time.monotonic() < give_up:
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    said, complained = process.communicate(timeout=30)
+    assert process.returncode == 1
+    assert "(100.0%)" in said
+    assert complained == "sharp-xr-client: stopped before the time was over\n"
+    with av.open(str(film)) as container:
+        assert sum(1 for _ in container.decode(video=0)) > 0
 
 
 def test_a_scene_is_chosen_by_name_or_id(
