@@ -1,7 +1,7 @@
 """Colours at silhouettes without the other side's.
 
 A photo's pixel at an edge shows both sides at once. Taken as it is, it puts a fringe of background
-on every foreground that moves away from it, and the reverse. Here each cell beside a torn edge is
+on every foreground that moves away from it, and the reverse. Here each cell near a torn edge is
 compared with the mean colours of the clean cells of both sides nearby, near F and far B: its share
 of F is (I - B)(F - B) / |F - B|^2, and as far as it is a mixture it takes its own side's mean.
 """
@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 from sharp_xr.gaussians import Float32
 from sharp_xr.model.kernels import kernel, over_rows
 
+WIDTH = 1
+"""Cells of a silhouette, on either side."""
 REACH = 4
 """Cells around a silhouette's cell in which both sides are looked at."""
 SIDE_RATIO = 1.15
@@ -34,14 +36,14 @@ def unmixed(colors: Float32, inverse: Float32) -> Float32:
 
 @kernel
 def mark_silhouettes(inverse: Float32, first: int, end: int, beside: NDArray[np.bool_]) -> None:
-    """True where one of the eight neighbours is of another side."""
+    """True where a cell within WIDTH is of another side."""
     rows, columns = inverse.shape
     for i in range(first, end):
         for j in range(columns):
             own = inverse[i, j]
             beside[i, j] = False
-            for y in range(max(i - 1, 0), min(i + 2, rows)):
-                for x in range(max(j - 1, 0), min(j + 2, columns)):
+            for y in range(max(i - WIDTH, 0), min(i + WIDTH + 1, rows)):
+                for x in range(max(j - WIDTH, 0), min(j + WIDTH + 1, columns)):
                     ratio = inverse[y, x] / own
                     if ratio > SIDE_RATIO or ratio * SIDE_RATIO < 1.0:
                         beside[i, j] = True
