@@ -116,57 +116,80 @@ def snap(
     A window has two sides if its nearest and its farthest sample differ by ``step`` (1/m) and by
     SLOPE_RATIO. Samples of the middle part belong to neither side: they are the blur.
     """
+    for i in range(first, end):
+        for j in range(inverse.shape[1]):
+            own = inverse[i, j]
+            low, high = _extremes(inverse, i, j, reach, stride)
+            if high - low < step or high < SLOPE_RATIO * low:
+                result[i, j] = own
+                continue
+            odds, near, far, between = _sides(inverse, guide, i, j, reach, stride, sigma, low, high)
+            # The cell's own blurred depth counts as well, like a clear difference in colour.
+            odds += 6.0 * ((own - low) / (high - low) - 0.5)
+            certainty = min((high / low - SLOPE_RATIO) / (EDGE_RATIO - SLOPE_RATIO), 1.0)
+            doubt = (between - EDGE_SHARE) / (SLOPE_SHARE - EDGE_SHARE)
+            certainty *= min(max(1.0 - doubt, 0.0), 1.0)
+            result[i, j] = own + certainty * ((near if odds > 0.0 else far) - own)
+
+
+@kernel
+def _extremes(inverse: Float32, i: int, j: int, reach: int, stride: int) -> tuple[float, float]:
+    """Least and greatest inverse depth in a window."""
+    rows, columns = inverse.shape
+    low, high = inverse[i, j], inverse[i, j]
+    for di in range(-reach, reach + 1, stride):
+        y = min(max(i + di, 0), rows - 1)
+        for dj in range(-reach, reach + 1, stride):
+            q = inverse[y, min(max(j + dj, 0), columns - 1)]
+            low, high = min(low, q), max(high, q)
+    return low, high
+
+
+@kernel
+def _sides(
+    inverse: Float32,
+    guide: Float32,
+    i: int,
+    j: int,
+    reach: int,
+    stride: int,
+    sigma: float,
+    low: float,
+    high: float,
+) -> tuple[float, float, float, float]:
+    """Of the two sides in a window: the log odds that the cell has the near one's colours, the near
+    and the far one's inverse depth (mean over what looks like the cell), the share between them."""
     rows, columns = inverse.shape
     sharpness = -0.5 / (sigma * sigma)
     spread = -0.5 / (0.6 * reach) ** 2
-    for i in range(first, end):
-        for j in range(columns):
-            own = inverse[i, j]
-            low, high = own, own
-            for di in range(-reach, reach + 1, stride):
-                y = min(max(i + di, 0), rows - 1)
-                for dj in range(-reach, reach + 1, stride):
-                    q = inverse[y, min(max(j + dj, 0), columns - 1)]
-                    low, high = min(low, q), max(high, q)
-            span = high - low
-            if span < step or high < SLOPE_RATIO * low:
-                result[i, j] = own
+    between, samples = 0, 0
+    near_like, near_all, near_sum = 1e-6, 1e-6, 1e-6 * high
+    far_like, far_all, far_sum = 1e-6, 1e-6, 1e-6 * low
+    for di in range(-reach, reach + 1, stride):
+        y = min(max(i + di, 0), rows - 1)
+        for dj in range(-reach, reach + 1, stride):
+            x = min(max(j + dj, 0), columns - 1)
+            q = inverse[y, x]
+            share = (q - low) / (high - low)
+            samples += 1
+            if 0.3 < share < 0.7:
+                between += 1
                 continue
-            between, samples = 0, 0
-            near_like, near_all, near_sum = 1e-6, 1e-6, 0.0
-            far_like, far_all, far_sum = 1e-6, 1e-6, 0.0
-            for di in range(-reach, reach + 1, stride):
-                y = min(max(i + di, 0), rows - 1)
-                for dj in range(-reach, reach + 1, stride):
-                    x = min(max(j + dj, 0), columns - 1)
-                    share = (inverse[y, x] - low) / span
-                    samples += 1
-                    if 0.3 < share < 0.7:
-                        between += 1
-                        continue
-                    difference = 0.0
-                    for c in range(3):
-                        difference += (guide[y, x, c] - guide[i, j, c]) ** 2
-                    weight = math.exp(spread * (di * di + dj * dj))
-                    like = weight * (math.exp(sharpness * difference) + 1e-3)
-                    if share > 0.5:
-                        near_like += like
-                        near_all += weight
-                        near_sum += like * inverse[y, x]
-                    else:
-                        far_like += like
-                        far_all += weight
-                        far_sum += like * inverse[y, x]
-            near_odds = math.log(near_like / near_all) - math.log(far_like / far_all)
-            own_odds = 6.0 * ((own - low) / span - 0.5)
-            if near_odds + own_odds > 0.0:
-                side = near_sum / near_like if near_sum > 0.0 else high
+            difference = 0.0
+            for c in range(3):
+                difference += (guide[y, x, c] - guide[i, j, c]) ** 2
+            weight = math.exp(spread * (di * di + dj * dj))
+            like = weight * (math.exp(sharpness * difference) + 1e-3)
+            if share > 0.5:
+                near_like += like
+                near_all += weight
+                near_sum += like * q
             else:
-                side = far_sum / far_like if far_sum > 0.0 else low
-            certainty = min((high / low - SLOPE_RATIO) / (EDGE_RATIO - SLOPE_RATIO), 1.0)
-            doubt = (between / samples - EDGE_SHARE) / (SLOPE_SHARE - EDGE_SHARE)
-            certainty *= min(max(1.0 - doubt, 0.0), 1.0)
-            result[i, j] = own + certainty * (side - own)
+                far_like += like
+                far_all += weight
+                far_sum += like * q
+    odds = math.log(near_like / near_all) - math.log(far_like / far_all)
+    return odds, near_sum / near_like, far_sum / far_like, between / samples
 
 
 @kernel

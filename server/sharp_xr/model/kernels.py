@@ -13,7 +13,11 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 def kernel(function: F) -> F:
-    """Compiled on its first call, kept on disk, without the GIL; x/0 is infinite as in numpy."""
+    """Compiled on its first call, kept on disk, without the GIL; x/0 is infinite as in numpy.
+
+    What is on disk is renewed when the function's own file changes, and only then: constants and
+    functions of other files must come in as arguments.
+    """
     compiled: Any = numba.njit(nogil=True, cache=True, error_model="numpy")(function)
     return cast(F, compiled)
 

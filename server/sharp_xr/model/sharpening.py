@@ -40,10 +40,13 @@ def sharpened(photo: Float32, inverse: Float32, sigmas: Float32) -> Float32:
     rows, columns = inverse.shape
     weights = np.empty((rows, columns, len(_OFFSETS)), np.float32)
     over_rows(
-        rows, lambda first, end: blending_weights(inverse, sigmas, _OFFSETS, first, end, weights)
+        rows,
+        lambda first, end: blending_weights(
+            inverse, sigmas, OPACITY, _OFFSETS, first, end, weights
+        ),
     )
     limits = np.empty((rows, columns, 3, 2), np.float32)
-    over_rows(rows, lambda first, end: color_limits(photo, inverse, first, end, limits))
+    over_rows(rows, lambda first, end: color_limits(photo, inverse, SIDE_RATIO, first, end, limits))
     colors = photo
     for _ in range(ROUNDS):
         corrected = np.empty_like(colors)
@@ -61,6 +64,7 @@ def sharpened(photo: Float32, inverse: Float32, sigmas: Float32) -> Float32:
 def blending_weights(
     inverse: Float32,
     sigmas: Float32,
+    opacity: float,
     offsets: NDArray[np.int64],
     first: int,
     end: int,
@@ -82,7 +86,7 @@ def blending_weights(
                 if y < 0 or x < 0 or y >= rows or x >= columns:
                     continue
                 q, sigma = inverse[y, x], sigmas[y, x]
-                alphas[k] = OPACITY * np.exp(-0.5 * squared[k] / (sigma * sigma))
+                alphas[k] = opacity * np.exp(-0.5 * squared[k] / (sigma * sigma))
                 m = n
                 while m > 0 and near[m - 1] < q:
                     near[m], order[m] = near[m - 1], order[m - 1]
@@ -97,7 +101,9 @@ def blending_weights(
 
 
 @kernel
-def color_limits(photo: Float32, inverse: Float32, first: int, end: int, limits: Float32) -> None:
+def color_limits(
+    photo: Float32, inverse: Float32, side_ratio: float, first: int, end: int, limits: Float32
+) -> None:
     """limits [rows, columns, 3, 2]: least and greatest colour that a cell may get."""
     rows, columns = inverse.shape
     for i in range(first, end):
@@ -109,7 +115,7 @@ def color_limits(photo: Float32, inverse: Float32, first: int, end: int, limits:
             for y in range(max(i - 1, 0), min(i + 2, rows)):
                 for x in range(max(j - 1, 0), min(j + 2, columns)):
                     ratio = inverse[y, x] / own
-                    if ratio > SIDE_RATIO or ratio * SIDE_RATIO < 1.0:
+                    if ratio > side_ratio or ratio * side_ratio < 1.0:
                         margin = 0.0
                         continue
                     for c in range(3):
