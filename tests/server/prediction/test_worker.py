@@ -1,0 +1,290 @@
+"""Whatever a photo does to the child, its sender gets one sentence and the next one a result."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import multiprocessing
+import os
+import re
+import select
+import signal
+import subprocess
+import sys
+from collections.abc import Coroutine
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+from tests.server.image_files import encoded, png, quadrants
+from tests.server.prediction import predictors
+from tests.server.prediction.predictors import Width
+
+from sharp_xr.model import ModelError
+from sharp_xr.photo import PhotoError
+from sharp_xr.prediction import BusyError, Limits, PredictionWorker
+from sharp_xr.prediction.child import Load
+
+PHOTO = encoded(quadrants(), "PNG")
+PHOTO_PIXELS = (64, 48)
+DEFAULTS = Limits()
+linux = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+
+
+def ordering(width: int) -> bytes:
+    """A photo at whose width the predictor does something; see predictors.py."""
+    return encoded(Image.new("RGB", (width, 30)), "PNG")
+
+
+def worker(
+    *, load: Load = predictors.obedient, warm: bool = False, limits: Limits = DEFAULTS
+) -> PredictionWorker:
+    return PredictionWorker("obedient", load=load, warm=warm, limits=limits)
+
+
+def run(test: Coroutine[Any, Any, None]) -> None:
+    """On a loop of its own, and never longer than a minute."""
+    asyncio.run(asyncio.wait_for(test, 60))
+    assert children() == [], "a child outlived its worker"
+
+
+def children() -> list[BaseProcess]:
+    return [
+        child for child in multiprocessing.active_children() if child.name == "sharp-xr-prediction"
+    ]
+
+
+def pid_of_child() -> int:
+    (child,) = children()
+    assert child.pid is not None
+    return child.pid
+
+
+async def serves(worker: PredictionWorker) -> bool:
+    prediction = await worker.predict(PHOTO)
+    return (prediction.width, prediction.height) == PHOTO_PIXELS and len(prediction.gaussians) == 2
+
+
+class Watch:
+    """Progress, and an event once the model is at work."""
+
+    def __init__(self) -> None:
+        self.steps: list[tuple[str, float]] = []
+        self.predicting = asyncio.Event()
+
+    def __call__(self, stage: str, fraction: float) -> None:
+        self.steps.append((stage, fraction))
+        if (stage, fraction) == ("predict", 0.5):
+            self.predicting.set()
+
+
+# --- photos --------------------------------------------------------------------------------------
+
+
+def test_a_photo_becomes_gaussians_and_a_thumbnail_and_tells_how_far_it_is() -> None:
+    async def test() -> None:
+        work, watch = worker(warm=True), Watch()
+        assert not work.ready
+        await work.start()
+        assert work.ready
+        prediction = await work.predict(encoded(quadrants(960, 720), "JPEG"), watch)
+        await work.close()
+        assert (prediction.width, prediction.height) == (960, 720)
+        assert prediction.focal_px == pytest.approx(30 * 1200 / np.hypot(36, 24))
+        np.testing.assert_array_equal(prediction.gaussians.means[:, 2], [1, 2])
+        with Image.open(io.BytesIO(prediction.thumbnail)) as small:
+            assert (small.format, small.size) == ("JPEG", (320, 240))
+        told = [("decode", 0.0), ("predict", 0.0), ("predict", 0.5), ("predict", 1.0)]
+        assert watch.steps == told
+        assert not work.ready
+
+    run(test())
+
+
+@linux
+def test_a_refused_photo_costs_a_sentence_and_no_child_and_no_memory() -> None:
+    bomb = png(30_000, 30_000, 1, 0)
+    jpeg = encoded(quadrants(640, 480), "JPEG")
+    refused = {
+        b"Dear diary": "this file is text, not a photo that we take: .*",
+        bomb: "the photo has 30000 x 30000 pixels, wanted at most 64 megapixels",
+        jpeg[: len(jpeg) // 2]: r"the JPEG file is broken or cut short \(.*\): send it again",
+    }
+
+    async def test() -> None:
+        work = worker()
+        assert await serves(work)
+        child = pid_of_child()
+        before = peak_bytes(child)
+        for data, sentence in refused.items():
+            with pytest.raises(PhotoError, match=f"^{sentence}$"):
+                await work.predict(data)
+            assert await serves(work)
+        assert pid_of_child() == child
+        assert peak_bytes(child) - before < 64 << 20  # one byte a pixel would be 900 MB
+        await work.close()
+
+    run(test())
+
+
+@linux
+def test_a_photo_is_read_within_its_limit_of_memory() -> None:
+    async def test() -> None:
+        work = worker(limits=Limits(decode_bytes=16 << 20))
+        with pytest.raises(PhotoError, match="more memory than"):
+            await work.predict(png(8000, 8000, 1, 0))
+        assert await serves(work)
+        await work.close()
+
+    run(test())
+
+
+def peak_bytes(pid: int) -> int:
+    """The most memory that a process has held so far."""
+    found = re.search(r"VmHWM:\s+(\d+) kB", Path(f"/proc/{pid}/status").read_text())
+    assert found is not None
+    return int(found[1]) << 10
+
+
+# --- predictors ----------------------------------------------------------------------------------
+
+
+def test_a_predictor_that_fails_is_a_sentence_and_stays() -> None:
+    failing = {
+        Width.RAISES: "the model obedient failed on this photo: RuntimeError: two lines",
+        Width.REFUSES: "the model wants a brighter photo",
+        Width.EMPTY: "the model obedient saw nothing in this photo",
+    }
+
+    async def test() -> None:
+        work = worker()
+        for width, sentence in failing.items():
+            with pytest.raises(ModelError, match=f"^{sentence}$"):
+                await work.predict(ordering(width))
+            assert await serves(work)
+        prediction = await work.predict(ordering(Width.BROKEN))
+        np.testing.assert_array_equal(prediction.gaussians.means[:, 2], [1, 3])
+        await work.close()
+
+    run(test())
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="kills with signals")
+def test_a_child_that_crashes_or_is_killed_at_work_is_replaced() -> None:
+    async def test() -> None:
+        work, watch = worker(), Watch()
+        await work.start()
+        first = pid_of_child()
+        with pytest.raises(ModelError, match=r"ended \(killed by SIGABRT\) and is started anew"):
+            await work.predict(ordering(Width.CRASHES))
+        hanging = asyncio.create_task(work.predict(ordering(Width.HANGS), watch))
+        await watch.predicting.wait()
+        second = pid_of_child()
+        os.kill(second, signal.SIGKILL)
+        with pytest.raises(ModelError, match=r"ended \(killed by SIGKILL\) and is started anew"):
+            await hanging
+        assert await serves(work)
+        assert len({first, second, pid_of_child()}) == 3
+        await work.close()
+
+    run(test())
+
+
+def test_a_predictor_that_hangs_is_stopped_at_its_limit() -> None:
+    async def test() -> None:
+        work = worker(limits=Limits(predict_s=0.2))
+        await work.start()
+        first = pid_of_child()
+        with pytest.raises(ModelError, match=r"^the model took longer than 0.2 s and was stopped$"):
+            await work.predict(ordering(Width.HANGS))
+        await work.start()
+        assert work.ready
+        assert pid_of_child() != first
+        await work.close()
+
+    run(test())
+
+
+def test_a_sender_who_goes_away_stops_the_work_for_the_one_who_waits() -> None:
+    async def test() -> None:
+        work, watch = worker(), Watch()
+        hanging = asyncio.create_task(work.predict(ordering(Width.HANGS), watch))
+        await watch.predicting.wait()
+        waiting = asyncio.create_task(work.predict(PHOTO))
+        hanging.cancel()
+        assert len((await waiting).gaussians) == 2
+        await work.close()
+
+    run(test())
+
+
+def test_one_photo_too_many_is_told_to_come_again_and_closing_answers_the_rest() -> None:
+    async def test() -> None:
+        work, watch = worker(limits=Limits(waiting=1)), Watch()
+        hanging = asyncio.create_task(work.predict(ordering(Width.HANGS), watch))
+        await watch.predicting.wait()
+        waiting = asyncio.create_task(work.predict(PHOTO))
+        await asyncio.sleep(0)  # lets it take its place
+        with pytest.raises(BusyError, match="^2 photos are waiting already: try again in a moment"):
+            await work.predict(PHOTO)
+        await work.close()
+        for asked in (hanging, waiting):
+            with pytest.raises(ModelError, match="^the server is stopping$"):
+                await asked
+
+    run(test())
+
+
+# --- loading -------------------------------------------------------------------------------------
+
+
+def test_a_model_that_does_not_load_says_so_in_one_sentence() -> None:
+    async def test() -> None:
+        for load, sentence in (
+            (predictors.unloadable, "the weights of obedient on cpu are missing"),
+            (predictors.endless, "the model obedient did not load within 0.5 s"),
+            (predictors.crashing, r"the process of .* ended while loading \(exit status 3\)"),
+        ):
+            limit = 0.5 if load is predictors.endless else 60.0
+            work = worker(load=load, limits=Limits(load_s=limit))
+            with pytest.raises(ModelError, match=f"^{sentence}$"):
+                await work.start()
+            assert not work.ready
+            await work.close()
+
+    run(test())
+
+
+PARENT = """
+import asyncio, multiprocessing
+from tests.server.prediction import test_worker
+
+async def main():
+    work, watch = test_worker.worker(), test_worker.Watch()
+    photo = test_worker.ordering(test_worker.Width.HANGS)
+    task = asyncio.create_task(work.predict(photo, watch))
+    await watch.predicting.wait()
+    print(test_worker.pid_of_child(), flush=True)
+    await task
+
+if __name__ == "__main__":
+    asyncio.run(main())
+"""
+
+
+@linux
+def test_the_child_ends_with_a_killed_parent_even_at_work() -> None:
+    command = [sys.executable, "-c", PARENT]
+    root = Path(__file__).parents[3]
+    with subprocess.Popen(command, cwd=root, stdout=subprocess.PIPE) as parent:
+        assert parent.stdout is not None
+        child = os.pidfd_open(int(parent.stdout.readline()))
+        try:
+            parent.kill()
+            ended, _, _ = select.select([child], [], [], 30)  # readable when the process is gone
+            assert ended, "the child outlived its parent"
+        finally:
+            os.close(child)
