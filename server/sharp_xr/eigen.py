@@ -27,11 +27,15 @@ def decompose_into(
     matrix = np.empty((3, 3))
     axes = np.empty((3, 3))
     for n in range(len(covariances)):
+        if not np.isfinite(covariances[n]).all():
+            quats[n] = np.array([1.0, 0.0, 0.0, 0.0])
+            scales[n] = np.nan
+            continue
         _unpack(covariances[n], matrix)
         _diagonalize(matrix, axes)
         _sort(matrix, axes)
         for k in range(3):
-            # Rounding can leave a flat Gaussian's least variance below zero; NaN passes through.
+            # Rounding can leave a flat Gaussian's least variance below zero.
             scales[n, k] = 0.0 if matrix[k, k] < 0.0 else math.sqrt(matrix[k, k])
         _quaternion(axes, quats[n])
 
@@ -53,7 +57,7 @@ def _diagonalize(matrix: NDArray[np.float64], axes: NDArray[np.float64]) -> None
     for _ in range(_ROUNDS):
         off = matrix[0, 1] ** 2 + matrix[0, 2] ** 2 + matrix[1, 2] ** 2
         size = matrix[0, 0] ** 2 + matrix[1, 1] ** 2 + matrix[2, 2] ** 2
-        if not off > 1e-30 * size:  # so that NaN ends here too
+        if off <= 1e-30 * size:
             break
         _rotate(matrix, axes, 0, 1)
         _rotate(matrix, axes, 0, 2)

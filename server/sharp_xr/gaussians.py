@@ -92,7 +92,7 @@ def decompose(covariances: Float32) -> tuple[Float32, Float32]:
 
     About 0.3 s a million, without the GIL. Signs and order are canonical (SHARP's own are not):
     w >= 0, lengths fall. A covariance that is zero or a multiple of the unit matrix has the unit
-    rotation; a NaN gives lengths of NaN.
+    rotation; one with a NaN or an infinity has it too, and lengths of NaN.
 
     Args:
         covariances: [N, 6] as in :class:`Gaussians`, positive semi-definite up to rounding.

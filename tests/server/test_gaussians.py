@@ -183,11 +183,16 @@ def test_flat_and_needle_like_gaussians_compose_again(lengths: tuple[float, ...]
     assert_recomposed(covariances)
 
 
-def test_nan_gives_lengths_of_nan_and_spares_its_neighbours() -> None:
+@pytest.mark.parametrize("entry", range(6))
+@pytest.mark.parametrize("poison", [np.nan, np.inf, -np.inf])
+def test_one_entry_that_is_not_finite_gives_lengths_of_nan_and_spares_the_neighbours(
+    entry: int, poison: float
+) -> None:
     covariances = np.tile(np.array([[4, 0, 0, 1, 0, 1]], np.float32), (3, 1))
-    covariances[1] = np.nan
-    _, scales = decompose(covariances)
+    covariances[1, entry] = poison
+    quats, scales = decompose(covariances)
     assert np.isnan(scales[1]).all()
+    assert quats[1].tolist() == [1, 0, 0, 0]
     np.testing.assert_array_equal(scales[[0, 2]], [[2, 1, 1], [2, 1, 1]])
 
 

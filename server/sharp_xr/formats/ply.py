@@ -1,8 +1,8 @@
 """PLY: the file that every splat viewer reads, in the layout of SHARP (sharp-model, section 10).
 
 Axes are OpenCV's, as :class:`Gaussians` has them: x right, y down, z forward, the photo's camera at
-the origin. Apple's files and INRIA's (through COLMAP) have the same, so no viewer needs more than
-the half turn about x that it does for all of those; README.md says which do it unasked.
+the origin. Apple's files and INRIA's (through COLMAP) have the same, so that whatever a viewer does
+to stand those upright stands ours upright too.
 
 Colours: 3DGS blends the sRGB values of its training photos, so f_dc holds sRGB and ordinary viewers
 look right. Ours are linear and are converted here, both ways.

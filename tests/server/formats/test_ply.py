@@ -302,3 +302,15 @@ def test_a_header_that_makes_no_sense_is_refused(header: bytes, sentence: str) -
 def test_a_missing_file_is_an_os_error(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         read_ply(tmp_path / "none.ply")
+
+
+def test_any_bytes_in_the_header_are_read_or_refused_in_a_sentence() -> None:
+    good, random = written(scene(3)), np.random.default_rng(1)
+    end = good.index(b"end_header")
+    for _ in range(400):
+        data = np.frombuffer(good, np.uint8).copy()
+        data[random.integers(0, end, 2)] = random.integers(0, 256, 2)
+        try:
+            read_ply(io.BytesIO(data.tobytes()))
+        except PlyError as error:
+            assert "\n" not in str(error)
