@@ -2,20 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
-from typing import Protocol
+from typing import Literal, Protocol
 
 from sharp_xr.gaussians import Gaussians
 from sharp_xr.photo import Photo
 
-__all__ = ["MODEL_NAMES", "ModelError", "Predictor", "Progress", "load_predictor"]
+__all__ = [
+    "MODEL_NAMES",
+    "ModelError",
+    "Precision",
+    "Predictor",
+    "Progress",
+    "load_predictor",
+    "silent",
+]
 
-MODEL_NAMES = ("lite",)
+MODEL_NAMES = ("lite", "sharp")
 """What ``--model`` takes."""
 
-Progress = Callable[[float], None]
-"""Told the done fraction, 0 to 1, as the work goes on."""
+Precision = Literal["auto", "fp32", "bf16"]
+"""What a network computes in; auto is bf16 where the hardware has it, else fp32."""
+
+
+class Progress(Protocol):
+    """Told how the work goes on; what it raises ends the work and comes out of ``predict``."""
+
+    def __call__(self, fraction: float, detail: str = "", /) -> None:
+        """``fraction`` of the whole, 0 to 1; ``detail`` for a person, as "tile 12 of 35"."""
+        ...
+
+
+def silent(fraction: float, detail: str = "", /) -> None:
+    """The progress that nobody wants to know."""
 
 
 class ModelError(Exception):
@@ -30,26 +49,36 @@ class Predictor(Protocol):
         """As in ``--model``."""
         ...
 
-    def predict(self, photo: Photo, progress: Progress = lambda fraction: None) -> Gaussians:
+    def predict(self, photo: Photo, progress: Progress = silent) -> Gaussians:
         """All Gaussians of the photo, metric by its focal length."""
         ...
 
 
-def load_predictor(name: str, checkpoint: Path | None = None, device: str = "cpu") -> Predictor:
+def load_predictor(
+    name: str,
+    checkpoint: Path | None = None,
+    device: str = "cpu",
+    precision: Precision = "auto",
+) -> Predictor:
     """The predictor of that name, its weights loaded.
 
     Args:
         name: one of :data:`MODEL_NAMES`.
-        checkpoint: weights in place of the packaged ones.
+        checkpoint: weights in place of the packaged (lite) or the fetched ones (sharp).
         device: a torch device, "cpu" or "cuda:0".
+        precision: of sharp; lite is too small for it to matter.
 
     Raises:
-        ModelError: an unknown name, or weights that do not fit.
+        ModelError: an unknown name, weights that are missing or do not fit, or no such device.
     """
     match name:
         case "lite":
             from sharp_xr.model.lite import LitePredictor
 
             return LitePredictor(checkpoint, device)
+        case "sharp":
+            from sharp_xr.model.sharp.predictor import SharpPredictor
+
+            return SharpPredictor(checkpoint, device, precision)
         case _:
             raise ModelError(f"there is no model {name!r}, wanted one of {', '.join(MODEL_NAMES)}")

@@ -17,7 +17,7 @@ import numpy as np
 import torch
 
 from sharp_xr.gaussians import Float32, Gaussians
-from sharp_xr.model import ModelError, Progress
+from sharp_xr.model import ModelError, Progress, silent
 from sharp_xr.model.border import rim
 from sharp_xr.model.edges import aligned
 from sharp_xr.model.grid import Grid, resized, to_linear
@@ -50,7 +50,7 @@ class LitePredictor:
         except (RuntimeError, AssertionError) as error:
             raise ModelError(f"the model lite cannot run on {device!r}: {error}") from error
 
-    def predict(self, photo: Photo, progress: Progress = lambda fraction: None) -> Gaussians:
+    def predict(self, photo: Photo, progress: Progress = silent) -> Gaussians:
         """Some 300,000 Gaussians, fewer for a small photo; the same ones for the same photo."""
         progress(0.0)
         grid = Grid.of(photo, VISIBLE_GAUSSIANS)
