@@ -27,7 +27,7 @@ _SCALE_OFFSET = math.log((1 / MAX_SCALE) / (1 - 1 / MAX_SCALE))
 
 @dataclass(frozen=True)
 class NdcGaussians:
-    """Means and scales in metres, x and y of the means still NDC times depth. Layer, row, column."""
+    """Metres, but x and y of the means still NDC times depth. In order of layer, row, column."""
 
     means: Tensor
     """[B, N, 3]."""
@@ -43,7 +43,8 @@ class NdcGaussians:
 
 def compose(base: Base, delta: Tensor) -> NdcGaussians:
     """The base, and [B, 14, L, h, w] -> N = L h w Gaussians per picture."""
-    position, inverse, scale, quat, color, opacity = delta.split([2, 1, 3, 4, 3, 1], dim=1)
+    position, inverse, scale = delta[:, 0:2], delta[:, 2:3], delta[:, 3:6]
+    quat, color, opacity = delta[:, 6:10], delta[:, 10:13], delta[:, 13:14]
     ndc = base.ndc + POSITION_FACTOR * position
     corrected = softplus_inverse(base.inverse_depth) + POSITION_FACTOR * inverse
     z = 1.0 / (functional.softplus(corrected) + 1e-3)

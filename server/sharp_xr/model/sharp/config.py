@@ -60,7 +60,7 @@ class SharpConfig:
                 f"{self.vit_width} channels cannot be, wanted a multiple of 8 and a divisor"
             )
         if not 0 <= self.hooks[0] < self.hooks[1] < self.vit_depth:
-            raise ModelError(f"hooks {self.hooks} are not blocks of {self.vit_depth} in rising order")
+            raise ModelError(f"hooks {self.hooks} are not rising and below {self.vit_depth}")
 
     @property
     def tile_px(self) -> int:

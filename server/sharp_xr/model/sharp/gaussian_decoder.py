@@ -1,8 +1,8 @@
 """The Gaussian decoder: what to correct of each base Gaussian (sections 5 and 6).
 
-    e0 ... e4 --decoder--> [B, 128, h, w] --+
-    image, inverse depths --2x2 conv--------+--fusion--+--texture_head---> 32 --1x1--> 22 = 11 x 2
-                                                       \\--geometry_head--> 32 --1x1-->  6 =  3 x 2
+e0 ... e4 --decoder--> [B, 128, h, w] --+
+image, inverse depths --2x2 conv--------+--fusion--+--texture_head---> 32 --1x1--> 22 = 11 x 2
+                                                   \\--geometry_head--> 32 --1x1-->  6 =  3 x 2
 """
 
 from __future__ import annotations
@@ -97,6 +97,8 @@ class PredictionHead(nn.Module):
             nn.init.zeros_(head.bias)
 
     def forward(self, geometry: Tensor, texture: Tensor) -> Tensor:
-        """[B, 32, h, w] twice -> [B, 14, 2, h, w]: x, y, 1/z, 3 scale, 4 quaternion, 3 colour, 1."""
+        """[B, 32, h, w] twice -> [B, 14, 2, h, w]: x y 1/z, scale 3, quaternion 4, colour 3, 1."""
         deltas = [self.geometry_prediction_head(geometry), self.texture_prediction_head(texture)]
-        return torch.cat([delta.unflatten(1, (-1, LAYERS)) for delta in deltas], dim=1)
+        return torch.cat(
+            [delta.reshape(len(delta), -1, LAYERS, *delta.shape[2:]) for delta in deltas], dim=1
+        )

@@ -1,6 +1,6 @@
 """The initializer: two depth maps become two Gaussians per 2 x 2 pixels (section 4).
 
-    disparity --> depth, normalised to start at 1 --> base Gaussians (where, how large, which colour)
+    disparity --> depth, normalised to start at 1 --> base Gaussians (where, how large, what colour)
                                                  \\-> features for the Gaussian decoder
 
 No parameters. All in normalised space: x and y in units of half the picture (NDC), depth in units
@@ -74,7 +74,7 @@ def initialize(image: Tensor, depth: Tensor) -> tuple[Base, Tensor]:
 
 
 def cell_centres(cells: int, like: Tensor) -> Tensor:
-    """[1, 2, 1, cells, cells] NDC of the middle of each cell, of the dtype and device of ``like``."""
+    """[1, 2, 1, cells, cells] NDC of the middle of each cell; dtype and device as ``like``."""
     index = torch.arange(cells, device=like.device, dtype=like.dtype)
     centre = 2.0 * (2.0 * index + 1.0) / (STRIDE * cells) - 1.0
     y, x = torch.meshgrid(centre, centre, indexing="ij")

@@ -1,4 +1,4 @@
-"""The encoder: a picture cut into tiles at three scales, and the tiles' features joined (section 2).
+"""The encoder: a picture cut into tiles at three scales, their features joined (section 2).
 
     x0 1536 --25 tiles, 25 % overlap--+
     x1  768 --9 tiles, 50 % overlap---+--35 tiles--> patch_encoder --merge--> e0 e1 e2 | e3 | g2
@@ -43,7 +43,7 @@ class SlidingPyramid(nn.Module):
         self.fuse_lowres = nn.Conv2d(2 * e4, e4, 1)
 
     def forward(self, picture: Tensor) -> list[Tensor]:
-        """[B, 3, S, S] in -1..1 -> features e0 (S/2), e1 (S/4), ... e4 (S/32), [B, C, h, h] each."""
+        """[B, 3, S, S] in -1..1 -> e0 (S/2), e1 (S/4), ... e4 (S/32), [B, C, h, h] each."""
         x0, x1, x2 = pyramid(picture)
         tiles = torch.cat([cut(x0, FINE), cut(x1, MIDDLE), x2])
         last, hooked = self.patch_encoder(tiles, self.config.hooks)
@@ -78,8 +78,9 @@ def pyramid(picture: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     mean of the *middle* 2 x 2 of 4 x 4.
     """
     half = functional.avg_pool2d(picture, 2)
-    middle = picture.unflatten(3, (-1, 4)).unflatten(2, (-1, 4))[:, :, :, 1:3, :, 1:3]
-    return picture, half, middle.mean(dim=(3, 5))
+    batch, channels, height, width = picture.shape
+    blocks = picture.reshape(batch, channels, height // 4, 4, width // 4, 4)
+    return picture, half, blocks[:, :, :, 1:3, :, 1:3].mean(dim=(3, 5))
 
 
 def cut(level: Tensor, count: int) -> Tensor:
@@ -95,8 +96,8 @@ def cut(level: Tensor, count: int) -> Tensor:
 
 def split_levels(maps: Tensor, batch: int) -> tuple[Tensor, Tensor, Tensor]:
     """[35 B, ...] in the order of the tiles -> [25 B, ...], [9 B, ...], [B, ...]."""
-    fine, middle, coarse = maps.split([FINE_TILES * batch, MIDDLE_TILES * batch, batch])
-    return fine, middle, coarse
+    fine, middle = FINE_TILES * batch, MIDDLE_TILES * batch
+    return maps[:fine], maps[fine : fine + middle], maps[fine + middle :]
 
 
 def kept(index: int, count: int, grid: int) -> slice:
@@ -109,9 +110,9 @@ def kept(index: int, count: int, grid: int) -> slice:
 
 
 def merge(maps: Tensor, count: int) -> Tensor:
-    """[count * count * B, D, g, g] -> [B, D, n, n]: 96 for 5 tiles of 24, 48 for 3 (section 2.4)."""
+    """[count * count * B, D, g, g] -> [B, D, n, n]; 5 tiles of 24 are 96, 3 are 48 (2.4)."""
     grid = maps.shape[2]
-    tiles = maps.unflatten(0, (count, count, -1))
+    tiles = maps.reshape(count, count, -1, *maps.shape[1:])
     rows = [
         torch.cat(
             [tiles[y, x][..., kept(y, count, grid), kept(x, count, grid)] for x in range(count)],

@@ -52,7 +52,8 @@ class VisionTransformer(nn.Module):
 
     def token_map(self, tokens: Tensor) -> Tensor:
         """[B, 1 + n, D] -> [B, D, grid, grid]; the class token goes."""
-        return tokens[:, 1:].transpose(1, 2).unflatten(2, (self.grid, self.grid))
+        batch, _, width = tokens.shape
+        return tokens[:, 1:].transpose(1, 2).reshape(batch, width, self.grid, self.grid)
 
 
 class PatchEmbedding(nn.Module):
@@ -99,8 +100,9 @@ class Attention(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """[B, N, D] -> [B, N, D]."""
-        qkv = self.qkv(x).unflatten(2, (3, self.heads, -1))  # [B, N, 3, heads, head dim]
-        q, k, v = qkv.permute(2, 0, 3, 1, 4)
+        batch, count, width = x.shape
+        qkv = self.qkv(x).reshape(batch, count, 3, self.heads, width // self.heads)
+        q, k, v = qkv.permute(2, 0, 3, 1, 4)  # [B, heads, N, head dim] each
         mixed = functional.scaled_dot_product_attention(q, k, v)
         projected: Tensor = self.proj(mixed.transpose(1, 2).flatten(2))
         return projected
