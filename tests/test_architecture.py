@@ -36,7 +36,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "sharp_xr.logs": set(),
     "sharp_xr.devices": {"sharp_xr.render"},
     "sharp_xr.refusal": set(),
-    "sharp_xr.access": {"sharp_xr.refusal"},
+    "sharp_xr.access": {"sharp_xr.page", "sharp_xr.refusal"},
     "sharp_xr.page": {"sharp_xr.refusal"},
     "sharp_xr.outbox": {"sharp_xr_protocol"},
     "sharp_xr.session": {"sharp_xr.outbox", "sharp_xr.stream", "sharp_xr_protocol"},

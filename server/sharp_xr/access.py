@@ -15,14 +15,16 @@ import hashlib
 import hmac
 import ipaddress
 import logging
+import re
 import secrets
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from starlette.datastructures import MutableHeaders
 from starlette.requests import HTTPConnection, Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from starlette.websockets import WebSocket
 
+from sharp_xr import page
 from sharp_xr.refusal import Refusal, refuse
 
 log = logging.getLogger(__name__)
@@ -30,6 +32,7 @@ log = logging.getLogger(__name__)
 OPEN_PATHS = ("/healthz", "/readyz")
 """Answered without a token: they tell a supervisor that the server lives, and nothing else."""
 READING_METHODS = ("GET", "HEAD", "OPTIONS")
+_TOKEN_IN_ADDRESS = re.compile(r"[?&]token=([^&#\s]+)")
 
 
 def new_token() -> str:
@@ -67,7 +70,9 @@ class Access:
 
     def enters_with_token(self, connection: HTTPConnection) -> bool:
         """Whether this request is the first of a browser, which the cookie shall follow."""
-        return self.token is not None and self._is_token(connection.query_params.get("token"))
+        return self.token is not None and self._is_token(
+            _bare(connection.query_params.get("token"))
+        )
 
     def _check_host(self, connection: HTTPConnection) -> None:
         host = connection.headers.get("host", "")
@@ -84,13 +89,15 @@ class Access:
             return
         scheme, _, bearer = connection.headers.get("authorization", "").partition(" ")
         given = [
-            connection.query_params.get("token"),
-            bearer.strip() if scheme.lower() == "bearer" else None,
+            _bare(connection.query_params.get("token")),
+            _bare(bearer) if scheme.lower() == "bearer" else None,
             connection.cookies.get(self.cookie),
         ]
         if not any(given):
             raise Refusal(
-                401, "this server wants its token: open the address that it printed when it started"
+                401,
+                "this server wants its token: open the address that `sharp-xr serve` printed when "
+                "it started, which has the token",
             )
         if not any(self._is_token(each) for each in given):
             raise Refusal(401, "that is not this server's token; it prints the right one at start")
@@ -138,11 +145,23 @@ class Guard:
 
 
 async def _answer(refusal: Refusal, scope: Scope, receive: Receive, send: Send) -> None:
+    connection = HTTPConnection(scope)
+    if page.is_for_a_person(connection):
+        await page.refused(connection, refusal)(scope, receive, send)
+        return
     response = refuse(refusal.status, refusal.sentence, close=True)
     if scope["type"] == "websocket":
         await WebSocket(scope, receive, send).send_denial_response(response)
     else:
         await response(scope, receive, send)
+
+
+def _bare(given: str | None) -> str | None:
+    """The token out of what a person pasted: the token itself, or the address that has it."""
+    if given is None:
+        return None
+    found = _TOKEN_IN_ADDRESS.search(given)
+    return unquote(found[1]) if found else given.strip()
 
 
 def _may_change_something(connection: HTTPConnection) -> bool:

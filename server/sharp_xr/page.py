@@ -1,16 +1,19 @@
-"""The page's files, out of the package.
+"""The page's files, out of the package; and what a person is shown who may not come in.
 
 They are read when asked for, so that an edit shows on reload; an ETag spares the transfer.
 """
 
 from __future__ import annotations
 
+import base64
 import hashlib
+import html
 import re
 from importlib.resources import files
 from pathlib import PurePosixPath
+from string import Template
 
-from starlette.requests import Request
+from starlette.requests import HTTPConnection, Request
 from starlette.responses import Response
 
 from sharp_xr.refusal import Refusal
@@ -53,6 +56,39 @@ async def index(request: Request) -> Response:
 async def web_file(request: Request) -> Response:
     """GET /web/{file}"""
     return _answer(request, request.path_params["file"])
+
+
+def is_for_a_person(connection: HTTPConnection) -> bool:
+    """Whether a browser asks, for something to show: programs get JSON instead."""
+    is_http = connection.scope["type"] == "http"
+    return is_http and "text/html" in connection.headers.get("accept", "")
+
+
+def refused(connection: HTTPConnection, refusal: Refusal) -> Response:
+    """The refusal as a page that stands alone, with a field for the token where that is wanted."""
+    text = Template(_read("refused.html").decode()).substitute(
+        sentence=html.escape(sentence_case(refusal.sentence)),
+        root="../" * (connection.url.path.count("/") - 1) or "./",
+        hidden="" if refusal.status == 401 else "hidden",
+    )
+    style = text.partition("<style>")[2].partition("</style>")[0]
+    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+    headers = {
+        **HEADERS,
+        "Cache-Control": "no-store",
+        "Connection": "close",
+        "Content-Security-Policy": (
+            f"default-src 'none'; style-src 'sha256-{digest}'; "
+            "base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+        ),
+        "Vary": "Accept",
+    }
+    return Response(text, refusal.status, headers, CONTENT_TYPES[".html"])
+
+
+def sentence_case(words: str) -> str:
+    """A refusal as it stands on a page: with a capital and a full stop."""
+    return f"{words[:1].upper()}{words[1:]}{'' if words.endswith(('.', '!', '?')) else '.'}"
 
 
 def _answer(request: Request, name: str) -> Response:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 from starlette.requests import HTTPConnection
@@ -99,10 +100,22 @@ def test_the_token_is_taken_from_query_header_or_cookie(method: str) -> None:
 
 
 @pytest.mark.parametrize(
+    "pasted",
+    ["s3cret", " s3cret ", "http://10.0.0.5:8080/?token=s3cret", "10.0.0.5/?a=b&token=s3cret#x"],
+)
+def test_who_pastes_the_whole_address_as_the_token_comes_in(pasted: str) -> None:
+    access = Access("s3cret")
+    entering = request(query=urlencode({"token": pasted}))
+    assert refusal(access, entering) is None
+    assert access.enters_with_token(entering)
+
+
+@pytest.mark.parametrize(
     "given",
     [
         {},
         {"query": "token="},
+        {"query": "token=http://host/?token=s3cre"},
         {"query": "token=s3cre"},
         {"query": "token=s3crett"},
         {"query": "token=%C3%BF%00"},

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
+import re
 import socket
 
 import pytest
-from tests.server.straw import Site
+from tests.server.straw import MakeSite, Site
+
+A_BROWSER = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
 
 
 def test_the_page_comes_with_its_rules(site: Site) -> None:
@@ -66,3 +71,44 @@ def test_nothing_else_is_served(site: Site, path: str) -> None:
         answer = b"".join(iter(lambda: connection.recv(65536), b""))
     assert answer.startswith(b"HTTP/1.1 404 ")
     assert b'{"error":' in answer
+
+
+def test_a_browser_without_the_token_gets_a_page_with_a_sentence_and_a_field(
+    make_site: MakeSite,
+) -> None:
+    site = make_site(token="secret")
+    answer = site.client.get("/", headers=A_BROWSER)
+    assert answer.status_code == 401
+    assert answer.headers["content-type"] == "text/html; charset=utf-8"
+    assert answer.headers["cache-control"] == "no-store"
+    assert "This server wants its token: open the address" in answer.text
+    assert 'action="./"' in answer.text and "$" not in answer.text
+    wrong = site.client.get("/scenes/x.ply?token=guess", headers=A_BROWSER)
+    assert "That is not this server&#x27;s token" in wrong.text
+    assert 'action="../"' in wrong.text
+
+
+def test_a_program_without_the_token_gets_json(make_site: MakeSite) -> None:
+    answer = make_site(token="secret").client.get("/", headers={"Accept": "*/*"})
+    assert answer.status_code == 401
+    assert "token" in answer.json()["error"]
+
+
+def test_the_page_of_a_refusal_runs_nothing_and_sends_its_field_to_this_server_only(
+    make_site: MakeSite,
+) -> None:
+    answer = make_site(token="secret").client.get("/", headers=A_BROWSER)
+    rules = answer.headers["content-security-policy"]
+    style = re.search("<style>(.*)</style>", answer.text, re.DOTALL)
+    assert style is not None
+    digest = base64.b64encode(hashlib.sha256(style[1].encode()).digest()).decode()
+    assert f"style-src 'sha256-{digest}'" in rules
+    assert "default-src 'none'" in rules and "form-action 'self'" in rules
+    assert "unsafe" not in rules and "<script" not in answer.text
+
+
+def test_what_a_stranger_puts_into_a_refusal_is_text_there(site: Site) -> None:
+    answer = site.client.get("/", headers={**A_BROWSER, "Host": "evil.example&lt;b&gt"})
+    assert answer.status_code == 403
+    assert "evil.example&amp;lt;b" in answer.text
+    assert "hidden>" in answer.text  # a token would not help
