@@ -252,7 +252,13 @@ class Progress(msgspec.Struct, tag="progress", frozen=True):
     fraction: float
     """Of the whole way, 0 to 1."""
     message: str = ""
-    """With "failed": one sentence that says why; with "done": the scene's id."""
+    """For a person, by stage.
+
+    "decode": what the photo waits for, or nothing. "predict": where the model is, or nothing, as
+    "tile 12 of 35". "store": the scene's id; from here on it is in the SceneList and can be shown,
+    though it may still be lost. "done": the scene's id; it is kept. "failed": one sentence that
+    says why; it begins with "cancelled" where somebody wished it.
+    """
 
 
 class FrameHeader(msgspec.Struct, tag="frame_header", frozen=True):

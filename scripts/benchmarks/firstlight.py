@@ -6,7 +6,7 @@
 |---|---|
 | install_s | ``scripts/serve`` in a fresh clone until it prints the page's address |
 | ready_s | from there until renderer and model are warm (``/readyz``) |
-| photo_to_gaussians_s | upload begins until its Gaussians are predicted |
+| photo_to_gaussians_s | upload begins until its Gaussians are predicted and ready to be drawn |
 | photo_to_first_frame_s | upload begins until a client has decoded a frame of the new scene |
 | stream_fps, pose_to_decoded_median_ms, matched_share | the simulated client's report, 10 s |
 
@@ -154,25 +154,30 @@ async def upload(page: str, photo: Path, connection: Connection, watcher: Watche
     job = f"bench-{photo.stem}"
     stages: dict[str, float] = {}
     data = await asyncio.to_thread(photo.read_bytes)
-    following = asyncio.create_task(follow(page, job, stages))
+    shown: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+    following = asyncio.create_task(follow(page, job, stages, shown))
     await asyncio.sleep(0.2)  # the follower's session is open before the clock starts
     started = time.monotonic()
-    async with httpx.AsyncClient(timeout=120) as client:
-        answer = await client.post(
-            f"{page}scenes", params={"filename": photo.name, "job": job}, content=data
-        )
-    if answer.status_code != 201:
-        raise SystemExit(f"firstlight: {photo.name} was refused: {answer.text}")
-    scene = answer.json()["id"]
-    await connection.send(SceneSelect(scene))
-    await following
+    sending = asyncio.create_task(post(page, photo.name, job, data))
+    await connection.send(SceneSelect(scene := await shown))
     first_frame = await watcher.first_frame_of(scene)
+    await sending
+    await following
     since = {stage: at - started for stage, at in stages.items()}
     return Upload(since["store"], first_frame - started, since)
 
 
-async def follow(page: str, job: str, stages: dict[str, float]) -> None:
-    """Note when the job reaches each stage, through a session of its own."""
+async def post(page: str, name: str, job: str, data: bytes) -> None:
+    async with httpx.AsyncClient(timeout=120) as client:
+        answer = await client.post(
+            f"{page}scenes", params={"filename": name, "job": job}, content=data
+        )
+    if answer.status_code != 201:
+        raise SystemExit(f"firstlight: {name} was refused: {answer.text}")
+
+
+async def follow(page: str, job: str, stages: dict[str, float], shown: asyncio.Future[str]) -> None:
+    """Note when the job reaches each stage, and which scene it is, through a session of its own."""
     async with open_websocket(parse_address(page).url, compression=None, proxy=None) as socket:
         await socket.send(encode(Hello("firstlight", "simulated", DISPLAY)))
         async for data in socket:
@@ -180,6 +185,8 @@ async def follow(page: str, job: str, stages: dict[str, float]) -> None:
             message = decode_from_server(data)
             if isinstance(message, Progress) and message.job == job:
                 stages.setdefault(message.stage, time.monotonic())
+                if message.stage == "store":
+                    shown.set_result(message.message)
                 if message.stage in ("done", "failed"):
                     return
 

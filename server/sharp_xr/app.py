@@ -73,7 +73,8 @@ class App:
         self.worker = worker
         self.render_thread = ThreadPoolExecutor(1, thread_name_prefix="render")
         self.sessions = Sessions(config.max_sessions)
-        self.gallery = SceneGallery(SceneStore(config.data), renderer, self.sessions.scenes_changed)
+        self.store = SceneStore(config.data)
+        self.gallery = SceneGallery(self.store, renderer, self.sessions.scenes_changed)
         self.uploads = Uploads(self.gallery, worker, config.model, self.sessions.tell)
         self.ready = False
 

@@ -1,5 +1,8 @@
 """The scenes on disk, and the few that are ready to be drawn.
 
+A new scene can be seen as soon as it is prepared, and is stored while it is seen: the first picture
+does not wait for the disk. If storing fails, the scene is gone again, which is said.
+
 A scene is prepared for the renderer once and shared by the sessions; what was not looked at for
 longest gives way when the prepared scenes outgrow their memory. All slow work is done in threads.
 """
@@ -12,6 +15,7 @@ import logging
 from collections import OrderedDict
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
@@ -22,7 +26,7 @@ from sharp_xr.gaussians import Gaussians
 from sharp_xr.photo import Photo, thumbnail
 from sharp_xr.render import Renderer
 from sharp_xr.render.camera import photo_fov, view_from_eye
-from sharp_xr.scenes import SceneError, SceneRecord, SceneStore
+from sharp_xr.scenes import SceneError, SceneRecord, SceneStore, new_record
 from sharp_xr.stream.loop import ShownScene
 from sharp_xr_protocol.geometry import Pose
 from sharp_xr_protocol.messages import Scene
@@ -36,7 +40,16 @@ BYTES_PER_GAUSSIAN = 96
 THUMBNAIL_PX = 320
 """Longer side of a thumbnail."""
 THREADS = 2
-"""Scenes loaded or stored at a time."""
+"""Scenes loaded at a time; one more thread stores new ones, so that they hold up nobody."""
+
+
+@dataclass(frozen=True)
+class _Arrival:
+    """A scene that is seen already and being stored."""
+
+    gaussians: Gaussians
+    thumbnail: bytes
+    storing: asyncio.Task[None]
 
 
 class SceneGallery:
@@ -58,7 +71,9 @@ class SceneGallery:
         self._capacity = max(1, memory_bytes // BYTES_PER_GAUSSIAN)  # Gaussians
         self._ready: OrderedDict[str, ShownScene] = OrderedDict()  # last looked at comes last
         self._loading: dict[str, asyncio.Task[ShownScene]] = {}
+        self._arrivals: dict[str, _Arrival] = {}
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="gallery")
+        self._storing_thread = ThreadPoolExecutor(1, thread_name_prefix="storing")
 
     def scenes(self) -> list[Scene]:
         """Newest first."""
@@ -90,34 +105,63 @@ class SceneGallery:
         model: str,
         thumbnail: bytes,
         photo: PhotoCamera,
+        on_shown: Callable[[Scene], None] = lambda scene: None,
     ) -> Scene:
-        """Store a scene, and make it ready meanwhile. Raises SceneError."""
-        prepared = self._in_thread(lambda: self._renderer.prepare(gaussians))
-        record = await self._in_thread(
-            lambda: self._store.add(
-                gaussians,
-                name=name,
-                model=model,
-                thumbnail=thumbnail,
-                photo=photo,
-            )
-        )
-        self._keep(ShownScene(record.id, await prepared))
+        """Show a scene, then store it; when this returns, it is on the disk.
+
+        ``on_shown`` is called once sessions may ask for it. Raises SceneError: it could not be
+        stored, and is gone again.
+        """
+
+        def prepare() -> tuple[SceneRecord, ShownScene]:
+            record = new_record(gaussians, name=name, model=model, photo=photo)
+            return record, ShownScene(record.id, self._renderer.prepare(gaussians))
+
+        record, shown = await self._in_thread(prepare)
         scene = scene_of(record)
         self._scenes = {scene.id: scene, **self._scenes}
+        self._keep(shown)
+        storing = asyncio.create_task(self._store_new(record, gaussians, thumbnail))
+        self._arrivals[scene.id] = _Arrival(gaussians, thumbnail, storing)
         self._on_change()
-        return scene
+        on_shown(scene)
+        await asyncio.shield(storing)
+        return self._scenes.get(scene.id, scene)  # it may have another name by now
 
-    async def add_ply(self, data: bytes, *, name: str) -> Scene:
-        """Store the scene of a file's bytes. Raises PlyError or SceneError."""
+    async def _store_new(self, record: SceneRecord, gaussians: Gaussians, thumbnail: bytes) -> None:
+        try:
+            await asyncio.get_running_loop().run_in_executor(
+                self._storing_thread, self._store.add, record, gaussians, thumbnail
+            )
+        except BaseException:
+            self._forget(record.id)
+            raise
+        finally:
+            del self._arrivals[record.id]
+
+    async def _stored(self, scene_id: str) -> None:
+        """Wait until a new scene is on the disk, or is not and gone."""
+        if arrival := self._arrivals.get(scene_id):
+            await asyncio.wait([arrival.storing])
+
+    async def add_ply(
+        self, data: bytes, *, name: str, on_shown: Callable[[Scene], None] = lambda scene: None
+    ) -> Scene:
+        """Likewise for the scene of a file's bytes. Raises PlyError or SceneError."""
         gaussians, info = await self._in_thread(lambda: read_ply(io.BytesIO(data)))
         picture = await self._in_thread(lambda: snapshot(self._renderer, gaussians, info.photo))
         return await self.add(
-            gaussians, name=name, model="ply", thumbnail=picture, photo=info.photo
+            gaussians,
+            name=name,
+            model="ply",
+            thumbnail=picture,
+            photo=info.photo,
+            on_shown=on_shown,
         )
 
     async def rename(self, scene_id: str, name: str) -> Scene:
         """Raises LookupError or SceneError with one sentence."""
+        await self._stored(scene_id)
         record = await self._in_thread(lambda: self._store.rename(scene_id, name))
         self.scene(scene_id)  # it may have been deleted meanwhile
         self._scenes[scene_id] = scene_of(record)
@@ -126,22 +170,25 @@ class SceneGallery:
 
     async def delete(self, scene_id: str) -> None:
         """Sessions that show it are told by the change. Raises LookupError with one sentence."""
+        await self._stored(scene_id)
         await self._in_thread(lambda: self._store.delete(scene_id))
-        self._scenes.pop(scene_id, None)
-        self._ready.pop(scene_id, None)
-        self._on_change()
+        self._forget(scene_id)
 
     async def ply_path(self, scene_id: str) -> Path:
         """Raises LookupError with one sentence."""
+        await self._stored(scene_id)
         return await self._in_thread(lambda: self._store.ply_path(scene_id))
 
     async def thumbnail(self, scene_id: str) -> bytes:
         """A JPEG. Raises LookupError with one sentence."""
+        if arrival := self._arrivals.get(scene_id):
+            return arrival.thumbnail
         return await self._in_thread(lambda: self._store.thumbnail(scene_id))
 
     def close(self) -> None:
-        """After what is being stored."""
+        """After what is being stored or waits for it: it has been seen. Not on the event loop."""
         self._threads.shutdown(wait=True, cancel_futures=True)
+        self._storing_thread.shutdown(wait=True)
         self._store.close()
 
     def _start_loading(self, scene_id: str) -> asyncio.Task[ShownScene]:
@@ -151,13 +198,21 @@ class SceneGallery:
         return task
 
     async def _load(self, scene_id: str) -> ShownScene:
+        arrival = self._arrivals.get(scene_id)
+
         def prepare() -> ShownScene:
-            return ShownScene(scene_id, self._renderer.prepare(self._store.load(scene_id)))
+            gaussians = arrival.gaussians if arrival else self._store.load(scene_id)
+            return ShownScene(scene_id, self._renderer.prepare(gaussians))
 
         try:
             return await self._in_thread(prepare)
         except SceneError as error:
             raise LookupError(str(error)) from error
+
+    def _forget(self, scene_id: str) -> None:
+        self._scenes.pop(scene_id, None)
+        self._ready.pop(scene_id, None)
+        self._on_change()
 
     def _keep(self, shown: ShownScene) -> None:
         self._ready[shown.id] = shown

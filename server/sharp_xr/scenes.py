@@ -67,6 +67,25 @@ class SceneRecord:
     """See :func:`focus_distance`."""
 
 
+def new_record(gaussians: Gaussians, *, name: str, model: str, photo: PhotoCamera) -> SceneRecord:
+    """What is known of a new scene before it is stored.
+
+    Args:
+        name: for people; see :func:`clean_name`.
+        model: name of the predictor, or "ply".
+        photo: its size and focal length.
+    """
+    return SceneRecord(
+        id=secrets.token_hex(12),
+        name=clean_name(name) or "Untitled",
+        created=time.time(),
+        gaussians=len(gaussians),
+        model=model,
+        photo=photo,
+        focus_m=focus_distance(gaussians),
+    )
+
+
 COLUMNS = "id, name, created, gaussians, model, width, height, focal_px, focus_m"
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS scenes (
@@ -112,33 +131,14 @@ class SceneStore:
         with self._lock:
             self._index.close()
 
-    def add(
-        self,
-        gaussians: Gaussians,
-        *,
-        name: str,
-        model: str,
-        thumbnail: bytes,
-        photo: PhotoCamera,
-    ) -> SceneRecord:
+    def add(self, record: SceneRecord, gaussians: Gaussians, thumbnail: bytes) -> None:
         """Stores a scene; when this returns, it is on the disk.
 
         Args:
+            record: of :func:`new_record`.
             gaussians: all finite.
-            name: for people; see :func:`clean_name`.
-            model: name of the predictor, or "ply".
             thumbnail: a JPEG.
-            photo: its size and focal length.
         """
-        record = SceneRecord(
-            id=secrets.token_hex(12),
-            name=clean_name(name) or "Untitled",
-            created=time.time(),
-            gaussians=len(gaussians),
-            model=model,
-            photo=photo,
-            focus_m=focus_distance(gaussians),
-        )
         with _disk_errors("store the scene"):
             self._write_files(record, gaussians, thumbnail)
             try:
@@ -146,7 +146,6 @@ class SceneStore:
             except BaseException:
                 shutil.rmtree(self._scenes / record.id, ignore_errors=True)
                 raise
-        return record
 
     def list(self) -> Records:
         """All scenes, newest first."""

@@ -7,7 +7,7 @@
 
 The receive task does nothing that waits, because the web server queues without bound what is not
 taken at once. A newly stored scene is announced to everybody (SceneList) and shown to nobody: the
-page that uploaded it asks for it (SceneSelect) when its upload is answered, so that one viewer's
+page that uploaded it asks for it (SceneSelect) when its Progress names it, so that one viewer's
 photo does not pull another out of a scene. A client that connects sees the newest scene at once.
 """
 

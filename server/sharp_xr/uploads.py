@@ -1,6 +1,7 @@
 """POST /scenes: the bytes of a photo or of a ``.ply`` in, a stored scene out.
 
 Progress goes to all sessions as it happens: 0 to 10 % decoding, to 90 % predicting, then storing.
+From "store" on, which names the scene, it can be seen; the answer comes when it is on the disk.
 """
 
 from __future__ import annotations
@@ -92,27 +93,33 @@ class Uploads:
     async def _make(self, data: bytes, name: str, job: str) -> Scene:
         started = time.monotonic()
         with _errors_named():
-            scene = await self._scene(data, name, lambda *step: self._report(job, *step))
+            scene = await self._scene(data, name, job)
         self._tell(Progress(job, "done", 1.0, scene.id))
         seconds = round(time.monotonic() - started, 3)
         fields = {"scene": scene.id, "gaussians": scene.gaussians, "seconds": seconds}
         log.info("scene stored", extra={"fields": {"job": job, **fields}})
         return scene
 
-    async def _scene(self, data: bytes, name: str, report: Callable[[str, float], None]) -> Scene:
+    async def _scene(self, data: bytes, name: str, job: str) -> Scene:
+        def report(stage: str, fraction: float, message: str = "") -> None:
+            self._report(job, stage, fraction, message)
+
+        def on_shown(scene: Scene) -> None:
+            report("store", 0.0, scene.id)
+
         if not data:
             raise Refusal(400, "the upload is empty, wanted the bytes of a photo or of a .ply")
         report("decode", 0.0)
         if is_ply(data):
-            return await self._gallery.add_ply(data, name=name)
+            return await self._gallery.add_ply(data, name=name, on_shown=on_shown)
         prediction = await self._worker.predict(data, report)
-        report("store", 0.0)
         return await self._gallery.add(
             prediction.gaussians,
             name=name,
             model=self._model,
             thumbnail=prediction.thumbnail,
             photo=PhotoCamera(prediction.width, prediction.height, prediction.focal_px),
+            on_shown=on_shown,
         )
 
     @contextlib.contextmanager
@@ -136,13 +143,13 @@ class Uploads:
         finally:
             self._under_way -= 1
 
-    def _report(self, job: str, stage: str, fraction: float) -> None:
+    def _report(self, job: str, stage: str, fraction: float, message: str = "") -> None:
         """``fraction`` is the stage's own; clients are told that of the whole way."""
         match stage:
             case "decode" | "predict" | "store":
                 begin, end = SHARE[stage]
                 done = begin + min(max(fraction, 0.0), 1.0) * (end - begin)
-                self._tell(Progress(job, stage, done))
+                self._tell(Progress(job, stage, done, message))
             case _:
                 raise AssertionError(f"the worker reports a stage {stage!r}")
 

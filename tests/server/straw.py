@@ -107,6 +107,7 @@ class Site:
     def __init__(self, data: Path, **options: Any) -> None:
         self.renderer, self.worker = StrawRenderer(), StrawWorker()
         self.app = App(AppConfig(data, **options), self.renderer, self.worker)
+        self.store = self.app.store
         self._listening = bind("127.0.0.1", 0)
         self._server = Server(uvicorn_config(self.app))
         self._loop = asyncio.new_event_loop()

@@ -6,7 +6,7 @@ import contextlib
 import io
 import threading
 from collections.abc import Iterator
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import httpx
 import msgspec
@@ -17,6 +17,7 @@ from websockets.sync.client import ClientConnection, connect
 
 from sharp_xr.app import attachment
 from sharp_xr.formats.ply import read_ply
+from sharp_xr.scenes import SceneError
 from sharp_xr_protocol.messages import (
     Bye,
     Display,
@@ -205,6 +206,51 @@ def test_progress_of_an_upload_reaches_every_session(site: Site) -> None:
             assert fractions == sorted(fractions) and fractions[-1] == 1.0
             assert {step.job for step in steps} == {"job-1"}
             assert steps[-1].message == answer.json()["id"]
+
+
+def test_a_photo_is_seen_before_it_is_stored_and_answered_after(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    may_store, add = threading.Event(), site.store.add
+
+    def slow(*args: Any) -> None:
+        assert may_store.wait(20)
+        add(*args)
+
+    monkeypatch.setattr(site.store, "add", slow)
+    answers: list[httpx.Response] = []
+    with welcomed(site) as client:
+        sending = threading.Thread(target=lambda: answers.append(upload(site)))
+        sending.start()
+        while (step := client.until(Progress)).stage != "store":
+            pass
+        client.say(SceneSelect(step.message))
+        while client.until(SceneReady).scene.id != step.message:
+            pass
+        assert not answers
+        may_store.set()
+        while client.until(Progress).stage != "done":
+            pass
+        sending.join(10)
+    assert (answers[0].status_code, answers[0].json()["id"]) == (201, step.message)
+
+
+def test_a_scene_that_cannot_be_stored_is_taken_back_in_a_sentence(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*args: Any) -> None:
+        raise SceneError("cannot store the scene: the disk is full")
+
+    monkeypatch.setattr(site.store, "add", full)
+    with welcomed(site) as client:
+        answer = upload(site)
+        while (step := client.until(Progress)).stage != "store":
+            pass
+        lost = step.message
+        while (step := client.until(Progress)).stage != "failed":
+            pass
+        assert step.message == sentence(answer, 507) == "cannot store the scene: the disk is full"
+    assert lost not in [scene["id"] for scene in site.client.get("/scenes").json()["scenes"]]
 
 
 def test_a_refusal_reaches_the_sessions_as_well(site: Site) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import threading
 from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,8 @@ from tests.server.straw import StrawRenderer, some_gaussians
 
 from sharp_xr.formats.ply import PhotoCamera
 from sharp_xr.gallery import BYTES_PER_GAUSSIAN, SceneGallery
-from sharp_xr.scenes import SceneStore
+from sharp_xr.gaussians import Gaussians
+from sharp_xr.scenes import SceneError, SceneRecord, SceneStore
 from sharp_xr_protocol.messages import Scene
 
 
@@ -22,13 +24,20 @@ class Setup:
     """A gallery, and what it did to others."""
 
     gallery: SceneGallery
+    store: SceneStore
     renderer: StrawRenderer
     changes: list[int]
 
-    async def add(self, count: int = 3) -> Scene:
-        photo = PhotoCamera(40, 30, 35.0)
+    async def add(
+        self, count: int = 3, on_shown: Callable[[Scene], None] = lambda scene: None
+    ) -> Scene:
         return await self.gallery.add(
-            some_gaussians(count), name="n", model="m", thumbnail=b"jpeg", photo=photo
+            some_gaussians(count),
+            name="n",
+            model="m",
+            thumbnail=b"jpeg",
+            photo=PhotoCamera(40, 30, 35.0),
+            on_shown=on_shown,
         )
 
 
@@ -39,14 +48,15 @@ def play(
 ) -> None:
     async def run() -> None:
         renderer, changes = StrawRenderer(), [0]
+        store = SceneStore(data)
         gallery = SceneGallery(
-            SceneStore(data),
+            store,
             renderer,
             on_change=lambda: changes.append(len(gallery.scenes())),
             memory_bytes=gaussians_in_memory * BYTES_PER_GAUSSIAN,
         )
         try:
-            await test(Setup(gallery, renderer, changes))
+            await test(Setup(gallery, store, renderer, changes))
         finally:
             gallery.close()
 
@@ -61,6 +71,97 @@ def test_a_stored_scene_is_ready_without_being_read_again(tmp_path: Path) -> Non
         assert setup.renderer.prepared == [3]
 
     play(tmp_path, test)
+
+
+class SlowDisk:
+    """A store's ``add`` that waits until it may, and then may fail."""
+
+    def __init__(self, setup: Setup, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.may_end = threading.Event()
+        self.is_full = False
+        self._add = setup.store.add
+        monkeypatch.setattr(setup.store, "add", self.add)
+
+    def add(self, record: SceneRecord, gaussians: Gaussians, thumbnail: bytes) -> None:
+        assert self.may_end.wait(20)
+        if self.is_full:
+            raise SceneError("cannot store the scene: the disk is full")
+        self._add(record, gaussians, thumbnail)
+
+
+async def shown_early(setup: Setup) -> tuple[Scene, asyncio.Task[Scene]]:
+    """A scene that is being stored."""
+    shown: asyncio.Future[Scene] = asyncio.get_running_loop().create_future()
+    adding = asyncio.create_task(setup.add(on_shown=shown.set_result))
+    return await shown, adding
+
+
+def test_a_scene_is_seen_before_the_disk_has_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def test(setup: Setup) -> None:
+        disk = SlowDisk(setup, monkeypatch)
+        scene, adding = await shown_early(setup)
+        assert setup.gallery.scenes() == [scene] and setup.changes == [0, 1]
+        assert (await setup.gallery.load(scene.id))[0] == scene
+        assert await setup.gallery.thumbnail(scene.id) == b"jpeg"
+        assert setup.store.list() == [] and not adding.done()
+        file = asyncio.create_task(setup.gallery.ply_path(scene.id))
+        renamed = asyncio.create_task(setup.gallery.rename(scene.id, "other"))
+        await asyncio.sleep(0)
+        disk.may_end.set()
+        assert (await file).exists() and (await renamed).name == "other"
+        assert (await adding).id == scene.id
+        assert [record.name for record in setup.store.list()] == ["other"]
+
+    play(tmp_path, test)
+
+
+def test_a_scene_that_cannot_be_stored_is_gone_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def test(setup: Setup) -> None:
+        disk = SlowDisk(setup, monkeypatch)
+        disk.is_full = True
+        scene, adding = await shown_early(setup)
+        disk.may_end.set()
+        with pytest.raises(SceneError, match="the disk is full"):
+            await adding
+        assert setup.changes == [0, 1, 0]
+        with pytest.raises(LookupError):
+            await setup.gallery.load(scene.id)
+
+    play(tmp_path, test)
+
+
+def test_a_scene_may_leave_memory_while_it_is_stored(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def test(setup: Setup) -> None:
+        disk = SlowDisk(setup, monkeypatch)
+        first, adding = await shown_early(setup)
+        _, also_adding = await shown_early(setup)
+        assert len((await setup.gallery.load(first.id))[1].prepared) == 3
+        disk.may_end.set()
+        await asyncio.gather(adding, also_adding)
+        assert setup.renderer.prepared == [3, 3, 3]
+
+    play(tmp_path, test, gaussians_in_memory=4)
+
+
+def test_a_scene_that_was_seen_is_stored_when_the_server_ends(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def test(setup: Setup) -> None:
+        disk = SlowDisk(setup, monkeypatch)
+        both = [await shown_early(setup) for _ in range(2)]
+        for _, adding in both:
+            adding.cancel()  # who uploaded them is gone
+        disk.may_end.set()
+
+    play(tmp_path, test)
+    with SceneStore(tmp_path) as store:
+        assert len(store.list()) == 2
 
 
 def test_each_change_is_told_when_it_can_be_seen(tmp_path: Path) -> None:

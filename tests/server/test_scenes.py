@@ -24,6 +24,7 @@ from sharp_xr.scenes import (
     SceneStore,
     clean_name,
     focus_distance,
+    new_record,
 )
 
 PHOTO = PhotoCamera(4000, 3000, 3500.0)
@@ -37,9 +38,10 @@ def store(tmp_path: Path) -> Iterator[SceneStore]:
 
 
 def add(store: SceneStore, name: str = "Garden", count: int = 3) -> SceneRecord:
-    return store.add(
-        some_gaussians(count), name=name, model="lite", thumbnail=b"a jpeg", photo=PHOTO
-    )
+    gaussians = some_gaussians(count)
+    record = new_record(gaussians, name=name, model="lite", photo=PHOTO)
+    store.add(record, gaussians, b"a jpeg")
+    return record
 
 
 def at_depths(*depths: float) -> Gaussians:
