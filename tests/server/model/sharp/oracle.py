@@ -68,7 +68,7 @@ def predict(
         image: [height, width, 3] sRGB.
         disparity_factor: focal length over width, both in pixels of ``image``.
         state: the checkpoint; its dtype is what is computed in.
-        heads: of the attention; by default one for each 64 channels.
+        heads: of the attention; by default one for each 64 channels, at least one.
         hooks: the two blocks whose output is used; by default those that end the first quarter
             and the first half.
         done: told each stage's name when it is finished.
@@ -152,7 +152,7 @@ def vit(
     first, second = hooks or (depth // 4 - 1, depth // 2 - 1)
     outputs = {}
     for i in range(depth):
-        x = block(x, state, f"{name}.blocks.{i}", heads or x.shape[-1] // 64)
+        x = block(x, state, f"{name}.blocks.{i}", heads or max(1, x.shape[-1] // 64))
         if i in (first, second):
             outputs[i] = to_map(x, state, name)
     return outputs[first], outputs[second], to_map(norm(x, state, f"{name}.norm"), state, name)
