@@ -206,7 +206,8 @@ def load(outputs: Path, part: str) -> Arrays:
 def depth_errors(ours: Arrays, wanted: Arrays) -> NDArray[np.float32]:
     """[N] relative."""
     z = wanted["means"][:, 2]
-    return np.abs(ours["means"][:, 2] - z) / z
+    error: NDArray[np.float32] = np.abs(ours["means"][:, 2] - z) / z
+    return error
 
 
 def frobenius(covariances: NDArray[np.float32]) -> NDArray[np.float64]:
