@@ -30,7 +30,7 @@ from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Route, WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from sharp_xr import page
+from sharp_xr import page, scenes
 from sharp_xr.access import Access, Guard
 from sharp_xr.gallery import SceneGallery
 from sharp_xr.outbox import DisconnectedError
@@ -72,6 +72,7 @@ class App:
         self.renderer = renderer
         self.worker = worker
         self.render_thread = ThreadPoolExecutor(1, thread_name_prefix="render")
+        self._spare_thread = ThreadPoolExecutor(1, thread_name_prefix="warm-up")
         self.sessions = Sessions(config.max_sessions)
         self.store = SceneStore(config.data)
         self.gallery = SceneGallery(self.store, renderer, self.sessions.scenes_changed)
@@ -110,11 +111,11 @@ class App:
         """Warm up. Raises ModelError or RuntimeError with one sentence."""
         started = time.monotonic()
         loop = asyncio.get_running_loop()
-        await asyncio.gather(
-            # On the render thread: a client that comes too early waits for it by itself.
-            loop.run_in_executor(self.render_thread, self._warm_up),
-            self.worker.start(),
-        )
+        # On the render thread: a client that comes too early waits for it by itself.
+        drawing = loop.run_in_executor(self.render_thread, self._warm_up)
+        # Behind it, for both compile and only one can: storing is needed later.
+        drawing.add_done_callback(lambda _: self._spare_thread.submit(scenes.warm_up))
+        await asyncio.gather(drawing, self.worker.start())
         self.ready = True
         seconds = round(time.monotonic() - started, 2)
         log.info("ready", extra={"fields": {"renderer": self.renderer.name, "seconds": seconds}})
@@ -132,7 +133,8 @@ class App:
         """End the children; what is being stored is stored."""
         await self.worker.close()
         await asyncio.to_thread(self.gallery.close)
-        self.render_thread.shutdown(wait=False, cancel_futures=True)
+        for thread in (self.render_thread, self._spare_thread):
+            thread.shutdown(wait=False, cancel_futures=True)
         log.info("stopped")
 
 
@@ -207,6 +209,8 @@ class Routes:
         app = self._app
         if not app.ready:
             return refuse(503, "the server is starting or stopping")
+        if trouble := app.worker.trouble:
+            return refuse(503, trouble)
         return JSONResponse({"ready": True, "sessions": len(app.sessions)})
 
     async def session(self, websocket: WebSocket) -> None:

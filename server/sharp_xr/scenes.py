@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import io
 import logging
 import os
 import secrets
@@ -65,6 +66,12 @@ class SceneRecord:
     photo: PhotoCamera
     focus_m: float
     """See :func:`focus_distance`."""
+
+
+def warm_up() -> None:
+    """Compile what storing the first scene would wait for, seconds on a new machine. Any thread."""
+    one = np.ones((1, 6), np.float32)
+    write_ply(io.BytesIO(), Gaussians(one[:, :3], one, one[:, :3], one[:, 0]))
 
 
 def new_record(gaussians: Gaussians, *, name: str, model: str, photo: PhotoCamera) -> SceneRecord:

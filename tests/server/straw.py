@@ -77,6 +77,7 @@ class StrawWorker:
 
     def __init__(self) -> None:
         self.running = False
+        self.trouble: str | None = None
         self.hold = threading.Event()
         self.hold.set()
 

@@ -357,6 +357,23 @@ def test_the_server_is_alive_before_it_is_ready(make_site: MakeSite) -> None:
     assert site.renderer.warm and site.worker.running
 
 
+def test_a_server_whose_model_is_away_is_not_ready_and_says_why(make_site: MakeSite) -> None:
+    site = make_site()
+    site.worker.trouble = "the model lite is being loaded"
+    assert sentence(site.client.get("/readyz"), 503) == "the model lite is being loaded"
+    site.worker.trouble = None
+    assert site.client.get("/readyz").status_code == 200
+
+
+def test_what_storing_compiles_is_compiled_before_the_first_photo_comes(
+    make_site: MakeSite, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    warm = threading.Event()
+    monkeypatch.setattr("sharp_xr.scenes.warm_up", warm.set)
+    make_site()
+    assert warm.wait(20)
+
+
 def test_unknown_paths_and_methods_are_refused_in_the_same_form(site: Site) -> None:
     assert sentence(site.client.get("/nothing"), 404) == "GET /nothing: not found"
     assert "not allowed" in sentence(site.client.put("/scenes"), 405)

@@ -27,6 +27,7 @@ from sharp_xr.scenes import (
     new_record,
 )
 
+ROOT = Path(__file__).parents[2]
 PHOTO = PhotoCamera(4000, 3000, 3500.0)
 UNKNOWN_IDS = ["0" * 24, "", ".", "..", "../index.sqlite", "/etc", "' OR 1=1 --", "a\0b"]
 
@@ -205,7 +206,7 @@ def test_a_kill_while_a_scene_is_added_costs_that_scene_only(
     tmp_path: Path, flushes: int, leaves: str
 ) -> None:
     command = [sys.executable, "-c", KILLED_IN_ADD, str(tmp_path), str(flushes)]
-    ended = subprocess.run(command, check=False, timeout=60, cwd=Path(__file__).parents[2])
+    ended = subprocess.run(command, check=False, timeout=60, cwd=ROOT)
     assert ended.returncode == -signal.SIGKILL
     folders = [folder.name for folder in (tmp_path / "scenes").iterdir()]
     assert len(folders) == 2, "the kill came too early or too late to test anything"
@@ -261,6 +262,33 @@ def test_a_second_server_is_told_that_the_directory_is_taken(
     with pytest.raises(SceneError, match="another sharp-xr is using them"):
         SceneStore(tmp_path)
     add(store)
+
+
+COUNTING_KERNELS = """
+import sys
+from pathlib import Path
+from numba.core.dispatcher import Dispatcher
+from tests.server.test_scenes import add
+from sharp_xr.scenes import SceneStore, warm_up
+
+def compiled():
+    modules = [m for name, m in sys.modules.items() if name.startswith("sharp_xr.")]
+    kernels = {k for m in modules for k in vars(m).values() if isinstance(k, Dispatcher)}
+    return sum(len(kernel.signatures) for kernel in kernels)
+
+warm_up()
+before = compiled()
+with SceneStore(Path(sys.argv[1])) as store:
+    add(store)
+print(before, compiled())
+"""
+
+
+def test_the_first_scene_finds_all_kernels_compiled(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", COUNTING_KERNELS, str(tmp_path)]
+    counted = subprocess.check_output(command, text=True, timeout=100, cwd=ROOT)
+    before, after = map(int, counted.split())
+    assert 0 < before == after
 
 
 # --- focus ---------------------------------------------------------------------------------------

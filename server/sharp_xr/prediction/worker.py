@@ -94,6 +94,22 @@ class PredictionWorker:
         child = self._child()
         return child is not None and not child.ended
 
+    @property
+    def trouble(self) -> str | None:
+        """Why a photo would have to wait for more than its turn; None if it would not."""
+        life, model = self._life, self._order.model
+        if self.ready:
+            return None
+        if life is None:
+            return f"the model {model} is not loaded"
+        if not life.done():
+            return f"the model {model} is being loaded"
+        if life.cancelled() or self._closed:
+            return "the server is stopping"
+        if error := life.exception():
+            return f"the model could not be loaded, the next photo tries again: {error}"
+        return f"the process of the model {model} has ended and is started anew"
+
     async def start(self) -> None:
         """Until the model is loaded and warm. Raises ModelError."""
         await self._living_child()
@@ -170,6 +186,7 @@ class PredictionWorker:
             case Loaded():
                 return child
             case Failed(error):
+                await child.end()
                 raise error
             case _:
                 raise ModelError(

@@ -241,6 +241,31 @@ def test_one_photo_too_many_is_told_to_come_again_and_closing_answers_the_rest()
 # --- loading -------------------------------------------------------------------------------------
 
 
+def test_a_worker_says_why_a_photo_would_wait() -> None:
+    async def test() -> None:
+        work = worker()
+        assert work.trouble == "the model obedient is not loaded"
+        starting = asyncio.create_task(work.start())
+        await asyncio.sleep(0)
+        assert work.trouble == "the model obedient is being loaded"
+        await starting
+        assert work.trouble is None
+        with pytest.raises(ModelError):
+            await work.predict(ordering(Width.CRASHES))
+        assert work.trouble == "the model obedient is being loaded"
+        await work.start()
+        assert work.trouble is None
+        await work.close()
+        assert work.trouble == "the server is stopping"
+        broken = worker(load=predictors.unloadable)
+        with pytest.raises(ModelError):
+            await broken.start()
+        assert "the next photo tries again: the weights of obedient" in str(broken.trouble)
+        await broken.close()
+
+    run(test())
+
+
 def test_a_model_that_does_not_load_says_so_in_one_sentence() -> None:
     async def test() -> None:
         for load, sentence in (
