@@ -90,9 +90,10 @@ class Gaussians:
 def decompose(covariances: Float32) -> tuple[Float32, Float32]:
     """Covariances as rotations and lengths, for file formats: the inverse of ``from_quats_scales``.
 
-    About 0.3 s a million, without the GIL. Signs and order are canonical (SHARP's own are not):
-    w >= 0, lengths fall. A covariance that is zero or a multiple of the unit matrix has the unit
-    rotation; one with a NaN or an infinity has it too, and lengths of NaN.
+    Some 20 ms a million, without the GIL. Signs and order are canonical (SHARP's own are not):
+    lengths fall, and of the four rotations that differ by signs of axes the least one is taken, so
+    that w >= 1/2. A covariance that is zero or a multiple of the unit matrix has the unit rotation;
+    one with a NaN or an infinity has it too, and lengths of NaN.
 
     Args:
         covariances: [N, 6] as in :class:`Gaussians`, positive semi-definite up to rounding.
