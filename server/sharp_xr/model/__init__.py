@@ -79,6 +79,8 @@ def load_predictor(
         case "sharp":
             from sharp_xr.model.sharp.predictor import SharpPredictor
 
+            if checkpoint is None:
+                raise ModelError("the model sharp wants --checkpoint FILE")
             return SharpPredictor(checkpoint, device, precision)
         case _:
             raise ModelError(f"there is no model {name!r}, wanted one of {', '.join(MODEL_NAMES)}")

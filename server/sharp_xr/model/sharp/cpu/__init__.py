@@ -1,0 +1,1 @@
+"""SHARP's forward pass arranged for a CPU; ``engine.Engine`` is the door."""

@@ -1,0 +1,73 @@
+"""The decoders on a CPU; the same function as ../decoder.py on maps [h, w, C].
+
+Exact shortcuts (section 14): a doubling and the 1 x 1 behind it are one doubling, also that of e0,
+which is never made where only its 1 x 1 is wanted; the 1 x 1 at the very end is left to the
+caller, who may fold it into what follows; the coarsest level's unused ``resnet1`` is not read.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from sharp_xr.model.sharp.cpu.encoder import PREFIX as ENCODER
+from sharp_xr.model.sharp.cpu.encoder import Features
+from sharp_xr.model.sharp.cpu.packed import Convolution, Doubling, Weights
+
+
+class Decoder:
+    """Reads its weights level by level."""
+
+    def __init__(
+        self, weights: Weights, prefix: str, has_lateral: bool, dtype: torch.dtype
+    ) -> None:
+        """``has_lateral``: e0 has not the decoder's width, and a 1 x 1 brings it there."""
+        self._weights = weights
+        self._prefix = prefix
+        self._has_lateral = has_lateral
+        self._dtype = dtype
+
+    def __call__(self, features: Features) -> Tensor:
+        """The map before the finest level's ``out_conv``, [S/2, S/2, C]."""
+        x = self._doubled(4, self._refined(4, 2, self._lateral(4, features.e4)))
+        for level, feature in ((3, features.e3), (2, features.e2), (1, features.e1)):
+            x = self._doubled(level, self._fused(level, x, self._lateral(level, feature)))
+        return self._fused(0, x, self._finest(features.half_e0))
+
+    def _finest(self, half_e0: Tensor) -> Tensor:
+        """e0's last doubling, with the lateral 1 x 1 behind it folded in."""
+        double = self._weights(f"{ENCODER}.upsample_latent0.3.weight")
+        if self._has_lateral:
+            lateral = self._weights(f"{self._prefix}.convs.0.weight").flatten(1)
+            double = torch.einsum("oc,icab->ioab", lateral, double)
+        return Doubling(double, None, self._dtype)(half_e0)
+
+    def _fused(self, level: int, x: Tensor, skip: Tensor) -> Tensor:
+        """resnet2(x + resnet1(skip)); both are changed."""
+        x += self._refined(level, 1, skip)
+        return self._refined(level, 2, x)
+
+    def _lateral(self, level: int, feature: Tensor) -> Tensor:
+        weight = self._weights(f"{self._prefix}.convs.{level}.weight")
+        return Convolution(weight, None, self._dtype)(feature)
+
+    def _refined(self, level: int, number: int, x: Tensor) -> Tensor:
+        return refined(self._weights, f"{self._prefix}.fusions.{level}.resnet{number}", x)
+
+    def _doubled(self, level: int, x: Tensor) -> Tensor:
+        fusion = f"{self._prefix}.fusions.{level}"
+        mixing = self._weights(f"{fusion}.out_conv.weight").flatten(1)
+        weight = torch.einsum("oc,icab->ioab", mixing, self._weights(f"{fusion}.deconv.weight"))
+        return Doubling(weight, self._weights(f"{fusion}.out_conv.bias"), self._dtype)(x)
+
+
+def refined(weights: Weights, prefix: str, x: Tensor) -> Tensor:
+    """``x + conv(relu(conv(relu(x))))``; changes and returns ``x``."""
+    inner = convolution(weights, f"{prefix}.residual.1", x.dtype)(x.relu()).relu_()
+    x += convolution(weights, f"{prefix}.residual.3", x.dtype)(inner)
+    return x
+
+
+def convolution(weights: Weights, name: str, dtype: torch.dtype) -> Convolution:
+    """The 3 x 3 one of that name, with its bias."""
+    return Convolution(weights(f"{name}.weight"), weights(f"{name}.bias"), dtype)
