@@ -47,7 +47,7 @@ class Block:
         """As the block itself, for the tokens ``rows`` [M] of one tile [N, D] alone: [M, D]."""
         count, width = x.shape
         normal = normed(x)
-        # The layer is packed whole: queries of all tokens cost 2 % of the block, a second pack more.
+        # Queries of tokens that do not ask cost 2 % of a block; a layer of its own would too.
         qkv = self._qkv(normal).view(1, count, 3, self._heads, width // self._heads)
         q, k, v = qkv.permute(2, 0, 3, 1, 4)
         return self._mixed(x[rows][None], q[:, :, rows], k, v)[0]
