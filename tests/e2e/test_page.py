@@ -408,7 +408,7 @@ def test_every_control_has_a_name(page: Page) -> None:
     nameless = page.evaluate(
         """() => [...document.querySelectorAll("button, a, input, canvas[role]")]
             .filter(it => !it.closest(".toast") && !it.getAttribute("aria-hidden"))
-            .filter(it => !(it.getAttribute("aria-label") || it.innerText.trim()))
+            .filter(it => !(it.getAttribute("aria-label") || it.innerText.trim() || it.labels?.length))
             .filter(it => !it.classList.contains("tile-field"))
             .map(it => it.outerHTML)"""
     )

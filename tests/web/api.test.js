@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { asSentence, sceneOf, sentenceOf } from "../../server/sharp_xr/web/api.js";
+import { asSentence, refocusScene, sceneOf, sentenceOf, whyKeptOut } from "../../server/sharp_xr/web/api.js";
 import { fromServer } from "./golden.js";
 
 test("shows the server's sentence as a sentence", () => {
@@ -20,4 +20,27 @@ test("takes a scene from an answer, and nothing else", () => {
   assert.deepEqual(sceneOf(JSON.stringify(scene)), scene);
   assert.throws(() => sceneOf("{}"), /scene\.id is undefined/);
   assert.throws(() => sceneOf("<html>"), /not JSON/);
+});
+
+test("another focal length is asked for in millimetres, and a refusal carries its status", async () => {
+  const asked = [];
+  globalThis.document = { baseURI: "http://server/xr/" };
+  globalThis.fetch = async (url, { method, body }) => {
+    asked.push([method, url.pathname, JSON.parse(body)]);
+    const text = async () => '{"error": "nobody knows the photo"}';
+    return { ok: false, status: 400, text };
+  };
+  await assert.rejects(refocusScene("a b", 35), { message: "Nobody knows the photo.", status: 400 });
+  assert.deepEqual(asked, [["PATCH", "/xr/scenes/a%20b", { focal_35mm: 35 }]]);
+});
+
+test("asks why it is kept out, and takes silence and success for no reason", async () => {
+  globalThis.document = { baseURI: "http://server/" };
+  const answering = (status) => {
+    globalThis.fetch = async () => ({ status, text: async () => '{"error": "wrong token"}' });
+    return whyKeptOut();
+  };
+  assert.deepEqual([await answering(401), await answering(200), await answering(503)], ["Wrong token.", "", ""]);
+  globalThis.fetch = () => Promise.reject(new TypeError("Failed to fetch"));
+  assert.equal(await whyKeptOut(), "");
 });

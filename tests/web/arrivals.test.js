@@ -17,7 +17,9 @@ beforeEach(() => {
       requests.push(this);
     }
 
-    open() {}
+    open(method, url) {
+      this.url = url;
+    }
 
     setRequestHeader() {}
 
@@ -47,8 +49,9 @@ function doorway() {
     step: () => {},
     hide: () => said.push("hide"),
     fail: (title, sentence) => said.push(`fail ${title}: ${sentence}`),
+    cancelled: () => said.push("cancelled"),
   };
-  const arrivals = new Arrivals({ card, onScene: ({ id }) => said.push(`scene ${id}`) });
+  const arrivals = new Arrivals({ card, onScene: (id) => said.push(`scene ${id}`) });
   return { arrivals, said, cancel: () => cancel() };
 }
 
@@ -65,6 +68,7 @@ test("several files go one after another, and are counted", async () => {
     "begin b.jpg (2 of 2)",
     `scene ${scene.id}`,
     "hide",
+    "hide",
     "begin c.jpg",
   ]);
 });
@@ -77,6 +81,7 @@ test("what was refused is told when all are through", async () => {
   await requests[2].answer(201, scene);
   assert.deepEqual(said.slice(3), [
     `scene ${scene.id}`,
+    "hide",
     "fail 2 files were not taken: a.jpg: This file is text.\nb.jpg: This file is empty.",
   ]);
 });
@@ -101,4 +106,26 @@ test("a cancelled file makes room for the next one", async () => {
   cancel();
   await new Promise(setImmediate);
   assert.deepEqual(said, ["begin a.jpg (1 of 2)", "begin b.jpg (2 of 2)"]);
+  cancel();
+  await new Promise(setImmediate);
+  assert.equal(said.at(-1), "cancelled");
+});
+
+test("a scene is shown once: when it is built, though it is stored and answered later", async () => {
+  const { arrivals, said } = doorway();
+  arrivals.add([{ name: "a.jpg" }]);
+  const job = new URL(requests[0].url).searchParams.get("job");
+  arrivals.hear({ type: "progress", job, stage: "store", fraction: 0.9, message: scene.id });
+  assert.deepEqual(said, ["begin a.jpg", `scene ${scene.id}`, "hide"]);
+  await requests[0].answer(201, scene);
+  assert.deepEqual(said.slice(3), ["hide"]);
+});
+
+test("a scene that could not be kept is told, though it was shown", async () => {
+  const { arrivals, said } = doorway();
+  arrivals.add([{ name: "a.jpg" }]);
+  const job = new URL(requests[0].url).searchParams.get("job");
+  arrivals.hear({ type: "progress", job, stage: "store", fraction: 0.9, message: scene.id });
+  await requests[0].answer(507, { error: "the disk is full" });
+  assert.equal(said.at(-1), "fail a.jpg: The disk is full.");
 });

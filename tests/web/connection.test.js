@@ -41,6 +41,7 @@ const display = { eye_width: 512, eye_height: 512, refresh_hz: 60 };
 let states;
 let messages;
 let connection;
+let refusal;
 
 const newest = () => FakeSocket.all.at(-1);
 
@@ -48,12 +49,13 @@ beforeEach(() => {
   globalThis.WebSocket = FakeSocket;
   globalThis.addEventListener = () => {};
   FakeSocket.all = [];
-  [states, messages] = [[], []];
+  [states, messages, refusal] = [[], [], ""];
   connection = new Connection({
     url: "ws://server/session",
     hello: () => ({ agent: "test", kind: "browser", display }),
     onState: (state, sentence) => states.push([state, sentence]),
     onMessage: (message) => messages.push(message.type),
+    whyKeptOut: async () => refusal,
   });
   connection.start();
 });
@@ -127,4 +129,23 @@ test("is full while poses wait in the socket, and silent while it is away", () =
   newest().readyState = 3;
   connection.send({ type: "scene_select", scene: "x" });
   assert.equal(newest().sent.length, 1);
+});
+
+test("a server that started again with another token says so, until it lets the page in", async () => {
+  mock.timers.enable({ apis: ["setTimeout"] });
+  newest().open();
+  newest().hear(welcome);
+  refusal = "That is not this server's token.";
+  newest().close();
+  assert.match(states.at(-1)[1], /server is away/); // it was open: no reason to ask
+  mock.timers.tick(600);
+  newest().close();
+  await Promise.resolve().then(() => {});
+  assert.deepEqual(states.at(-1), ["away", refusal]);
+  mock.timers.tick(1100);
+  newest().open();
+  newest().hear(welcome);
+  newest().close();
+  assert.match(states.at(-1)[1], /server is away/);
+  mock.timers.reset();
 });

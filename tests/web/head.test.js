@@ -87,3 +87,28 @@ test("tells its velocity, linear and angular, in world axes", () => {
     wanted.forEach((value, i) => assert.ok(Math.abs((is[i] - was[i]) / step - value) < 1e-2));
   }
 });
+
+test("knows for how long it has not moved", () => {
+  const head = new Head();
+  head.enter(2, false);
+  for (let i = 0; i < 4; i += 1) head.advance(0.5);
+  assert.equal(head.restedS, 2);
+  head.move({ x: 0.1 });
+  head.advance(0.05);
+  assert.equal(head.restedS, 0);
+  for (let i = 0; i < 4; i += 1) head.advance(0.5);
+  assert.ok(head.restedS > 0.9);
+});
+
+test("stays where it is when the scene turns out deeper, and comes back into a flatter one's reach", () => {
+  const head = new Head();
+  head.enter(1, false);
+  head.place({ x: 0.3 });
+  head.refocus(1.5);
+  head.advance(1);
+  assert.equal(head.pose.head.position[0], 0.3);
+  head.refocus(0.5);
+  for (let i = 0; i < 4; i += 1) head.advance(0.5);
+  assert.equal(head.pose.head.position[0], head.reach);
+  assert.ok(head.reach < 0.3);
+});

@@ -53,12 +53,25 @@ test("a held key moves the head until it is let go", () => {
 
 test("keys do nothing while somebody types, nor together with Ctrl", () => {
   const { keyboard, press, moves, actions } = typed();
-  const field = { closest: () => field };
+  const field = { closest: (selector) => (selector.includes("range") ? null : field) };
   press("keydown", { code: "KeyR", key: "r", target: field });
   press("keydown", { code: "KeyW", key: "w", target: field });
   press("keydown", { code: "KeyR", key: "r", ctrlKey: true });
   keyboard.advance(0.1);
   assert.deepEqual([moves, actions], [[], []]);
   press("keydown", { code: "KeyR", key: "R", shiftKey: true });
+  assert.deepEqual(actions, ["r"]);
+});
+
+test("a slider has the arrows to itself, and leaves the letters to the head", () => {
+  const { keyboard, press, moves, actions } = typed();
+  const slider = { closest: () => slider };
+  press("keydown", { code: "ArrowRight", key: "ArrowRight", target: slider });
+  keyboard.advance(0.1);
+  assert.deepEqual(moves, []);
+  press("keydown", { code: "KeyD", key: "d", target: slider });
+  press("keydown", { code: "KeyR", key: "r", target: slider });
+  keyboard.advance(0.1);
+  assert.ok(moves[0].x > 0);
   assert.deepEqual(actions, ["r"]);
 });

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { aspectOf, baselineOf, eyesOf, windowOf } from "../../server/sharp_xr/web/optics.js";
+import { aspectOf, baselineOf, diagonalOf, eyesOf, windowOf } from "../../server/sharp_xr/web/optics.js";
 
 // 3:2, 60 degrees wide.
 const TAN = Math.tan(Math.PI / 6);
@@ -90,4 +90,21 @@ test("fields of view stay fields of view at every limit of the head", () => {
       }
     }
   }
+});
+
+test("the diagonal of a field of view is that of its picture at one metre", () => {
+  assert.ok(Math.abs(diagonalOf(fov) - Math.hypot(2 * TAN, (4 / 3) * TAN)) < 1e-12);
+});
+
+test("another focal length of a scene that is bent to it leaves the middle's view as it is", () => {
+  const ratio = 1.7;
+  const narrower = (angle) => Math.atan(Math.tan(angle) / ratio);
+  const bent = {
+    photo_fov: Object.fromEntries(Object.entries(fov).map(([side, angle]) => [side, narrower(angle)])),
+    focus_m: scene.focus_m * ratio,
+  };
+  const middle = [0, 0, 0];
+  const offset = (eye, point) => seen({ ...eye, pose: { position: middle } }, middle, point);
+  const eyeOf = (one) => ({ fov: { ...eyesOf({ ...one, focus_m: 1e9 }, middle)[0].fov } });
+  assertClose(offset(eyeOf(bent), [0.3, 0.2, -3 * ratio]), offset(eyeOf(scene), [0.3, 0.2, -3]), 1e-6);
 });

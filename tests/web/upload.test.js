@@ -6,6 +6,8 @@ import { fromServer } from "./golden.js";
 
 const { scene } = fromServer.find(({ name }) => name === "scene ready").message;
 let request;
+let asked; // of the server, by fetch
+let serverSays; // null: nothing
 
 class FakeRequest {
   upload = {};
@@ -41,12 +43,23 @@ class FakeRequest {
 beforeEach(() => {
   globalThis.XMLHttpRequest = FakeRequest;
   globalThis.document = { baseURI: "http://server/xr/" };
+  [asked, serverSays] = [[], { status: 204, error: "" }];
+  globalThis.fetch = async (url, { method }) => {
+    asked.push(`${method} ${url}`);
+    if (serverSays === null) throw new TypeError("Failed to fetch");
+    const { status, error } = serverSays;
+    return { ok: status < 400, status, text: async () => JSON.stringify({ error }) };
+  };
 });
 
 function upload(name = "my photo.jpg") {
   const steps = [];
-  const made = new Upload({ name }, (stage, fraction) => steps.push([stage, fraction]));
-  return { made, steps, result: made.send() };
+  const scenes = [];
+  const made = new Upload({ name }, {
+    onProgress: (...step) => steps.push(step),
+    onScene: (id) => scenes.push(id),
+  });
+  return { made, steps, scenes, result: made.send() };
 }
 
 test("sends the file under its name and a job of its own, below the page's address", () => {
@@ -57,22 +70,22 @@ test("sends the file under its name and a job of its own, below the page's addre
   assert.equal(url.searchParams.get("filename"), "my photo.jpg");
   assert.equal(url.searchParams.get("job"), made.job);
   assert.match(made.job, /^[0-9a-f]{24}$/);
-  assert.notEqual(made.job, new Upload({}, () => {}).job);
+  assert.notEqual(made.job, new Upload({}, {}).job);
 });
 
 test("progress goes from sending through the server's stages, and never back", async () => {
   const { made, steps, result } = upload();
   request.upload.onprogress({ loaded: 50, total: 100 });
   made.hear({ job: "another", stage: "store", fraction: 1 });
-  made.hear({ job: made.job, stage: "predict", fraction: 0.5 });
+  made.hear({ job: made.job, stage: "predict", fraction: 0.5, message: "tile 12 of 35" });
   request.upload.onprogress({ loaded: 100, total: 100 }); // late
   made.hear({ job: made.job, stage: "done", fraction: 1 });
   request.answer(201, scene);
   assert.deepEqual(await result, scene);
   assert.deepEqual(steps, [
-    ["sending", 0],
-    ["sending", sent(50, 100)],
-    ["predict", served(0.5)],
+    ["sending", 0, ""],
+    ["sending", sent(50, 100), ""],
+    ["predict", served(0.5), "tile 12 of 35"],
   ]);
   assert.ok(sent(1, 1) === served(0) && served(1) === 1);
 });
@@ -83,14 +96,69 @@ test("a refusal is the server's sentence", async () => {
   await assert.rejects(result, { message: "That is a text, wanted a photo." });
 });
 
-test("a cancelled upload is no error to show", async () => {
+test("a scene can be shown before it is stored", async () => {
+  const { made, steps, scenes, result } = upload();
+  made.hear({ job: "another", stage: "store", fraction: 0.9, message: "theirs" });
+  made.hear({ job: made.job, stage: "store", fraction: 0.9, message: scene.id });
+  assert.deepEqual(scenes, [scene.id]);
+  assert.deepEqual(steps.at(-1), ["store", served(0.9), ""]); // an id is no detail for people
+  request.answer(201, scene);
+  assert.equal((await result).id, scene.id);
+});
+
+test("a photo that was predicted before is taken as well", async () => {
+  const { result } = upload();
+  request.answer(200, scene);
+  assert.deepEqual(await result, scene);
+});
+
+test("cancelling while the file is sent breaks that off, and is no error to show", async () => {
   const { made, result } = upload();
+  made.cancel();
+  await assert.rejects(result, (error) => error === null);
+  assert.deepEqual(asked, []);
+});
+
+test("cancelling a prediction asks the server, once, and waits for no more than its yes", async () => {
+  const { made, result } = upload();
+  request.upload.onload();
+  made.cancel();
+  made.cancel();
+  await assert.rejects(result, (error) => error === null);
+  assert.deepEqual(asked, [`DELETE http://server/xr/jobs/${made.job}`]);
+  request.answer(409, { error: "cancelled by a viewer" }); // nobody hears it any more
+});
+
+test("a scene that was finished before it could be cancelled is shown", async () => {
+  const { made, result } = upload();
+  request.upload.onload();
+  serverSays = { status: 404, error: "there is no such job" };
+  await made.cancel();
+  request.answer(201, scene);
+  assert.equal((await result).id, scene.id);
+});
+
+test("a prediction that somebody else cancelled is told", async () => {
+  const { result } = upload();
+  request.upload.onload();
+  request.answer(409, { error: "cancelled by a viewer" });
+  await assert.rejects(result, { message: "Cancelled by a viewer." });
+});
+
+test("where the server does not answer to a cancel, the upload itself is broken off", async () => {
+  const { made, result } = upload();
+  request.upload.onload();
+  serverSays = null;
   made.cancel();
   await assert.rejects(result, (error) => error === null);
 });
 
-test("a lost connection is told", async () => {
+test("a lost connection is told, while the file is sent and later", async () => {
   const { result } = upload();
   request.onerror();
-  await assert.rejects(result, /connection broke/);
+  await assert.rejects(result, /while the file was sent/);
+  const { result: second } = upload();
+  request.upload.onload();
+  request.onerror();
+  await assert.rejects(second, /before the place was built/);
 });

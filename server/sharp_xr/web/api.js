@@ -28,26 +28,49 @@ export function uploadUrl(filename, job) {
   return url;
 }
 
-// Both throw an Error whose message is the server's sentence.
+// All of these throw an Error whose message is the server's sentence, and whose `status` is the answer's.
 export async function renameScene(id, name) {
   const body = JSON.stringify({ name });
-  const answer = await request(id, { method: "PATCH", body });
+  const answer = await request(scenePath(id), { method: "PATCH", body });
+  return sceneShape(await answer.json(), "scene");
+}
+
+// The photo's focal length, as on 35 mm film.
+export async function refocusScene(id, focal_35mm) {
+  const body = JSON.stringify({ focal_35mm });
+  const answer = await request(scenePath(id), { method: "PATCH", body });
   return sceneShape(await answer.json(), "scene");
 }
 
 export async function deleteScene(id) {
-  await request(id, { method: "DELETE", keepalive: true }); // the page may be closing
+  await request(scenePath(id), { method: "DELETE", keepalive: true }); // the page may be closing
 }
 
-async function request(id, options) {
-  const answer = await fetch(address(`scenes/${encodeURIComponent(id)}`), {
+// Ends an upload that the server has in hands. The Error's `status` is 404 where it is over already.
+export async function cancelJob(job) {
+  await request(`jobs/${encodeURIComponent(job)}`, { method: "DELETE" });
+}
+
+// The sentence with which the server keeps this page out, "" if it does not: a WebSocket tells nobody why
+// it was refused.
+export async function whyKeptOut() {
+  const answer = await fetch(address("scenes"), { headers }).catch(() => null);
+  const isKeptOut = answer && [401, 403].includes(answer.status);
+  return isKeptOut ? sentenceOf(await answer.text(), answer.status) : "";
+}
+
+const scenePath = (id) => `scenes/${encodeURIComponent(id)}`;
+
+async function request(path, options) {
+  const answer = await fetch(address(path), {
     ...options,
     headers: { ...headers, "Content-Type": "application/json" },
   }).catch(() => {
     throw new Error("The server does not answer.");
   });
-  if (!answer.ok) throw new Error(sentenceOf(await answer.text(), answer.status));
-  return answer;
+  if (answer.ok) return answer;
+  const sentence = sentenceOf(await answer.text(), answer.status);
+  throw Object.assign(new Error(sentence), { status: answer.status });
 }
 
 // The server's sentence out of the body of a refusal.

@@ -1,4 +1,5 @@
-// Files that came in, sent one after another; the card shows the one on its way. What is on the stage stays.
+// Files that came in, sent one after another; the card shows the one on its way. What is on the stage stays,
+// until the new scene can be shown.
 
 import { ProtocolError } from "./wire.js";
 import { Upload } from "./upload.js";
@@ -6,10 +7,12 @@ import { Upload } from "./upload.js";
 export class Arrivals {
   #waiting = [];
   #upload = null;
+  #shown = null; // id of the scene of the upload on its way, if that is on the stage already
   #count = 0; // files of this batch that were begun
   #failed = []; // [name, sentence] of this batch: told when it is through, so that the next file hides nothing
+  #isCancelled = false; // the last one of this batch
 
-  // onScene(scene) gets every scene that is stored.
+  // onScene(id) hears once of every scene that came, as soon as it can be shown.
   constructor({ card, onScene }) {
     this.card = card;
     this.onScene = onScene;
@@ -31,15 +34,29 @@ export class Arrivals {
       this.#finish();
       return;
     }
-    this.#upload = new Upload(file, (stage, fraction) => this.card.step(stage, fraction));
-    this.card.begin(file, this.#title(file), () => this.#upload.cancel());
+    this.#shown = null;
+    this.#isCancelled = false;
+    const upload = new Upload(file, {
+      onProgress: (...step) => this.card.step(...step),
+      onScene: (id) => this.#show(id),
+    });
+    this.#upload = upload;
+    this.card.begin(file, this.#title(file), () => upload.cancel());
     try {
-      this.onScene(await this.#upload.send());
+      this.#show((await upload.send()).id);
     } catch (error) {
       this.#note(file, error);
     }
     this.#upload = null;
     this.#next();
+  }
+
+  // At the end of the prediction, and again when it is stored: by then another one may have been chosen.
+  #show(id) {
+    if (id === this.#shown) return;
+    this.#shown = id;
+    this.onScene(id);
+    if (!this.#waiting.length) this.card.hide();
   }
 
   #title(file) {
@@ -49,7 +66,8 @@ export class Arrivals {
   }
 
   #note(file, error) {
-    if (error === null) return; // cancelled
+    this.#isCancelled = error === null;
+    if (this.#isCancelled) return;
     this.#failed.push([nameOf(file), error.message]);
     const isTold = error instanceof ProtocolError || error.name === "Error";
     if (!isTold) reportError(error); // a fault of the page: to the console as well, and the next file goes on
@@ -58,12 +76,12 @@ export class Arrivals {
   #finish() {
     const failed = this.#failed;
     [this.#count, this.#failed] = [0, []];
-    if (failed.length === 0) this.card.hide();
-    else if (failed.length === 1) this.card.fail(...failed[0]);
-    else {
+    if (failed.length === 1) this.card.fail(...failed[0]);
+    else if (failed.length > 1) {
       const lines = failed.map(([name, sentence]) => `${name}: ${sentence}`);
       this.card.fail(`${failed.length} files were not taken`, lines.join("\n"));
-    }
+    } else if (this.#isCancelled) this.card.cancelled();
+    else this.card.hide();
   }
 }
 

@@ -9,25 +9,29 @@ import { VersionError, decodeMessage, encodeMessage } from "./wire.js";
 
 // A pose that waits in the socket is worth nothing when the next one comes.
 const FULL_BYTES = 4096;
+const AWAY = "The server is away. Trying again…";
 
 export class Connection {
   #url;
   #hello;
   #onState;
   #onMessage;
+  #whyKeptOut;
   #socket = null;
   #attempt = 0;
   #timer = null;
   #farewell = ""; // the reason in the server's Bye
+  #refusal = ""; // the reason why it let no WebSocket in
   state = "connecting";
 
   // hello() makes the Hello; onState(state, sentence) and onMessage(message) hear what happens. Welcome
-  // comes as a message.
-  constructor({ url, hello, onState, onMessage }) {
+  // comes as a message. whyKeptOut() asks the server for the sentence with which it refuses this page.
+  constructor({ url, hello, onState, onMessage, whyKeptOut }) {
     this.#url = url;
     this.#hello = hello;
     this.#onState = onState;
     this.#onMessage = onMessage;
+    this.#whyKeptOut = whyKeptOut;
   }
 
   // Once; from then on it comes back by itself.
@@ -44,9 +48,13 @@ export class Connection {
     this.#farewell = "";
     const socket = new WebSocket(this.#url);
     socket.binaryType = "arraybuffer";
-    socket.onopen = () => this.send({ type: "hello", ...this.#hello() });
+    let wasOpen = false;
+    socket.onopen = () => {
+      wasOpen = true;
+      this.send({ type: "hello", ...this.#hello() });
+    };
     socket.onmessage = (event) => this.#receive(event.data);
-    socket.onclose = () => this.#lost();
+    socket.onclose = () => this.#lost(wasOpen);
     this.#socket = socket;
   }
 
@@ -77,6 +85,7 @@ export class Connection {
     } else {
       if (message.type === "welcome") {
         this.#attempt = 0;
+        this.#refusal = "";
         this.#enter("live", "");
       }
       this.#onMessage(message);
@@ -90,11 +99,19 @@ export class Connection {
     this.#socket.close();
   }
 
-  #lost() {
+  #lost(wasOpen) {
     if (this.state === "outdated") return;
     const wait = waitBefore(this.#attempt++);
-    this.#enter("away", this.#farewell || "The server is away. Trying again…");
+    this.#enter("away", this.#farewell || this.#refusal || AWAY);
     this.#timer = setTimeout(() => this.#open(), wait);
+    if (!wasOpen) this.#askWhy();
+  }
+
+  // The server may be there and not let this page in, having started again with another token.
+  async #askWhy() {
+    const before = this.#refusal;
+    this.#refusal = await this.#whyKeptOut();
+    if (this.#refusal !== before && this.state === "away") this.#enter("away", this.#refusal || AWAY);
   }
 
   #enter(state, sentence) {

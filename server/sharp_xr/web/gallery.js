@@ -27,9 +27,10 @@ export class Gallery {
   }
 
   setCurrent(id) {
+    const isOther = id !== this.#current;
     this.#current = id;
     this.#render();
-    this.#tiles.get(id)?.element.scrollIntoView({ block: "nearest", inline: "nearest" });
+    if (isOther) this.#tiles.get(id)?.element.scrollIntoView({ block: "nearest", inline: "nearest" });
   }
 
   hide(id) {

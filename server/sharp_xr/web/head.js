@@ -18,17 +18,25 @@ export class Head {
   );
   #limits = { x: REACH_M, y: REACH_M, z: REACH_M, ...TURN_LIMITS };
   #sway = { on: false, seconds: 0, amplitude: 0 };
+  restedS = 0; // for how many seconds it has not moved
   isTouched = false; // whether anybody has moved it since it entered the scene
 
   // Centres the head for a scene whose near middle is `focus_m` away; `sway` until it is moved.
   enter(focus_m, sway) {
+    this.#sway = { on: sway, seconds: 0, amplitude: 0 };
+    this.isTouched = false;
+    this.refocus(focus_m);
+    this.place({});
+  }
+
+  // The scene's near middle is elsewhere now; the head stays where it is, as far as it still may.
+  refocus(focus_m) {
     for (const [axis, share] of Object.entries(REACH_OF_FOCUS)) {
       this.#limits[axis] = Math.min(REACH_M, focus_m * share);
+      const spring = this.#springs[axis];
+      spring.target = clamp(spring.target, this.#limits[axis]);
     }
-    const amplitude = Math.min(0.08, focus_m * SWAY_OF_FOCUS);
-    this.#sway = { on: sway, seconds: 0, amplitude };
-    this.isTouched = false;
-    this.place({});
+    this.#sway.amplitude = Math.min(0.08, focus_m * SWAY_OF_FOCUS);
   }
 
   // Puts it there at once, without a motion. Also the tests' hand.
@@ -64,7 +72,9 @@ export class Head {
 
   advance(seconds) {
     if (this.#sway.on) this.#swing(seconds);
-    for (const spring of Object.values(this.#springs)) spring.advance(seconds);
+    const springs = Object.values(this.#springs);
+    for (const spring of springs) spring.advance(seconds);
+    this.restedS = springs.every((spring) => spring.isAtRest) ? this.restedS + seconds : 0;
   }
 
   // {head, velocity} as Tracking wants them.

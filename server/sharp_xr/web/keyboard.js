@@ -41,7 +41,7 @@ export class Keyboard {
   }
 
   #down(event, actions) {
-    if (event.ctrlKey || event.metaKey || event.altKey || isTyping(event)) return;
+    if (event.ctrlKey || event.metaKey || event.altKey || isTaken(event)) return;
     this.#turning = event.shiftKey;
     if (moves(event.code)) {
       this.#held.add(event.code);
@@ -62,8 +62,10 @@ function moves(code) {
   return code in LEAN || code in TILT;
 }
 
-function isTyping(event) {
-  return Boolean(event.target.closest?.("input, textarea, select"));
+// A field takes every key, a slider those that move it.
+function isTaken({ target, key }) {
+  if (target.closest?.("input[type=range]")) return /^(Arrow|Page|Home|End)/.test(key);
+  return Boolean(target.closest?.("input, textarea, select"));
 }
 
 export function heldMove(held, turning, seconds, reach) {

@@ -1,6 +1,13 @@
 // Puts the page together: who hears whom. What each part does is in its own file.
 
-import { asSentence, renameScene, sessionUrl, thumbnailUrl } from "./api.js";
+import {
+  asSentence,
+  refocusScene,
+  renameScene,
+  sessionUrl,
+  thumbnailUrl,
+  whyKeptOut,
+} from "./api.js";
 import { Arrivals } from "./arrivals.js";
 import { Card } from "./card.js";
 import { Connection } from "./connection.js";
@@ -11,6 +18,7 @@ import { Head } from "./head.js";
 import { PoseHistory } from "./history.js";
 import { watchIdle } from "./idle.js";
 import { Keyboard } from "./keyboard.js";
+import { Lens } from "./lens.js";
 import { Panel } from "./panel.js";
 import { bindPointer } from "./pointer.js";
 import { Receiver } from "./receiver.js";
@@ -23,6 +31,7 @@ import { Tracker } from "./tracker.js";
 import { ViewPicker } from "./viewpicker.js";
 
 const MOST_PIXELS = 1024; // per side of an eye, whatever the screen has
+const STILL_AFTER_S = 1;
 const FRAMES_REMEMBERED = 240; // for the debug object
 
 const $ = (id) => document.getElementById(id);
@@ -45,12 +54,14 @@ const stage = new Stage({
   video: $("video"),
   history,
   onFrame: frameShown,
+  onDecoded: (key) => tracker.acknowledge(key),
 });
 const connection = new Connection({
   url: sessionUrl(),
   hello,
   onState: connectionChanged,
   onMessage: hear,
+  whyKeptOut,
 });
 const receiver = new Receiver({
   send: (message) => connection.send(message),
@@ -67,15 +78,17 @@ const arrivals = new Arrivals({ card: new Card($("card")), onScene: show });
 const gallery = new Gallery({
   list: $("scenes"),
   template: $("tile"),
-  handlers: { show, rename, remove: (scene) => removal.begin(scene) },
+  handlers: { show: (scene) => show(scene.id), rename, remove: (scene) => removal.begin(scene) },
 });
 const removal = new Removal({ toast, gallery, onAway: showAnother, onBack: showAgain });
 const panel = new Panel({ element: $("panel"), button: $("panel-button"), read: readFigures });
+const lens = new Lens({ element: $("lens"), button: $("lens-button"), refocus: refocusScene });
 const views = new ViewPicker({ element: $("controls"), swapButton: $("swap-button"), stage });
 const keyboard = new Keyboard(window, head, {
   ...views.keys,
   r: () => head.recentre(),
   i: () => panel.toggle(),
+  l: () => $("controls").hidden || lens.toggle(),
   f: toggleFullScreen,
 });
 
@@ -126,6 +139,7 @@ function hear(message) {
       isListed = true;
       gallery.setScenes(message.scenes);
       showing.listed(gallery.scenes); // without what was deleted here and may come back
+      lens.show(showing.current);
       return update();
     case "scene_ready":
       return showing.ready(message.scene);
@@ -151,22 +165,28 @@ function connectionChanged(state, sentence) {
 
 // --- scenes ------------------------------------------------------------------------------------
 
-function show(scene) {
-  showing.ask(scene.id);
-  gallery.setCurrent(scene.id);
+function show(id) {
+  showing.ask(id);
+  gallery.setCurrent(id);
 }
 
+// `isOther` unless it was on the stage already: its field of view is another, or the connection is.
 function enter(scene, isOther) {
-  if (isOther) head.enter(scene.focus_m, !reducedMotion.matches);
+  if (isOther) {
+    head.enter(scene.focus_m, !reducedMotion.matches);
+    glow.show(thumbnailUrl(scene.id));
+    window.history.replaceState(null, "", `#${encodeURIComponent(scene.id)}`);
+  } else head.refocus(scene.focus_m);
   tracker.enter(scene);
+  stage.enter(scene);
+  lens.show(scene);
   gallery.setCurrent(scene.id);
-  glow.show(thumbnailUrl(scene.id));
-  window.history.replaceState(null, "", `#${encodeURIComponent(scene.id)}`);
   update();
 }
 
 function leave() {
   tracker.enter(null);
+  stage.enter(null);
   $("canvas").hidden = true;
   update();
 }
@@ -182,14 +202,14 @@ async function rename(scene, name) {
 function showAnother(deleted) {
   const next = gallery.scenes[0];
   if (deleted.id === showing.current?.id) {
-    if (next) show(next);
+    if (next) show(next.id);
     else showing.leave();
   }
   update();
 }
 
 function showAgain(scene) {
-  if (!showing.current) show(scene); // it was the only one
+  if (!showing.current) show(scene.id); // it was the only one
   update();
 }
 
@@ -213,7 +233,6 @@ function frameShown({ key, sent, at, metadata }) {
   frames.push({ key, head: sent?.head ?? null, latency });
   if (frames.length > FRAMES_REMEMBERED) frames.shift();
   if (key === null) return;
-  tracker.acknowledge(key);
   if (sent) {
     const shown_ms = metadata.expectedDisplayTime - sent.at;
     connection.send({ type: "report", key, decoded_ms: latency, shown_ms });
@@ -227,6 +246,7 @@ function frameShown({ key, sent, at, metadata }) {
 async function readFigures() {
   return {
     summary: statistics.summary(performance.now()),
+    isStill: head.restedS > STILL_AFTER_S,
     inbound: await receiver.statistics(),
     eyeSize: stage.eyeSize,
     welcome,
@@ -253,6 +273,7 @@ function update() {
   $("waiting-words").textContent = isLive ? "Opening the scene…" : trouble || "Connecting…";
   $("gallery").hidden = gallery.scenes.length === 0;
   $("controls").hidden = !hasPicture;
+  if (!hasPicture && !$("lens").hidden) lens.toggle();
   $("glow").hidden = !hasPicture;
 }
 

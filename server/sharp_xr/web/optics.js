@@ -9,6 +9,13 @@ const IPD_M = 0.063; // mean of adults (Dodgson 2004)
 const MOST_PARALLAX = 1 / 30;
 const NEAREST_FOCUS = 0.25; // of the focus distance: how near the window may come in the arithmetic
 
+export const FULL_FRAME_MM = Math.hypot(36, 24); // diagonal of 35 mm film
+
+// Diagonal of a field of view, in tangents: of the picture at one metre.
+export function diagonalOf({ left, right, up, down }) {
+  return Math.hypot(Math.tan(right) - Math.tan(left), Math.tan(up) - Math.tan(down));
+}
+
 // Tangents of the window's four sides, seen from the photo's camera.
 export function windowOf(scene) {
   const { left, right, up, down } = scene.photo_fov;

@@ -9,7 +9,7 @@ export class Panel {
   #bitrate = new BitrateMeter();
   #timer = null;
 
-  // read() gives what is to be shown: {summary, inbound, eyeSize, welcome, scene, times}.
+  // read() gives what is to be shown: {summary, isStill, inbound, eyeSize, welcome, scene, times}.
   constructor({ element, button, read }) {
     this.element = element;
     this.button = button;
@@ -38,10 +38,11 @@ export class Panel {
 }
 
 // Text for every figure of the panel, by its name in the page.
-export function figures({ summary, inbound, eyeSize, welcome, scene, times }, bits) {
+export function figures({ summary, isStill, inbound, eyeSize, welcome, scene, times }, bits) {
   const [width, height] = eyeSize;
   return {
-    fps: fixed(summary.fps, 0),
+    // While the head rests, the server sends a frame a second, which says nothing about its speed.
+    fps: isStill && summary.fps !== null ? "still" : fixed(summary.fps, 0),
     bitrate: bits === null ? fixed(null) : fixed(bits / 1e6, 1, " Mbit/s"),
     latency: `${fixed(summary.median, 0)} / ${fixed(summary.p95, 0, " ms")}`,
     matched: percent(summary.matchedShare),

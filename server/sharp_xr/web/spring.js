@@ -21,6 +21,10 @@ export class Spring {
     }
   }
 
+  get isAtRest() {
+    return this.velocity === 0 && this.value === this.target;
+  }
+
   jump(value) {
     this.target = value;
     this.value = value;

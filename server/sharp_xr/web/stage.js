@@ -8,20 +8,24 @@ export class Stage {
   #painter;
   #history;
   #onFrame;
+  #onDecoded;
   #aspect = 1; // of one eye, as shown
+  #scene = null;
   #hasFrame = false;
   #hasKeys = false; // whether this browser tells RTP timestamps, which the standard leaves open
   view = "left";
   swapped = false;
 
   // `area` is the element that the canvas is fitted into. onFrame({key, sent, at, metadata}) gets what
-  // was remembered with the key as `sent`, null for a frame that matches no pose.
-  constructor({ area, canvas, video, history, onFrame }) {
+  // was remembered with the key as `sent`, null for a frame that matches no pose. onDecoded(key) hears of
+  // every frame that came, whether it is shown or not.
+  constructor({ area, canvas, video, history, onFrame, onDecoded }) {
     this.area = area;
     this.canvas = canvas;
     this.#video = video;
     this.#history = history;
     this.#onFrame = onFrame;
+    this.#onDecoded = onDecoded;
     this.#painter = new Painter(canvas);
     new ResizeObserver(() => this.#fit()).observe(area);
     this.#wait();
@@ -37,6 +41,12 @@ export class Stage {
         addEventListener("pointerdown", () => this.#video.play(), { once: true });
       } else if (error.name !== "AbortError") throw error;
     }
+  }
+
+  // From now on the server draws this scene. Frames of poses that were sent before looked through another
+  // window at it: they would show it too large or too small for a moment, and are left out.
+  enter(scene) {
+    this.#scene = scene;
   }
 
   show(view) {
@@ -66,6 +76,8 @@ export class Stage {
 
   #take(key, metadata) {
     const sent = key === null ? null : this.#history.find(key);
+    if (key !== null) this.#onDecoded(key);
+    if (sent && sent.scene !== this.#scene) return;
     if (sent) this.#aspect = sent.aspect;
     this.#painter.upload(this.#video);
     this.#hasFrame = true;

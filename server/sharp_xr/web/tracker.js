@@ -34,7 +34,7 @@ export class Tracker {
     const eyes = eyesOf(this.#scene, head.position);
     const key = this.#keys.next(now);
     const time_ns = BigInt(Math.round(now * 1e6));
-    this.#history.remember(key, { at: now, head, aspect: aspectOf(this.#scene) });
+    this.#history.remember(key, { at: now, head, scene: this.#scene, aspect: aspectOf(this.#scene) });
     this.#connection.send({ type: "tracking", key, time_ns, head, eyes, velocity, ack: this.#ack });
   }
 }

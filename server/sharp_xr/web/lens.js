@@ -1,0 +1,101 @@
+// The slider of the photo's field of view. The server bends the scene to it (no second prediction); from the
+// middle the picture stays the same, its depth is another.
+
+import { FULL_FRAME_MM, diagonalOf } from "./optics.js";
+import { Newest } from "./newest.js";
+
+export const SHORTEST_MM = 8; // what the server takes
+export const LONGEST_MM = 400;
+const STEPS = 200; // of the slider, equal ratios: one is 2 %
+const EVERY_MS = 100;
+
+export class Lens {
+  #scene = null;
+  #refused = new Map(); // scene id -> why its field of view cannot be changed
+  #refocus;
+  #newest = new Newest((wish) => this.#send(wish), EVERY_MS);
+
+  // refocus(id, mm) asks the server; throws an Error with its sentence, whose `status` is 400 where this
+  // scene's field of view cannot be changed at all.
+  constructor({ element, button, refocus }) {
+    this.element = element;
+    this.button = button;
+    this.#refocus = refocus;
+    const part = (name) => element.querySelector(`[data-part=${name}]`);
+    this.parts = { slider: part("slider"), value: part("value"), trouble: part("trouble") };
+    this.parts.slider.max = STEPS;
+    this.parts.slider.addEventListener("input", () => this.#moved());
+    button.addEventListener("click", () => this.toggle());
+    element.addEventListener("keydown", (event) => {
+      if (event.key === "Escape") this.toggle();
+    });
+  }
+
+  toggle() {
+    const open = this.element.hidden;
+    this.element.hidden = !open;
+    this.button.setAttribute("aria-expanded", open ? "true" : "false");
+    if (open) this.parts.slider.focus({ preventScroll: true });
+    else this.button.focus({ preventScroll: true });
+  }
+
+  // The scene on the stage, as the server's newest word has it; null: none.
+  show(scene) {
+    const isOther = scene?.id !== this.#scene?.id;
+    this.#scene = scene;
+    if (!scene) return;
+    if (isOther || !this.#newest.isBusy) this.#draw();
+  }
+
+  #draw() {
+    const mm = millimetresOf(this.#scene.photo_fov);
+    this.parts.slider.value = stepOf(mm);
+    this.#say(mm);
+    const why = this.#refused.get(this.#scene.id) ?? "";
+    this.parts.slider.disabled = why !== "";
+    this.parts.trouble.textContent = why;
+  }
+
+  #moved() {
+    const mm = millimetresAt(Number(this.parts.slider.value));
+    this.#say(mm);
+    this.#newest.put({ id: this.#scene.id, mm });
+  }
+
+  #say(mm) {
+    const degrees = Math.round(degreesOf(mm));
+    const length = mm < 100 ? mm.toFixed(1).replace(/\.0$/, "") : mm.toFixed(0);
+    this.parts.value.textContent = `${degrees}° · ${length} mm`;
+    this.parts.slider.setAttribute("aria-valuetext", `${degrees} degrees, ${length} millimetres`);
+  }
+
+  async #send({ id, mm }) {
+    try {
+      await this.#refocus(id, mm);
+      this.parts.trouble.textContent = "";
+    } catch (error) {
+      if (error.status === 400) this.#refused.set(id, error.message);
+      if (id === this.#scene?.id) this.#draw(); // back to what is
+      this.parts.trouble.textContent = error.message;
+    }
+  }
+}
+
+// Focal length on 35 mm film with the same diagonal field of view.
+export function millimetresOf(fov) {
+  return FULL_FRAME_MM / diagonalOf(fov);
+}
+
+// Diagonal field of view of that focal length.
+export function degreesOf(mm) {
+  return (2 * Math.atan(FULL_FRAME_MM / (2 * mm)) * 180) / Math.PI;
+}
+
+export function stepOf(mm) {
+  const share = Math.log(mm / SHORTEST_MM) / Math.log(LONGEST_MM / SHORTEST_MM);
+  return Math.round(Math.min(Math.max(share, 0), 1) * STEPS);
+}
+
+export function millimetresAt(step) {
+  return SHORTEST_MM * (LONGEST_MM / SHORTEST_MM) ** (step / STEPS);
+}
