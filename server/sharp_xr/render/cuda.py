@@ -17,6 +17,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from sharp_xr.device_gaussians import DeviceGaussians
 from sharp_xr.gaussians import COVARIANCE_ENTRIES, Gaussians
 from sharp_xr.render import Frame, RenderSettings, View, check_views, finite_gaussians, tiny_scene
 
@@ -84,16 +85,18 @@ class CudaRenderer:
     def prepare(self, gaussians: Gaussians) -> CudaScene:
         """See :class:`sharp_xr.render.Renderer`."""
         finite = finite_gaussians(gaussians)
-        upper = self._upload(finite.covariances)
+        # What a network left on a GPU stays there.
+        source = finite.tensors if isinstance(finite, DeviceGaussians) else finite
+        upper = self._upload(source.covariances)
         covariances = torch.empty((len(finite), 3, 3), device=self._device)
         for column, (i, j) in enumerate(COVARIANCE_ENTRIES):
             covariances[:, i, j] = upper[:, column]
             covariances[:, j, i] = upper[:, column]
         return CudaScene(
-            self._upload(finite.means),
+            self._upload(source.means),
             covariances,
-            self._upload(finite.colors),
-            self._upload(finite.opacities),
+            self._upload(source.colors),
+            self._upload(source.opacities),
         )
 
     def render(
@@ -134,7 +137,9 @@ class CudaRenderer:
             "packed": False,
         }
 
-    def _upload(self, array: np.ndarray[Any, Any]) -> Tensor:
+    def _upload(self, array: np.ndarray[Any, Any] | Tensor) -> Tensor:
+        if isinstance(array, Tensor):
+            return array.to(self._device)
         return torch.from_numpy(array.astype(np.float32, copy=False)).to(self._device)
 
 

@@ -8,6 +8,7 @@ behind it. Disparity is the network's unit: metric depth = (f_px / width) / disp
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor, nn
 
 from sharp_xr.model.sharp.config import LAYERS, SharpConfig
@@ -27,7 +28,10 @@ class DepthPredictor(nn.Module):
     def forward(self, picture: Tensor) -> tuple[Tensor, list[Tensor]]:
         """[B, 3, S, S] in -1..1 -> disparity [B, 2, S, S], not negative; and e0 ... e4."""
         features = self.encoder(picture)
-        return self.head(self.decoder(features)), features
+        narrow = self.head[:-2](self.decoder(features))
+        # Depth is one over these: in float32 also where all else is computed in bf16.
+        with torch.autocast(picture.device.type, enabled=False):
+            return self.head[-2:](narrow.to(picture.dtype)), features
 
 
 class DepthModel(nn.Module):

@@ -98,7 +98,10 @@ class PredictionHead(nn.Module):
 
     def forward(self, geometry: Tensor, texture: Tensor) -> Tensor:
         """[B, 32, h, w] twice -> [B, 14, 2, h, w]: x y 1/z, scale 3, quaternion 4, colour 3, 1."""
-        deltas = [self.geometry_prediction_head(geometry), self.texture_prediction_head(texture)]
+        heads = (self.geometry_prediction_head, geometry), (self.texture_prediction_head, texture)
+        # They are added to logits and logarithms: in float32 also where all else is in bf16.
+        with torch.autocast(geometry.device.type, enabled=False):
+            deltas = [head(features.to(head.weight.dtype)) for head, features in heads]
         return torch.cat(
             [delta.reshape(len(delta), -1, LAYERS, *delta.shape[2:]) for delta in deltas], dim=1
         )

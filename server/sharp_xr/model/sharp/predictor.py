@@ -1,6 +1,6 @@
 """The full SHARP network as a predictor: a photo in, 1.18 million metric Gaussians out.
 
-photo --preparation.py--> square --Engine (CPU) or CudaEngine--> NDC --unprojection.py--> metres
+photo --preparation.py--> square --Engine (CPU) or CudaForward--> NDC --unprojection.py--> metres
 """
 
 from __future__ import annotations
@@ -12,11 +12,13 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
+from sharp_xr.device_gaussians import DeviceGaussians, DeviceTensors
 from sharp_xr.gaussians import Gaussians
 from sharp_xr.model import ModelError, Precision, Progress, silent
 from sharp_xr.model.sharp.checkpoint import Checkpoint, check_fit, open_checkpoint
 from sharp_xr.model.sharp.composer import NdcGaussians
 from sharp_xr.model.sharp.cpu.engine import Engine
+from sharp_xr.model.sharp.cuda import CudaForward
 from sharp_xr.model.sharp.preparation import squeezed
 from sharp_xr.model.sharp.unprojection import unproject
 from sharp_xr.photo import Photo
@@ -33,6 +35,10 @@ class ForwardPass(Protocol):
         """[1, 3, S, S] 0..1 and [1], both in this process's memory."""
         ...
 
+    def warm_up(self) -> None:
+        """What a first photo would wait for."""
+        ...
+
 
 class SharpPredictor:
     """See the module. Uses as many threads as torch does in this process."""
@@ -44,6 +50,8 @@ class SharpPredictor:
         checkpoint: Path,
         device: str = "cpu",
         precision: Precision = "auto",
+        *,
+        compiled: bool = False,
     ) -> None:
         """Opens the weights; on a CPU they stay in the file until a photo comes.
 
@@ -56,9 +64,18 @@ class SharpPredictor:
         self.device = _device(device)
         self.precision = chosen(precision, self.device)
         dtype = torch.bfloat16 if self.precision == "bf16" else torch.float32
-        self._forward: ForwardPass = Engine(weights, self.config, dtype)
+        self._forward: ForwardPass
+        if self.device.type == "cpu":
+            self._forward = Engine(weights, self.config, dtype)
+        else:
+            self._forward = CudaForward(checkpoint, self.device, dtype, compiled=compiled)
         log.info("sharp computes in %s on %s", self.precision, self.device)
 
+    def warm_up(self) -> None:
+        """What a first photo would wait for."""
+        self._forward.warm_up()
+
+    @torch.inference_mode()
     def predict(self, photo: Photo, progress: Progress = silent) -> Gaussians:
         """Two layers of Gaussians, 2 x 768 x 768, in order of layer, row, column."""
         progress(0.0, "preparing")
@@ -66,9 +83,10 @@ class SharpPredictor:
         factor = torch.tensor([photo.focal_px / photo.width])
         ndc = self._forward(image, factor, progress)
         means, covariances = unproject(ndc, photo.width, photo.height, photo.focal_px)
-        return Gaussians(
-            *(tensor[0].numpy() for tensor in (means, covariances, ndc.colors, ndc.opacities))
-        )
+        tensors = [tensor[0] for tensor in (means, covariances, ndc.colors, ndc.opacities)]
+        if self.device.type == "cpu":
+            return Gaussians(*(tensor.numpy() for tensor in tensors))
+        return DeviceGaussians(DeviceTensors(*tensors))
 
 
 class MappedWeights:

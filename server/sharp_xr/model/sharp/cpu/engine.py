@@ -11,11 +11,10 @@ are in float32 whatever it is.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import torch
 from torch import Tensor
 
+from sharp_xr.model import Progress
 from sharp_xr.model.sharp.composer import NdcGaussians, compose
 from sharp_xr.model.sharp.config import SharpConfig
 from sharp_xr.model.sharp.cpu.decoder import Decoder
@@ -40,12 +39,16 @@ class Engine:
         self._config = config
         self._dtype = dtype
 
+    def warm_up(self) -> None:
+        """Nothing: a photo takes minutes, and what is read or compiled first a second of them."""
+
     @torch.inference_mode()
     def __call__(
         self,
         image: Tensor,
         disparity_factor: Tensor,
-        progress: Callable[[float, str], None],
+        progress: Progress,
+        /,
     ) -> NdcGaussians:
         """As ``SharpNetwork.forward`` for one photo: [1, 3, S, S] 0..1, [1]."""
 
