@@ -92,5 +92,6 @@ def _list(what: str, keys: Sequence[str]) -> str:
     """ "2 missing (a, b)", or nothing."""
     if not keys:
         return ""
-    named = ", ".join(f"{key:.120}" for key in keys[:NAMED])
+    printed = (key if key.isprintable() else repr(key) for key in keys[:NAMED])
+    named = ", ".join(f"{key:.120}" for key in printed)
     return f"{len(keys):,} {what} ({named}{', ...' if len(keys) > NAMED else ''})"

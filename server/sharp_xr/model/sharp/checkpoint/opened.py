@@ -192,7 +192,7 @@ def _kind(start: bytes) -> str:
     if start[:4] == bytes(4) or not any(start):
         return "full of zeros"
     return next(
-        (kind for magic, kind in KINDS.items() if start.startswith(magic)), "something else"
+        (kind for magic, kind in KINDS.items() if start.startswith(magic)), "of an unknown kind"
     )
 
 

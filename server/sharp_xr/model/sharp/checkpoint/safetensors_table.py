@@ -54,6 +54,8 @@ def read_safetensors(path: Path) -> Table:
     metadata = header.pop("__metadata__", {})
     if not isinstance(metadata, dict) or not all(isinstance(v, str) for v in metadata.values()):
         raise BadFile("has metadata that are no texts")
+    if not header:
+        raise BadFile("holds no tensors")
     if len(header) > MAX_TENSORS:
         raise BadFile(f"names {len(header):,} tensors, at most {MAX_TENSORS:,} are read")
     start = LENGTH_BYTES + length

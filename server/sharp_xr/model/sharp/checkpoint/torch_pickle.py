@@ -74,6 +74,8 @@ def read_pickle(data: bytes) -> dict[str, PickledTensor]:
         raise BadFile("is damaged: its list of tensors makes no sense") from error
     if not isinstance(result, dict):
         raise BadFile(f"holds {_kind(result)}, wanted a dictionary of tensors")
+    if not result:
+        raise BadFile("holds no tensors")
     for key, value in result.items():
         if not isinstance(key, str) or not isinstance(value, PickledTensor):
             raise BadFile(
@@ -208,5 +210,7 @@ def _kind(value: object) -> str:
             return f"{dotted!r:.80}"
         case PickledStorage():
             return "raw numbers"
-        case _:
+        case str() | int() | None:
             return f"{value!r:.40}"
+        case _:  # the repr of a nest of tuples can take for ever, as hashing one can
+            return f"a {type(value).__name__}"
