@@ -89,9 +89,9 @@ MAY_IMPORT: dict[str, set[str]] = {
     },
     "sharp_xr.predict": {
         "sharp_xr.photo",
-        "sharp_xr.gaussians",
         "sharp_xr.formats",
         "sharp_xr.model",
+        "sharp_xr.prediction",
     },
     "sharp_xr.draw": {"sharp_xr.devices", "sharp_xr.formats", "sharp_xr.render"},
     "sharp_xr.doctor": {
@@ -107,6 +107,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "sharp_xr.logs",
         "sharp_xr.model",
         "sharp_xr.predict",
+        "sharp_xr.prediction",
         "sharp_xr.serve",
         "sharp_xr.train",
     },
