@@ -1,5 +1,7 @@
 """The cloud of Gaussians: its shapes, its covariances, and their way back to rotations."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -145,10 +147,49 @@ def test_the_axes_are_numpys_eigenvectors() -> None:
     np.testing.assert_allclose(np.abs(cosines), 1, atol=1e-5)
 
 
-def test_quaternions_are_of_unit_length_with_w_not_negative() -> None:
+def test_quaternions_are_of_unit_length_and_turn_by_120_degrees_at_most() -> None:
     quats, _ = decompose(upper(exact_covariances(*random_shapes(2000, seed=4))))
     np.testing.assert_allclose(np.linalg.norm(quats, axis=1), 1, atol=1e-6)
-    assert np.all(quats[:, 0] >= 0)
+    assert np.all(quats[:, 0] >= 0.5 - 1e-6)
+
+
+@pytest.mark.parametrize(
+    "lengths",
+    [
+        (1.0, 0.9999, 0.001),
+        (1.0, 0.0011, 0.00109),
+        (1.0, 0.999999, 0.999998),
+        (1.0, 0.03, 0.0012),
+        (1e-6, 1e-6, 1e-9),
+        (1e4, 1e4, 1e1),
+    ],
+)
+def test_the_least_length_is_exact_beside_one_a_thousand_times_as_large(
+    lengths: tuple[float, ...],
+) -> None:
+    quats, _ = random_shapes(2000, seed=6)
+    scales = np.tile(np.array(lengths, np.float32), (2000, 1))
+    covariances = upper(exact_covariances(quats, scales))
+    _, found = decompose(covariances)
+    # Of what float32 left of the lengths, by numpy in float64.
+    wanted = np.sqrt(np.linalg.eigvalsh(full(covariances))[:, ::-1])
+    np.testing.assert_allclose(found, wanted, rtol=1e-6)
+    assert_recomposed(covariances)
+
+
+def test_a_ball_with_one_rounding_too_much_composes_again() -> None:
+    balls = np.tile(np.array([[0.3, 0, 0, 0.3, 0, 0.3]], np.float32), (6, 1))
+    for entry in range(6):
+        balls[entry, entry] = np.nextafter(balls[entry, entry], np.float32(1))
+    assert_recomposed(balls)
+
+
+def test_a_covariance_is_decomposed_alike_alone_and_among_others_in_any_thread() -> None:
+    covariances = upper(exact_covariances(*random_shapes(1000, seed=7)))
+    whole = np.concatenate(decompose(covariances), axis=1)
+    with ThreadPoolExecutor(4) as pool:
+        parts = list(pool.map(decompose, [covariances[k : k + 97] for k in range(0, 1000, 97)]))
+    np.testing.assert_array_equal(np.concatenate([np.hstack(part) for part in parts]), whole)
 
 
 @pytest.mark.parametrize("order", [(0, 1, 2), (1, 2, 0), (2, 0, 1), (0, 2, 1), (2, 1, 0)])

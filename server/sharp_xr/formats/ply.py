@@ -11,7 +11,6 @@ look right. Ours are linear and are converted here, both ways.
 from __future__ import annotations
 
 import contextlib
-import io
 import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -31,7 +30,6 @@ __all__ = [
     "PlyInfo",
     "UNKNOWN_PHOTO",
     "read_ply",
-    "warm_up",
     "write_ply",
 ]
 
@@ -111,12 +109,6 @@ def _filled(rows: Float32, gaussians: Gaussians) -> Float32:
     quats, scales = decompose(gaussians.covariances)
     fill_rows(gaussians.means, gaussians.colors, gaussians.opacities, quats, scales, rows)
     return rows.astype("<f4", copy=False)
-
-
-def warm_up() -> None:
-    """Compile what :func:`write_ply` needs, or load it: some 4 s on a new machine, then 0.7 s."""
-    one = np.ones((1, 6), np.float32)
-    write_ply(io.BytesIO(), Gaussians(one[:, :3], one, one[:, :3], one[:, 0]))
 
 
 def _extras(
