@@ -65,10 +65,13 @@ def visiting(running: Browser, url: str, **context: Any) -> Iterator[Page]:
     assert not errors
 
 
+NO_FAULTS = ("status of 4", "ERR_CONNECTION_", "WebSocket connection to")
+"""Chromium calls it an error when a file is refused or the server is away."""
+
+
 def _complaint(message: ConsoleMessage) -> list[str]:
-    # Chromium reports an answer of 4xx as an error; that a file is refused is no fault of the page.
-    is_refusal = "status of 4" in message.text
-    return [message.text] if message.type == "error" and not is_refusal else []
+    is_fault = message.type == "error" and not any(words in message.text for words in NO_FAULTS)
+    return [message.text] if is_fault else []
 
 
 def until(page: Page, condition: str, seconds: float = WAIT_S) -> None:

@@ -13,9 +13,13 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import pytest
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 START_TIMEOUT_S = 90.0
 """A first start compiles the renderer."""
@@ -104,6 +108,15 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
     with serving(tmp_path_factory.mktemp("data")) as running:
         yield running
         assert running.process.poll() is None, "the server has died:\n" + "".join(running.output)
+
+
+@pytest.fixture(scope="module")
+def running() -> Iterator[Browser]:
+    """One Chromium for the tests of a file; its event loop would be in the way of other files'."""
+    from tests.e2e.browsing import browser
+
+    with browser() as started:
+        yield started
 
 
 @pytest.fixture(autouse=True)

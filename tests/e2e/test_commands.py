@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -73,6 +75,22 @@ def test_several_photos_go_on_past_one_that_is_none(tmp_path: Path) -> None:
     assert ended.returncode == 1
     assert "text.jpg: " in ended.stderr and "Traceback" not in ended.stderr
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["astronaut.ply"]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="sends a signal")
+def test_ctrl_c_ends_a_prediction_at_once_and_leaves_nothing(tmp_path: Path) -> None:
+    command = [str(Path(sys.executable).with_name("sharp-xr")), "predict", str(ASTRONAUT)]
+    command += ["-o", str(tmp_path / "out"), "--device", "cpu"]
+    with subprocess.Popen(
+        command, stderr=subprocess.PIPE, text=True, start_new_session=True
+    ) as process:
+        assert process.stderr is not None
+        assert "lite on cpu" in process.stderr.readline()
+        os.killpg(process.pid, signal.SIGINT)  # as a terminal does: to the children as well
+        said = process.stderr.read()
+        assert process.wait(20) == 128 + signal.SIGINT
+    assert "Traceback" not in said
+    assert not (tmp_path / "out").exists()
 
 
 def test_the_doctor_says_what_this_machine_has(tmp_path: Path) -> None:

@@ -158,7 +158,7 @@ function hear(message) {
 }
 
 function connectionChanged(state, sentence) {
-  trouble = sentence;
+  trouble = sentence && asSentence(sentence);
   if (state === "away" || state === "outdated") receiver.stop();
   update();
 }
