@@ -1,0 +1,96 @@
+"""How near an implementation of the network is to the oracle, and how near it has to be."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from tests.server.model.sharp import oracle
+from tests.server.model.sharp.oracle import Prediction, State
+from tests.server.model.sharp.random_weights import random_state
+from torch import Tensor
+
+from sharp_xr.gaussians import COVARIANCE_ENTRIES
+from sharp_xr.model.sharp.config import SharpConfig
+from sharp_xr.model.sharp.network import SharpNetwork
+from sharp_xr.model.sharp.preparation import squeezed
+from sharp_xr.model.sharp.unprojection import unproject
+
+Implementation = Callable[[NDArray[np.uint8], float, State, SharpConfig], Prediction]
+"""Image [height, width, 3], focal length over width, checkpoint -> float32 Gaussians."""
+
+
+@dataclass(frozen=True)
+class Errors:
+    """The largest ones of a prediction, both layers."""
+
+    position: float
+    """Of a mean, any axis, relative to its depth."""
+    covariance: float
+    """Of the matrix, relative to its Frobenius norm."""
+    color: float
+    opacity: float
+
+    def __le__(self, bars: Errors) -> bool:
+        """False also for a NaN."""
+        return (
+            self.position <= bars.position
+            and self.covariance <= bars.covariance
+            and self.color <= bars.color
+            and self.opacity <= bars.opacity
+        )
+
+
+BARS = Errors(position=1e-4, covariance=1e-4, color=1e-5, opacity=1e-5)
+"""What float32 may differ by."""
+
+
+def errors(ours: Prediction, wanted: Prediction) -> Errors:
+    """Compares Gaussian by Gaussian."""
+    depth = wanted.means[:, 2:]
+    covariance = (ours.covariances - wanted.covariances).flatten(1).norm(dim=1)
+    return Errors(
+        position=float(((ours.means - wanted.means).abs() / depth).max()),
+        covariance=float((covariance / wanted.covariances.flatten(1).norm(dim=1)).max()),
+        color=float((ours.colors - wanted.colors).abs().max()),
+        opacity=float((ours.opacities - wanted.opacities).abs().max()),
+    )
+
+
+def weights(config: SharpConfig, seed: int = 0) -> dict[str, Tensor]:
+    """A random checkpoint, float32."""
+    with torch.device("meta"):
+        network = SharpNetwork(config)
+    return random_state({name: t.shape for name, t in network.state_dict().items()}, seed)
+
+
+def reference(
+    image: NDArray[np.uint8], disparity_factor: float, state: State, config: SharpConfig
+) -> Prediction:
+    """The oracle in float64."""
+    precise = {name: tensor.double() for name, tensor in state.items()}
+    return oracle.predict(image, disparity_factor, precise, config.vit_heads, config.hooks)
+
+
+@torch.no_grad()
+def modules(
+    image: NDArray[np.uint8], disparity_factor: float, state: State, config: SharpConfig
+) -> Prediction:
+    """The network's definition, ``SharpNetwork``, as an implementation."""
+    network = SharpNetwork(config)
+    network.load_state_dict(dict(state))
+    height, width, _ = image.shape
+    ndc = network(squeezed(image, config.side_px), torch.tensor([disparity_factor]))
+    means, covariances = unproject(ndc, width, height, disparity_factor * width)
+    return Prediction(means[0], symmetric(covariances[0]), ndc.colors[0], ndc.opacities[0])
+
+
+def symmetric(upper: Tensor) -> Tensor:
+    """[N, 6] of the upper triangle -> [N, 3, 3]."""
+    full = upper.new_empty(len(upper), 3, 3)
+    for k, (i, j) in enumerate(COVARIANCE_ENTRIES):
+        full[:, i, j] = full[:, j, i] = upper[:, k]
+    return full

@@ -1,0 +1,169 @@
+"""The whole network in float32 against the oracle in float64, on random weights."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import lru_cache
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+from tests.server.model.sharp import oracle
+from tests.server.model.sharp.oracle import Prediction
+from tests.server.model.sharp.parity import (
+    BARS,
+    Implementation,
+    errors,
+    modules,
+    reference,
+    weights,
+)
+from torch import Tensor
+
+from sharp_xr.model.sharp.config import TINY
+
+IMPLEMENTATIONS: dict[str, Implementation] = {"modules": modules}
+
+PHOTOS = {
+    "landscape": (300, 451, 1.1),
+    "portrait": (437, 251, 1.9),
+    "panorama": (60, 1200, 0.31),
+    "square, long lens": (96, 96, 14.0),
+}
+"""Height, width, focal length over width."""
+
+SIZES = {
+    "tiny": TINY,
+    # The Gaussian decoder's lateral projection is the identity here, the depth decoder's is not.
+    "other widths": replace(
+        TINY,
+        vit_width=64,
+        vit_depth=5,
+        vit_heads=1,
+        hooks=(1, 3),
+        encoder_dims=(24, 16, 40, 24, 48),
+        gaussian_dim=24,
+        depth_dim=16,
+    ),
+}
+
+UNUSED = ("depth_alignment.", "_encoder.head.", "decoder.fusions.4.resnet1.")
+"""Parts of the names of what the checkpoint carries along: 48.3 of 702.3 million numbers."""
+
+DISPARITY_BIAS = "monodepth_model.monodepth_predictor.head.4.bias"
+
+
+@lru_cache
+def photo(height: int, width: int) -> NDArray[np.uint8]:
+    """[height, width, 3] out of a real photo, details and all."""
+    data = pytest.importorskip("skimage.data", reason="its photos are test photos")
+    picture = np.tile(np.asarray(data.coffee()), (1, 1 + width // 600, 1))
+    return np.ascontiguousarray(picture[-height:, :width])
+
+
+@lru_cache
+def state(size: str) -> dict[str, Tensor]:
+    return weights(SIZES[size])
+
+
+@lru_cache
+def wanted(size: str, name: str) -> Prediction:
+    height, width, factor = PHOTOS[name]
+    return reference(photo(height, width), factor, state(size), SIZES[size])
+
+
+def predicted(implementation: Implementation, size: str, name: str) -> Prediction:
+    height, width, factor = PHOTOS[name]
+    return implementation(photo(height, width), factor, state(size), SIZES[size])
+
+
+@pytest.fixture(params=IMPLEMENTATIONS)
+def implementation(request: pytest.FixtureRequest) -> Implementation:
+    name: str = request.param
+    return IMPLEMENTATIONS[name]
+
+
+@pytest.mark.parametrize("name", PHOTOS)
+def test_photos_of_any_aspect_and_focal_length_give_the_oracles_gaussians(
+    implementation: Implementation, name: str
+) -> None:
+    assert errors(predicted(implementation, "tiny", name), wanted("tiny", name)) <= BARS
+
+
+def test_a_network_of_another_size_gives_the_oracles_gaussians(
+    implementation: Implementation,
+) -> None:
+    ours = predicted(implementation, "other widths", "portrait")
+    assert errors(ours, wanted("other widths", "portrait")) <= BARS
+
+
+def test_where_disparity_ends_the_farthest_depth_is_the_oracles_too(
+    implementation: Implementation,
+) -> None:
+    bias = state("tiny")[DISPARITY_BIAS]
+    weights = {**state("tiny"), DISPARITY_BIAS: bias - 2.5}
+    height, width, factor = PHOTOS["portrait"]
+    arguments = (photo(height, width), factor, weights, TINY)
+    expected = reference(*arguments)
+    depth = expected.means[:, 2]
+    assert (depth > 80 * depth.min()).double().mean() > 0.01, "nothing is far in this test"
+    assert errors(implementation(*arguments), expected) <= BARS
+
+
+def test_the_focal_length_changes_scale_and_view_and_nothing_else(
+    implementation: Implementation,
+) -> None:
+    height, width, factor = PHOTOS["landscape"]
+    image = photo(height, width)
+    one = implementation(image, factor, state("tiny"), TINY)
+    other = implementation(image, 1.5 * factor, state("tiny"), TINY)
+    stretch = torch.tensor([1.0, 1.0, 1.5])
+    # 1e-6 m is added to the nearest depth, of 5 cm here.
+    torch.testing.assert_close(other.means, one.means * stretch, rtol=1e-4, atol=0)
+    torch.testing.assert_close(other.colors, one.colors, rtol=0, atol=1e-6)
+    torch.testing.assert_close(other.opacities, one.opacities, rtol=0, atol=1e-6)
+
+
+def test_weights_that_inference_does_not_use_may_be_anything(
+    implementation: Implementation,
+) -> None:
+    weights = {
+        name: torch.full_like(tensor, torch.nan) if any(part in name for part in UNUSED) else tensor
+        for name, tensor in state("tiny").items()
+    }
+    assert sum(bool(tensor.isnan().any()) for tensor in weights.values()) == 160
+    height, width, factor = PHOTOS["portrait"]
+    ours = implementation(photo(height, width), factor, weights, TINY)
+    assert errors(ours, wanted("tiny", "portrait")) <= BARS
+
+
+def test_every_other_weight_counts() -> None:
+    """Held of the oracle itself: what it ignored, nobody would be held to."""
+    height, width, factor = PHOTOS["portrait"]
+    used = {
+        name: tensor.clone().requires_grad_()
+        for name, tensor in state("tiny").items()
+        if not any(part in name for part in UNUSED)
+    }
+    with_gradient = oracle.predict.__wrapped__  # type: ignore[attr-defined]
+    result = with_gradient(photo(height, width), factor, used, TINY.vit_heads)
+    outputs = (result.means, result.covariances, result.colors, result.opacities)
+    gradients = torch.autograd.grad(sum(x.sum() for x in outputs), list(used.values()))
+    silent = [name for name, gradient in zip(used, gradients, strict=True) if not gradient.any()]
+    assert not silent
+
+
+def deviation(x: Tensor) -> float:
+    return float(x.std())
+
+
+def test_random_weights_make_a_scene_in_which_everything_differs() -> None:
+    """Else the comparisons above would hold little."""
+    scene = wanted("tiny", "landscape")
+    layers = scene.means[:, 2].reshape(2, -1)
+    assert all(deviation(layer.log()) > 0.2 for layer in layers), "flat"
+    assert deviation((layers[1] / layers[0]).log()) > 0.2, "one layer is the other"
+    scales = torch.linalg.eigvalsh(scene.covariances).clamp(min=1e-30).sqrt()
+    assert float((scales[:, 2] / scales[:, 0]).median()) > 2, "balls"
+    assert deviation(scene.opacities) > 0.05 and deviation(scene.colors) > 0.1
