@@ -6,6 +6,7 @@ and a headset PC has none: a missing package ends in one sentence that names the
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import sys
@@ -17,6 +18,8 @@ from typing import Annotated, Literal, NoReturn
 
 import tyro
 from tyro.conf import FlagCreatePairsOff, Positional, arg
+
+from sharp_xr.folders import default_data
 
 EXTRA_OF = {
     **dict.fromkeys(
@@ -59,6 +62,8 @@ class Serve:
     """Name of the predictor that makes Gaussians of photos."""
     checkpoint: MaybePath = None
     """Weights in place of the packaged ones."""
+    precision: Literal["auto", "fp32", "bf16"] = "auto"
+    """What the model sharp computes in; auto is bf16 where the hardware has it."""
     eye_size: int = 512
     """Longer side of one eye's picture at most, pixels."""
     sessions: int = 4
@@ -89,6 +94,7 @@ class Serve:
                 token=self.token,
                 model=self.model,
                 checkpoint=self.checkpoint,
+                precision=self.precision,
                 max_eye_px=self.eye_size,
                 max_sessions=self.sessions,
                 show=self.show,
@@ -111,6 +117,8 @@ class Predict:
     """Name of the predictor."""
     checkpoint: MaybePath = None
     """Weights in place of the packaged ones."""
+    precision: Literal["auto", "fp32", "bf16"] = "auto"
+    """What the model sharp computes in; auto is bf16 where the hardware has it."""
     gpu: MaybeInt = None
     """Number of the NVIDIA GPU to use. Without this and --device: the best device there is."""
     device: MaybeText = None
@@ -122,19 +130,22 @@ class Predict:
 
     def run(self) -> int:
         from sharp_xr import devices, logs, predict
-        from sharp_xr.model import ModelError, load_predictor
+        from sharp_xr.model import ModelError, check_name
+        from sharp_xr.prediction import PredictionWorker
 
         logs.configure(as_json=False)
         try:
+            check_name(self.model)
             targets = predict.targets(self.photos, self.output)
             device = devices.choose(self.device, self.gpu)
-            predictor = load_predictor(self.model, self.checkpoint, device.name)
+            print(f"sharp-xr: {self.model} on {device}", file=sys.stderr)
+            worker = PredictionWorker(
+                self.model, self.checkpoint, device.name, self.precision, warm=False
+            )
+            focal = predict.Focal(self.focal_35mm, self.focal_px)
+            return 0 if asyncio.run(predict.run(worker, targets, focal)) else 1
         except (devices.DeviceError, ModelError, predict.OutputError) as error:
             return fail(str(error))
-        print(f"sharp-xr: {predictor.name} on {device}", file=sys.stderr)
-        focal = predict.Focal(self.focal_35mm, self.focal_px)
-        done = [predict.one(predictor, photo, to, focal) for photo, to in targets]
-        return 0 if all(done) else 1
 
 
 @dataclass(frozen=True)
@@ -183,6 +194,19 @@ class Train:
 
 
 @dataclass(frozen=True)
+class Weights:
+    """List, fetch, convert and verify weights: see `sharp-xr weights --help`."""
+
+    rest: Positional[tuple[str, ...]] = ()
+    """Passed on."""
+
+    def run(self) -> int:
+        from sharp_xr.weights import cli as weights
+
+        return weights.main(self.rest)
+
+
+@dataclass(frozen=True)
 class Doctor:
     """Say what this machine has, and what to do about what it lacks."""
 
@@ -199,16 +223,7 @@ class Doctor:
         return doctor.run(self.data or default_data(), self.port, as_json=self.json)
 
 
-Command = Serve | Predict | Render | Train | Doctor
-
-
-def default_data() -> Path:
-    """Where scenes are kept (XDG Base Directory Specification)."""
-    if sys.platform == "win32":
-        base = Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
-    else:
-        base = Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share")
-    return base / "sharp-xr"
+Command = Serve | Predict | Render | Train | Weights | Doctor
 
 
 def fail(sentence: str) -> int:
@@ -221,6 +236,8 @@ def parse(args: Sequence[str]) -> Command:
     """What the user wants. Ends the process for --help and for what it cannot read."""
     if args[:1] == ["train"]:  # has commands of its own
         return Train(tuple(args[1:]))
+    if args[:1] == ["weights"]:  # likewise
+        return Weights(tuple(args[1:]))
     command: Command = tyro.cli(
         Command,
         args=args,

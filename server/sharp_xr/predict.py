@@ -1,21 +1,24 @@
-"""``sharp-xr predict``: photos from files, Gaussians to files, and how long each step took."""
+"""``sharp-xr predict``: photos from files, Gaussians to files, and how long each step took.
+
+Photos are read and predicted in a process of their own, as the server does it: what crashes a
+decoder costs that photo and no other, and Ctrl-C ends a prediction that takes minutes at once.
+"""
 
 from __future__ import annotations
 
+import asyncio
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Protocol
 
 from sharp_xr.formats.npz import write_npz
 from sharp_xr.formats.ply import PhotoCamera, write_ply
-from sharp_xr.gaussians import Gaussians
-from sharp_xr.model import ModelError, Predictor
-from sharp_xr.photo import Photo, PhotoError, read_photo
-
-T = TypeVar("T")
+from sharp_xr.model import ModelError
+from sharp_xr.photo import PhotoError
+from sharp_xr.prediction import OnProgress, Prediction, PredictionWorker
 
 MAX_BYTES = 64 << 20
 """Of a photo's file, as for uploads."""
@@ -23,6 +26,19 @@ MAX_BYTES = 64 << 20
 
 class OutputError(Exception):
     """There is no place for what was asked for; the message is one sentence for the user."""
+
+
+class Worker(Protocol):
+    """What :func:`one` wants of ``PredictionWorker``."""
+
+    async def predict(
+        self,
+        data: bytes,
+        on_progress: OnProgress,
+        *,
+        focal_35mm: float | None,
+        focal_px: float | None,
+    ) -> Prediction: ...
 
 
 @dataclass(frozen=True)
@@ -53,19 +69,40 @@ def targets(photos: Sequence[Path], output: Path) -> list[tuple[Path, Path]]:
     return [(photo, output / f"{_free_name(photo.stem, taken)}.ply") for photo in photos]
 
 
-def one(predictor: Predictor, photo: Path, target: Path, focal: Focal) -> bool:
+async def run(worker: PredictionWorker, jobs: Sequence[tuple[Path, Path]], focal: Focal) -> bool:
+    """Photos to files, one after another; whether all worked. Ends the worker.
+
+    Raises:
+        ModelError: the model cannot be loaded.
+    """
+    try:
+        await worker.start()
+        return all([await one(worker, photo, target, focal) for photo, target in jobs])
+    finally:
+        await worker.close()
+
+
+async def one(worker: Worker, photo: Path, target: Path, focal: Focal) -> bool:
     """Photo to file; what keeps it from that is said on stderr. Returns whether it worked."""
     line = ProgressLine(photo.name)
     try:
-        image = line.timed("decode", lambda: _read(photo, focal))
-        gaussians = line.timed("predict", lambda: predictor.predict(image, line.show))
-        line.timed("store", lambda: _write(target, gaussians, image))
+        data = _read(photo)
+        made = await worker.predict(data, line.show, focal_35mm=focal.mm_35, focal_px=focal.px)
+        line.show("store", 0.0)
+        started = time.perf_counter()
+        _write(target, made)  # not in a thread: who stops us now gets a whole file or none
+        store_s = time.perf_counter() - started
     except (PhotoError, ModelError) as error:
         line.end(f"{photo}: {error}")
     except OSError as error:
         line.end(f"{error.filename or photo}: {error.strerror or error}")
+    except asyncio.CancelledError:
+        line.end(f"{photo}: stopped, nothing is written")
+        raise
     else:
-        line.end(f"{photo} -> {target}: {len(gaussians)} Gaussians; {line.times()}")
+        times = f"decode {made.decode_s:.2f} s, predict {made.predict_s:.2f} s"
+        count = len(made.gaussians)
+        line.end(f"{photo} -> {target}: {count} Gaussians; {times}, store {store_s:.2f} s")
         return True
     return False
 
@@ -75,54 +112,44 @@ class ProgressLine:
 
     def __init__(self, name: str) -> None:
         self._name = name
-        self._stage = ""
-        self._seconds: dict[str, float] = {}
         self._live = sys.stderr.isatty()
 
-    def timed(self, stage: str, work: Callable[[], T]) -> T:
-        """Run a stage, and remember its time."""
-        self._stage = stage
-        self.show(0.0)
-        started = time.perf_counter()
-        result = work()
-        self._seconds[stage] = time.perf_counter() - started
-        return result
-
-    def show(self, fraction: float) -> None:
-        """How much of the stage is done."""
+    def show(self, stage: str, fraction: float, detail: str = "") -> None:
+        """How much of the stage is done, and what the model says to it."""
         if self._live:
-            self._write(f"\r\x1b[K{self._name}: {self._stage} {fraction:4.0%}")
+            self._write(f"\r\x1b[K{self._name}: {progress_words(stage, fraction, detail)}")
 
     def end(self, sentence: str) -> None:
         """The last state."""
         self._write(("\r\x1b[K" if self._live else "") + f"sharp-xr: {sentence}\n")
-
-    def times(self) -> str:
-        """What each stage took."""
-        return ", ".join(f"{stage} {took:.2f} s" for stage, took in self._seconds.items())
 
     def _write(self, text: str) -> None:
         sys.stderr.write(text)
         sys.stderr.flush()
 
 
-def _read(path: Path, focal: Focal) -> Photo:
+def progress_words(stage: str, fraction: float, detail: str) -> str:
+    """As "predict 34 %, tile 12 of 35"."""
+    return f"{stage} {fraction * 100:.0f} %" + (f", {detail}" if detail else "")
+
+
+def _read(path: Path) -> bytes:
     with path.open("rb") as file:
         data = file.read(MAX_BYTES + 1)
     if len(data) > MAX_BYTES:
         raise PhotoError(f"the file is larger than {MAX_BYTES >> 20} MB, the limit")
-    return read_photo(data, focal_35mm=focal.mm_35, focal_px=focal.px)
+    return data
 
 
-def _write(target: Path, gaussians: Gaussians, photo: Photo) -> None:
+def _write(target: Path, made: Prediction) -> None:
     """Under another name first: nobody finds half a file."""
     target.parent.mkdir(parents=True, exist_ok=True)
-    camera = PhotoCamera(photo.width, photo.height, photo.focal_px)
+    camera = PhotoCamera(made.width, made.height, made.focal_px)
     write = write_npz if target.suffix.lower() == ".npz" else write_ply
     new = target.with_name(f".{target.name}.new")
     try:
         with new.open("wb") as file:
-            write(file, gaussians, camera)
+            write(file, made.gaussians, camera)
         new.replace(target)
     finally:
         new.unlink(missing_ok=True)

@@ -23,7 +23,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from sharp_xr.access import is_loopback, new_token
 from sharp_xr.app import App, AppConfig, create_app
 from sharp_xr.devices import Device, renderer_for
-from sharp_xr.model import ModelError
+from sharp_xr.model import ModelError, Precision, check_name
 from sharp_xr.prediction import PredictionWorker
 from sharp_xr.refusal import Refusal
 from sharp_xr.scenes import SceneError
@@ -47,7 +47,7 @@ class ServeConfig:
     """What ``sharp-xr serve`` was told, with the device chosen.
 
     Raises:
-        ServeError: a number that makes no sense.
+        ServeError: an unknown model, or a number that makes no sense.
     """
 
     data: Path
@@ -58,12 +58,17 @@ class ServeConfig:
     """None: a new one where one is wanted."""
     model: str = "lite"
     checkpoint: Path | None = None
+    precision: Precision = "auto"
     max_eye_px: int = 512
     max_sessions: int = 4
     show: Path | None = None
     """A photo or a ``.ply`` that becomes a scene at the start."""
 
     def __post_init__(self) -> None:
+        try:
+            check_name(self.model)
+        except ModelError as error:
+            raise ServeError(str(error)) from error
         for flag, value, least, most in (
             ("--port", self.port, 0, 65535),
             ("--eye-size", self.max_eye_px, 16, 4096),
@@ -155,7 +160,7 @@ def _make_app(config: ServeConfig, token: str | None) -> App:
         max_eye_px=config.max_eye_px,
         max_sessions=config.max_sessions,
     )
-    worker = PredictionWorker(config.model, config.checkpoint, config.device.name)
+    worker = PredictionWorker(config.model, config.checkpoint, config.device.name, config.precision)
     return App(app_config, renderer_for(config.device), worker)
 
 

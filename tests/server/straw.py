@@ -88,8 +88,8 @@ class StrawWorker:
         self.running = False
 
     async def predict(self, data: bytes, on_progress: OnProgress) -> Prediction:
-        on_progress("decode", 0.5)
-        on_progress("predict", 0.5)
+        on_progress("decode", 0.5, "")
+        on_progress("predict", 0.5, "tile 1 of 2")
         await asyncio.to_thread(self.hold.wait)
         match data[:5]:
             case b"photo":

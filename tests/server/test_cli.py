@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from sharp_xr import devices
-from sharp_xr.cli import Doctor, Predict, Render, Serve, Train, default_data, parse, run
+from sharp_xr.cli import Doctor, Predict, Render, Serve, Train, Weights, parse, run
 
 
 def test_serve_needs_no_word_more() -> None:
@@ -24,14 +24,18 @@ def test_commands_take_what_the_documentation_shows() -> None:
     assert parse(["predict", "a.jpg", "b.heic", "-o", "out", "--focal-35mm", "26"]) == (
         Predict((Path("a.jpg"), Path("b.heic")), Path("out"), focal_35mm=26.0)
     )
+    assert parse(
+        ["predict", "a.jpg", "-o", "a.npz", "--model", "sharp", "--precision", "bf16"]
+    ) == (Predict((Path("a.jpg"),), Path("a.npz"), model="sharp", precision="bf16"))
     assert parse(["render", "s.ply", "-o", "s.mp4", "--stereo", "--trajectory", "swipe"]) == (
         Render(Path("s.ply"), Path("s.mp4"), stereo=True, trajectory="swipe")
     )
     assert parse(["doctor", "--json"]) == Doctor(json=True)
 
 
-def test_train_passes_its_words_on() -> None:
+def test_train_and_weights_pass_their_words_on() -> None:
     assert parse(["train", "lite", "--help"]) == Train(("lite", "--help"))
+    assert parse(["weights", "fetch", "sharp"]) == Weights(("fetch", "sharp"))
 
 
 @pytest.mark.parametrize("args", [[], ["fly"], ["serve", "--port", "x"], ["predict", "a.jpg"]])
@@ -94,12 +98,11 @@ def test_a_gpu_that_is_not_there_is_a_sentence(
     assert "--device cpu" in capsys.readouterr().err
 
 
-def test_scenes_are_kept_where_the_desktop_says(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("command", [["serve"], ["predict", "a.jpg", "-o", "a.ply"]])
+def test_a_model_that_there_is_not_is_a_sentence(
+    command: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("sys.platform", "linux")
-    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
-    assert default_data() == tmp_path / "sharp-xr"
-    monkeypatch.setenv("XDG_DATA_HOME", "")
-    monkeypatch.setenv("HOME", str(tmp_path))
-    assert default_data() == tmp_path / ".local" / "share" / "sharp-xr"
+    monkeypatch.setattr("sharp_xr.logs.configure", lambda **options: None)
+    assert run([*command, "--device", "cpu", "--model", "flat"]) == 1
+    sentence = "sharp-xr: there is no model 'flat', wanted one of lite, sharp\n"
+    assert capsys.readouterr().err == sentence

@@ -2,37 +2,54 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
+import multiprocessing
 from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
 import pytest
 from PIL import Image
+from tests.server.prediction import predictors
 from tests.server.straw import some_gaussians
 
 from sharp_xr.formats.ply import read_ply
-from sharp_xr.gaussians import Gaussians
-from sharp_xr.model import ModelError, Progress
-from sharp_xr.photo import Photo
-from sharp_xr.predict import Focal, OutputError, one, targets
+from sharp_xr.model import ModelError
+from sharp_xr.photo import PhotoError
+from sharp_xr.predict import Focal, OutputError, one, run, targets
+from sharp_xr.prediction import OnProgress, Prediction, PredictionWorker
 
 
-class Predictor:
-    """Makes three Gaussians of any photo."""
-
-    name = "straw"
+class Worker:
+    """Makes three Gaussians of whatever begins as a JPEG does."""
 
     def __init__(self, error: Exception | None = None) -> None:
-        self.photos: list[Photo] = []
+        self.focals: list[tuple[float | None, float | None]] = []
         self.error = error
+        self.at_work = asyncio.Event()
+        self.may_end = asyncio.Event()
+        self.may_end.set()
 
-    def predict(self, photo: Photo, progress: Progress = lambda fraction: None) -> Gaussians:
-        progress(0.5)
-        self.photos.append(photo)
-        if self.error:
-            raise self.error
-        return some_gaussians()
+    async def predict(
+        self,
+        data: bytes,
+        on_progress: OnProgress,
+        *,
+        focal_35mm: float | None,
+        focal_px: float | None,
+    ) -> Prediction:
+        on_progress("predict", 0.34, "tile 12 of 35")
+        self.focals.append((focal_35mm, focal_px))
+        self.at_work.set()
+        await self.may_end.wait()
+        if self.error or not data.startswith(b"\xff\xd8\xff"):
+            raise self.error or PhotoError("this file is text")
+        return Prediction(80, 60, focal_px or 50.0, some_gaussians(), b"a jpeg", 1.5, 2.25)
+
+
+def predicted(worker: Worker, photo: Path, target: Path, focal: Focal = Focal()) -> bool:
+    return asyncio.run(one(worker, photo, target, focal))
 
 
 @pytest.fixture
@@ -73,24 +90,61 @@ def test_a_photo_becomes_a_ply_and_its_times_are_told(
     photo: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     target = tmp_path / "new" / "out.ply"
-    assert one(Predictor(), photo, target, Focal(px=99.0))
+    assert predicted(Worker(), photo, target, Focal(px=99.0))
     gaussians, info = read_ply(target)
     assert (len(gaussians), info.photo.width, info.photo.focal_px) == (3, 80, 99.0)
     assert [path.name for path in target.parent.iterdir()] == ["out.ply"]
     line = capsys.readouterr().err
-    assert "3 Gaussians; decode " in line and "predict " in line and "store " in line
+    assert "3 Gaussians; decode 1.50 s, predict 2.25 s, store " in line
+    assert "tile" not in line  # only a terminal is told the steps
 
 
 def test_a_photo_becomes_an_npz(photo: Path, tmp_path: Path) -> None:
-    assert one(Predictor(), photo, tmp_path / "out.npz", Focal())
+    assert predicted(Worker(), photo, tmp_path / "out.npz")
     with np.load(tmp_path / "out.npz") as arrays:
         assert arrays["means"].shape == (3, 3)
 
 
-def test_the_users_focal_length_wins(photo: Path, tmp_path: Path) -> None:
-    predictor = Predictor()
-    one(predictor, photo, tmp_path / "a.ply", Focal(mm_35=43.2666))  # the frame's diagonal
-    assert predictor.photos[0].focal_px == pytest.approx(100.0, rel=1e-3)
+def test_the_user_s_focal_length_is_passed_on(photo: Path, tmp_path: Path) -> None:
+    worker = Worker()
+    predicted(worker, photo, tmp_path / "a.ply", Focal(mm_35=26.0))
+    predicted(worker, photo, tmp_path / "a.ply", Focal(px=99.0))
+    assert worker.focals == [(26.0, None), (None, 99.0)]
+
+
+def test_a_terminal_is_told_where_the_model_is(
+    photo: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True, raising=False)
+    predicted(Worker(), photo, tmp_path / "a.ply")
+    assert "IMG_1.jpg: predict 34 %, tile 12 of 35\r" in capsys.readouterr().err
+
+
+def test_who_stops_it_gets_no_half_file(
+    photo: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async def stop() -> None:
+        worker = Worker()
+        worker.may_end.clear()
+        work = asyncio.create_task(one(worker, photo, tmp_path / "out" / "a.ply", Focal()))
+        await worker.at_work.wait()
+        work.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await work
+
+    asyncio.run(stop())
+    assert capsys.readouterr().err == f"sharp-xr: {photo}: stopped, nothing is written\n"
+    assert not (tmp_path / "out").exists()
+
+
+def test_photos_go_through_a_process_which_then_ends(photo: Path, tmp_path: Path) -> None:
+    worker = PredictionWorker("obedient", load=predictors.obedient, warm=False)
+    jobs = [(photo, tmp_path / "a.ply"), (tmp_path / "nothing.jpg", tmp_path / "b.ply")]
+    assert not asyncio.run(run(worker, jobs, Focal(px=99.0)))
+    gaussians, info = read_ply(tmp_path / "a.ply")
+    assert (len(gaussians), info.photo.focal_px) == (2, 99.0)
+    assert worker.trouble == "the server is stopping"
+    assert multiprocessing.active_children() == []
 
 
 def test_what_cannot_be_done_is_a_sentence_and_leaves_no_file(
@@ -99,10 +153,10 @@ def test_what_cannot_be_done_is_a_sentence_and_leaves_no_file(
     text = tmp_path / "text.jpg"
     text.write_text("hello", encoding="utf-8")
     target = tmp_path / "out.ply"
-    assert not one(Predictor(), text, target, Focal())
-    assert not one(Predictor(), tmp_path / "nothing.jpg", target, Focal())
-    assert not one(Predictor(ModelError("the model is tired")), photo, target, Focal())
-    assert not one(Predictor(), photo, photo / "below-a-file.ply", Focal())
+    assert not predicted(Worker(), text, target)
+    assert not predicted(Worker(), tmp_path / "nothing.jpg", target)
+    assert not predicted(Worker(ModelError("the model is tired")), photo, target)
+    assert not predicted(Worker(), photo, photo / "below-a-file.ply")
     first, second, third, fourth = capsys.readouterr().err.splitlines()
     assert "text.jpg: " in first
     assert "nothing.jpg: No such file" in second
@@ -119,5 +173,5 @@ def test_a_disk_that_fills_up_leaves_no_half_file(
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr("sharp_xr.predict.write_ply", full)
-    assert not one(Predictor(), photo, tmp_path / "out" / "a.ply", Focal())
+    assert not predicted(Worker(), photo, tmp_path / "out" / "a.ply")
     assert list((tmp_path / "out").iterdir()) == []

@@ -40,6 +40,7 @@ def test_a_host_that_is_none_is_a_sentence() -> None:
         ({"port": 65536}, "--port 65536: wanted 0 to 65535"),
         ({"max_eye_px": 8}, "--eye-size 8: wanted 16 to 4096"),
         ({"max_sessions": 0}, "--sessions 0: wanted 1 to 100"),
+        ({"model": "flat"}, "there is no model 'flat', wanted one of lite, sharp"),
     ],
 )
 def test_a_number_without_sense_is_a_sentence(option: dict[str, Any], sentence: str) -> None:

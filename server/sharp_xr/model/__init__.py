@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Literal, Protocol, runtime_checkable
 
 from sharp_xr.gaussians import Gaussians
 from sharp_xr.photo import Photo
@@ -14,6 +14,8 @@ __all__ = [
     "Precision",
     "Predictor",
     "Progress",
+    "WarmsUp",
+    "check_name",
     "load_predictor",
     "silent",
 ]
@@ -54,6 +56,15 @@ class Predictor(Protocol):
         ...
 
 
+@runtime_checkable
+class WarmsUp(Protocol):
+    """A predictor whose first photo would wait for something that can be done before it comes."""
+
+    def warm_up(self) -> None:
+        """Seconds at most."""
+        ...
+
+
 def load_predictor(
     name: str,
     checkpoint: Path | None = None,
@@ -83,4 +94,14 @@ def load_predictor(
                 raise ModelError("the model sharp wants --checkpoint FILE")
             return SharpPredictor(checkpoint, device, precision)
         case _:
-            raise ModelError(f"there is no model {name!r}, wanted one of {', '.join(MODEL_NAMES)}")
+            raise _unknown(name)
+
+
+def check_name(name: str) -> None:
+    """Raises ModelError for a name that is none of :data:`MODEL_NAMES`."""
+    if name not in MODEL_NAMES:
+        raise _unknown(name)
+
+
+def _unknown(name: str) -> ModelError:
+    return ModelError(f"there is no model {name!r}, wanted one of {', '.join(MODEL_NAMES)}")

@@ -50,6 +50,10 @@ class LitePredictor:
         except (RuntimeError, AssertionError) as error:
             raise ModelError(f"the model lite cannot run on {device!r}: {error}") from error
 
+    def warm_up(self) -> None:
+        """Run once, small: torch sets itself up, and kernels are compiled."""
+        self.predict(Photo(np.full((192, 256, 3), 128, np.uint8), 200.0))
+
     def predict(self, photo: Photo, progress: Progress = silent) -> Gaussians:
         """Some 300,000 Gaussians, fewer for a small photo; the same ones for the same photo."""
         progress(0.0)

@@ -3,8 +3,11 @@
 Why a process: a photo is a stranger's bytes in C decoders, and a predictor takes all cores for a
 second or for minutes. Here both may crash, hang or be killed while frames go on in the server.
 
-    server -> child     bytes of a photo
-    child -> server     Loaded | Failed, once; then for each photo Step..., Done | Failed
+    server -> child     Wish | Cancel
+    child -> server     Loaded | Failed, once; then for each Wish Step..., Done | Failed
+
+A Cancel is answered by one Cancelled, always, and then nothing of an earlier photo comes any more:
+where a photo is at work, in place of its Done; else, for a Cancel that came too late, at once.
 """
 
 from __future__ import annotations
@@ -26,15 +29,18 @@ from typing import Literal
 import numpy as np
 
 from sharp_xr.gaussians import Gaussians
-from sharp_xr.model import ModelError, Predictor
+from sharp_xr.model import ModelError, Precision, Predictor, WarmsUp
 from sharp_xr.photo import Photo, PhotoError, read_photo, thumbnail
 
 log = logging.getLogger(__name__)
 
 Stage = Literal["decode", "predict"]
 
-Load = Callable[[str, Path | None, str], Predictor]
+Load = Callable[[str, Path | None, str, Precision], Predictor]
 """As :func:`sharp_xr.model.load_predictor`; must be importable, for it is sent by name."""
+
+LISTEN_S = 0.05
+"""A predictor that reports its progress more often is asked no more often than this to stop."""
 
 
 @dataclass(frozen=True)
@@ -61,6 +67,7 @@ class Order:
     model: str
     checkpoint: Path | None
     device: str
+    precision: Precision
     load: Load
     warm: bool
     threads: int | None
@@ -69,6 +76,21 @@ class Order:
     """Added to the priority number: more lets frames go first, and a photo wait while they do."""
     thumbnail_px: int = 320
     """Its longer side."""
+
+
+@dataclass(frozen=True)
+class Wish:
+    """A photo to be predicted."""
+
+    data: bytes
+    focal_35mm: float | None = None
+    """As for :func:`sharp_xr.photo.read_photo`."""
+    focal_px: float | None = None
+
+
+@dataclass(frozen=True)
+class Cancel:
+    """Nobody wants the photo at work any more."""
 
 
 @dataclass(frozen=True)
@@ -82,6 +104,8 @@ class Step:
 
     stage: Stage
     fraction: float
+    detail: str = ""
+    """For a person, where the model says it."""
 
 
 @dataclass(frozen=True)
@@ -98,14 +122,23 @@ class Failed:
     error: PhotoError | ModelError
 
 
-Message = Loaded | Step | Done | Failed
+@dataclass(frozen=True)
+class Cancelled:
+    """Answers Cancel."""
+
+
+Message = Loaded | Step | Done | Failed | Cancelled
+
+
+class _CancelledError(Exception):
+    """Ends a predictor from within its report of progress."""
 
 
 def run_child(server: Connection, order: Order) -> None:
     """The child's life, until the server hangs up."""
     _settle(order)
     try:
-        predictor = order.load(order.model, order.checkpoint, order.device)
+        predictor = order.load(order.model, order.checkpoint, order.device, order.precision)
         if order.warm:
             _warm_up(predictor, order)
     except Exception as error:
@@ -114,8 +147,13 @@ def run_child(server: Connection, order: Order) -> None:
     server.send(Loaded())
     with contextlib.suppress(EOFError, BrokenPipeError):
         while True:
-            data = server.recv_bytes()
-            server.send(_answer(data, predictor, order, server.send))
+            match server.recv():
+                case Wish() as wish:
+                    server.send(_answer(wish, predictor, order, server))
+                case Cancel():  # came when its photo was done
+                    server.send(Cancelled())
+                case other:
+                    raise AssertionError(f"the server sent {other!r}")
 
 
 def _settle(order: Order) -> None:
@@ -140,56 +178,85 @@ def _end_with_parent() -> None:
 
 
 def _warm_up(predictor: Predictor, order: Order) -> None:
-    grey = np.full((192, 256, 3), 128, np.uint8)
-    jpeg = thumbnail(Photo(grey, 200.0), order.thumbnail_px)  # loads the codecs as well
-    predictor.predict(read_photo(jpeg))
+    grey = Photo(np.full((192, 256, 3), 128, np.uint8), 200.0)
+    read_photo(thumbnail(grey, order.thumbnail_px))  # loads the codecs
+    if isinstance(predictor, WarmsUp):
+        predictor.warm_up()
+
+
+class _Line:
+    """The server's end while one photo is at work: told how far it is, heard for a Cancel."""
+
+    def __init__(self, server: Connection) -> None:
+        self._server = server
+        self._listen_at = 0.0
+        self._told = Step("decode", 0.0)
+        self.cancelled = False
+        server.send(self._told)
+
+    def progress(self, fraction: float, detail: str = "", /) -> None:
+        """As a predictor calls it."""
+        self._listen()
+        told = self._told
+        finer = told.stage == "predict" and fraction < told.fraction + 0.01  # nobody sees that
+        if not finer or detail != told.detail:
+            self._told = Step("predict", fraction, detail)
+            self._server.send(self._told)
+
+    def _listen(self) -> None:
+        now = time.monotonic()
+        if now < self._listen_at:
+            return
+        self._listen_at = now + LISTEN_S
+        if self._server.poll():
+            said = self._server.recv()
+            assert isinstance(said, Cancel), said
+            self.cancelled = True
+        if self.cancelled:  # again and again, to one that would not hear
+            raise _CancelledError
 
 
 def _answer(
-    data: bytes, predictor: Predictor, order: Order, tell: Callable[[Message], None]
-) -> Done | Failed:
+    wish: Wish, predictor: Predictor, order: Order, server: Connection
+) -> Done | Failed | Cancelled:
+    line = _Line(server)
+    answer: Done | Failed
     try:
-        tell(Step("decode", 0.0))
-        started = time.monotonic()
-        with _memory_limit(order.decode_bytes):
-            photo, small = _decode(data, order.thumbnail_px)
-        decoded = time.monotonic()
-        gaussians = _predict(photo, predictor, tell)
-        done = time.monotonic()
+        answer = Done(_prediction(wish, predictor, order, line))
     except Exception as error:
-        return Failed(_named(error, f"the model {order.model} failed on this photo"))
-    return Done(
-        Prediction(
-            width=photo.width,
-            height=photo.height,
-            focal_px=photo.focal_px,
-            gaussians=gaussians,
-            thumbnail=small,
-            decode_s=decoded - started,
-            predict_s=done - decoded,
-        )
+        if not line.cancelled:
+            answer = Failed(_named(error, f"the model {order.model} failed on this photo"))
+    return Cancelled() if line.cancelled else answer
+
+
+def _prediction(wish: Wish, predictor: Predictor, order: Order, line: _Line) -> Prediction:
+    started = time.monotonic()
+    with _memory_limit(order.decode_bytes):
+        photo, small = _decode(wish, order.thumbnail_px)
+    decoded = time.monotonic()
+    gaussians = _predict(photo, predictor, line)
+    return Prediction(
+        width=photo.width,
+        height=photo.height,
+        focal_px=photo.focal_px,
+        gaussians=gaussians,
+        thumbnail=small,
+        decode_s=decoded - started,
+        predict_s=time.monotonic() - decoded,
     )
 
 
-def _decode(data: bytes, thumbnail_px: int) -> tuple[Photo, bytes]:
+def _decode(wish: Wish, thumbnail_px: int) -> tuple[Photo, bytes]:
     try:
-        photo = read_photo(data)
+        photo = read_photo(wish.data, focal_35mm=wish.focal_35mm, focal_px=wish.focal_px)
         return photo, thumbnail(photo, thumbnail_px)
     except MemoryError as error:
         raise PhotoError("reading the photo takes more memory than it may have") from error
 
 
-def _predict(photo: Photo, predictor: Predictor, tell: Callable[[Message], None]) -> Gaussians:
-    told = -1.0
-
-    def progress(fraction: float) -> None:
-        nonlocal told
-        if fraction >= told + 0.01:  # a person sees no finer steps
-            told = fraction
-            tell(Step("predict", fraction))
-
-    progress(0.0)
-    gaussians, dropped = predictor.predict(photo, progress).finite()
+def _predict(photo: Photo, predictor: Predictor, line: _Line) -> Gaussians:
+    line.progress(0.0)
+    gaussians, dropped = predictor.predict(photo, line.progress).finite()
     if dropped:
         log.warning("%d Gaussians of a photo are not finite and left out", dropped)
     if not len(gaussians):

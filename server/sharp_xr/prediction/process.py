@@ -6,10 +6,28 @@ import asyncio
 import contextlib
 import multiprocessing
 import signal
+import sys
 import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from multiprocessing import resource_tracker
+from multiprocessing.process import BaseProcess
 
-from sharp_xr.prediction.child import Message, Order, run_child
+from sharp_xr.prediction.child import Cancel, Message, Order, Wish, run_child
+
+
+def _start_deaf(process: BaseProcess) -> None:
+    """Without SIGINT from its first instruction on: a terminal's Ctrl-C reaches children too, and
+    ending them is ours. What a thread blocks, the process that it starts has blocked."""
+    if sys.platform == "win32":
+        process.start()
+        return
+    resource_tracker.ensure_running()  # or it would start now, and unblock what we block
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        process.start()
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 class ChildProcess:
@@ -27,20 +45,24 @@ class ChildProcess:
         self._listener = threading.Thread(
             target=self._listen, name="prediction-listener", daemon=True
         )
+        self._sender = ThreadPoolExecutor(1, thread_name_prefix="prediction-sender")
         self.messages: asyncio.Queue[Message | None] = asyncio.Queue()
         """What the child says; None is the end."""
         self.ended = False
 
     async def begin(self) -> None:
         """Starts the process; in a thread, since a spawn takes some 10 ms."""
-        await asyncio.to_thread(self._process.start)
+        await asyncio.to_thread(_start_deaf, self._process)
         self._theirs.close()  # so that the pipe ends with the child
         self._listener.start()
 
-    async def send(self, data: bytes) -> None:
-        """A photo for the child. Nothing happens if it is dead: its end is told by ``messages``."""
+    async def send(self, message: Wish | Cancel) -> None:
+        """Something for the child; what is sent first arrives first, also if the caller goes away.
+
+        Nothing happens if the child is dead: its end is told by ``messages``.
+        """
         with contextlib.suppress(OSError):
-            await asyncio.to_thread(self._ours.send_bytes, data)
+            await asyncio.get_running_loop().run_in_executor(self._sender, self._ours.send, message)
 
     def kill(self) -> None:
         """At once, whatever it does."""
@@ -71,5 +93,6 @@ class ChildProcess:
     def _end(self) -> None:
         self.ended = True
         self._ours.close()
+        self._sender.shutdown(wait=False, cancel_futures=True)
         self.messages.put_nowait(None)
         self._on_end(self)

@@ -6,7 +6,7 @@ sentence, and the next photo gets a child that lives:
     the photo is refused       PhotoError, the child stays
     decoding takes too long    killed, PhotoError
     the child dies             PhotoError while decoding, else ModelError
-    the caller goes away       killed: a prediction has no use without one, and may take minutes
+    the caller is cancelled    the child is told to stop; killed, if it does not
 
 A killed child's successor loads the model at once, without being asked.
 """
@@ -19,15 +19,28 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from sharp_xr.model import ModelError, load_predictor
+from sharp_xr.model import ModelError, Precision, load_predictor
 from sharp_xr.photo import PhotoError
-from sharp_xr.prediction.child import Done, Failed, Load, Loaded, Order, Prediction, Stage, Step
+from sharp_xr.prediction.child import (
+    Cancel,
+    Cancelled,
+    Done,
+    Failed,
+    Load,
+    Loaded,
+    Order,
+    Prediction,
+    Stage,
+    Step,
+    Wish,
+)
 from sharp_xr.prediction.process import ChildProcess
 
 log = logging.getLogger(__name__)
 
-OnProgress = Callable[[Stage, float], None]
-"""Told a stage and its done fraction, 0 to 1; called on the event loop."""
+OnProgress = Callable[[Stage, float, str], None]
+"""Told a stage, its done fraction (0 to 1), and what a person may like to know besides, or "";
+called on the event loop."""
 
 
 class BusyError(ModelError):
@@ -43,7 +56,9 @@ class Limits:
     decode_s: float = 30.0
     """Seconds for reading one photo; the largest takes about 5."""
     predict_s: float = 1800.0
-    """Seconds for the model; the full SHARP network takes minutes on a CPU."""
+    """Seconds for the model; the full SHARP network may take 15 minutes on a small CPU."""
+    cancel_s: float = 20.0
+    """Seconds that a cancelled photo has to let go; SHARP's longest step takes about 10."""
     decode_bytes: int = 2 << 30
     """Memory that reading one photo may take (on Linux); the largest takes about half."""
     waiting: int = 4
@@ -58,6 +73,7 @@ class PredictionWorker:
         model: str = "lite",
         checkpoint: Path | None = None,
         device: str = "cpu",
+        precision: Precision = "auto",
         *,
         limits: Limits = Limits(),
         threads: int | None = None,
@@ -67,16 +83,17 @@ class PredictionWorker:
         """Starts nothing yet.
 
         Args:
-            model, checkpoint, device: what ``load`` is called with.
+            model, checkpoint, device, precision: what ``load`` is called with.
             limits: of time, memory and waiting photos.
             threads: of torch; None for its own choice.
-            warm: predict a small picture after loading, so that the first photo waits for nothing.
+            warm: let the model warm up after loading, so that the first photo waits for nothing.
             load: makes the predictor in the child; a function that can be imported.
         """
         self._order = Order(
             model=model,
             checkpoint=checkpoint,
             device=device,
+            precision=precision,
             load=load,
             warm=warm,
             threads=threads,
@@ -84,6 +101,7 @@ class PredictionWorker:
         )
         self._limits = limits
         self._life: asyncio.Task[ChildProcess] | None = None
+        self._stopping: asyncio.Task[None] | None = None  # a cancelled photo, on its way out
         self._turn = asyncio.Lock()
         self._present = 0
         self._closed = False
@@ -115,9 +133,19 @@ class PredictionWorker:
         await self._living_child()
 
     async def predict(
-        self, data: bytes, on_progress: OnProgress = lambda stage, fraction: None
+        self,
+        data: bytes,
+        on_progress: OnProgress = lambda stage, fraction, detail: None,
+        *,
+        focal_35mm: float | None = None,
+        focal_px: float | None = None,
     ) -> Prediction:
-        """The Gaussians of the photo in these bytes.
+        """The Gaussians of the photo in these bytes. Being cancelled stops the model too.
+
+        Args:
+            data: a photo's file.
+            on_progress: hears how far it is.
+            focal_35mm, focal_px: as for :func:`sharp_xr.photo.read_photo`.
 
         Raises:
             PhotoError: it is not a photo that we take, or reading it failed in any way.
@@ -128,9 +156,14 @@ class PredictionWorker:
             raise BusyError(f"{self._present} photos are waiting already: try again in a moment")
         self._present += 1
         try:
+            if self._turn.locked():
+                on_progress("decode", 0.0, "another photo is before it")
             async with self._turn:
+                if not self.ready:
+                    on_progress("decode", 0.0, "the model is being loaded")
                 child = await self._living_child()
-                return await self._work(child, data, on_progress)
+                wish = Wish(data, focal_35mm, focal_px)
+                return await self._work(child, wish, on_progress)
         finally:
             self._present -= 1
 
@@ -142,6 +175,8 @@ class PredictionWorker:
             await asyncio.wait([self._life])
         if (child := self._child()) is not None:
             await child.end()
+        if self._stopping is not None:
+            await asyncio.wait([self._stopping])
 
     def _child(self) -> ChildProcess | None:
         """The one that has loaded its model, dead or alive."""
@@ -151,6 +186,8 @@ class PredictionWorker:
         return life.result()
 
     async def _living_child(self) -> ChildProcess:
+        if self._stopping is not None:
+            await asyncio.wait([self._stopping])
         if self._closed:
             raise ModelError("the server is stopping")
         child = self._child()
@@ -194,28 +231,46 @@ class PredictionWorker:
                     f"({child.why_ended()})"
                 )
 
-    async def _work(self, child: ChildProcess, data: bytes, on_progress: OnProgress) -> Prediction:
-        settled = False
+    async def _work(self, child: ChildProcess, wish: Wish, on_progress: OnProgress) -> Prediction:
         try:
-            answer = await self._answer(child, data, on_progress)
-            settled = True
-        finally:
-            if not settled and not self._closed:
-                child.kill()
-                self._begin_life()
+            answer = await self._answer(child, wish, on_progress)
+        except asyncio.CancelledError:
+            self._stopping = asyncio.create_task(self._stop(child))
+            raise
+        except BaseException:
+            self._replace(child)
+            raise
         if isinstance(answer, Failed):
             raise answer.error
         return answer.prediction
 
+    async def _stop(self, child: ChildProcess) -> None:
+        """Until the child has let its photo go; the next one waits for that."""
+        try:
+            async with asyncio.timeout(self._limits.cancel_s):
+                await child.send(Cancel())
+                while (message := await child.messages.get()) is not None:
+                    if isinstance(message, Cancelled):
+                        return
+        except TimeoutError:
+            log.warning("the model does not stop for a cancelled photo and is loaded anew")
+        self._replace(child)
+
+    def _replace(self, child: ChildProcess) -> None:
+        """By one that works, unless the server stops anyway."""
+        if not self._closed:
+            child.kill()
+            self._begin_life()
+
     async def _answer(
-        self, child: ChildProcess, data: bytes, on_progress: OnProgress
+        self, child: ChildProcess, wish: Wish, on_progress: OnProgress
     ) -> Done | Failed:
         """The child's last word on this photo. Any exception means that the child is of no use."""
         stage: Stage | None = None  # until the child says that it has begun
         deadline = _now() + self._limits.decode_s
         try:
             async with asyncio.timeout_at(deadline):
-                await child.send(data)
+                await child.send(wish)
             while True:
                 async with asyncio.timeout_at(deadline):
                     message = await child.messages.get()
@@ -224,7 +279,7 @@ class PredictionWorker:
                         if stage == "decode" and message.stage == "predict":
                             deadline = _now() + self._limits.predict_s
                         stage = message.stage
-                        on_progress(stage, message.fraction)
+                        on_progress(stage, message.fraction, message.detail)
                     case Done() | Failed():
                         return message
                     case _:
@@ -257,7 +312,9 @@ class PredictionWorker:
 
     def _idle_child_ended(self, child: ChildProcess) -> None:
         """Somebody killed it; a child at work is missed by whom it works for."""
-        if child is self._child() and not self._turn.locked() and not self._closed:
+        stopping = self._stopping is not None and not self._stopping.done()
+        at_work = self._turn.locked() or stopping
+        if child is self._child() and not at_work and not self._closed:
             log.warning("the idle prediction process ended (%s)", child.why_ended())
             self._begin_life()
 

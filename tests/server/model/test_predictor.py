@@ -73,7 +73,7 @@ def test_the_same_photo_gives_the_same_gaussians(name: str) -> None:
 
 def test_progress_runs_from_nothing_to_all(name: str) -> None:
     told: list[float] = []
-    predictor(name).predict(coffee(), told.append)
+    predictor(name).predict(coffee(), lambda fraction, detail="": told.append(fraction))
     assert told == sorted(told)
     assert told[-1] == 1.0
 

@@ -72,11 +72,11 @@ class Watch:
     """Progress, and an event once the model is at work."""
 
     def __init__(self) -> None:
-        self.steps: list[tuple[str, float]] = []
+        self.steps: list[tuple[str, float, str]] = []
         self.predicting = asyncio.Event()
 
-    def __call__(self, stage: str, fraction: float) -> None:
-        self.steps.append((stage, fraction))
+    def __call__(self, stage: str, fraction: float, detail: str) -> None:
+        self.steps.append((stage, fraction, detail))
         if (stage, fraction) == ("predict", 0.5):
             self.predicting.set()
 
@@ -97,8 +97,12 @@ def test_a_photo_becomes_gaussians_and_a_thumbnail_and_tells_how_far_it_is() -> 
         np.testing.assert_array_equal(prediction.gaussians.means[:, 2], [1, 2])
         with Image.open(io.BytesIO(prediction.thumbnail)) as small:
             assert (small.format, small.size) == ("JPEG", (320, 240))
-        told = [("decode", 0.0), ("predict", 0.0), ("predict", 0.5), ("predict", 1.0)]
-        assert watch.steps == told
+        assert watch.steps == [
+            ("decode", 0.0, ""),
+            ("predict", 0.0, ""),
+            ("predict", 0.5, "half of it"),
+            ("predict", 1.0, ""),
+        ]
         assert not work.ready
 
     run(test())
@@ -147,6 +151,31 @@ def peak_bytes(pid: int) -> int:
     found = re.search(r"VmHWM:\s+(\d+) kB", Path(f"/proc/{pid}/status").read_text())
     assert found is not None
     return int(found[1]) << 10
+
+
+def test_the_caller_s_focal_length_wins() -> None:
+    async def test() -> None:
+        work = worker()
+        by_px = await work.predict(PHOTO, focal_px=99.0)
+        by_mm = await work.predict(PHOTO, focal_35mm=np.hypot(36, 24))  # the frame's diagonal
+        assert by_px.focal_px == 99.0
+        assert by_mm.focal_px == pytest.approx(80.0)
+        with pytest.raises(PhotoError, match="wanted a positive one"):
+            await work.predict(PHOTO, focal_px=-1.0)
+        await work.close()
+
+    run(test())
+
+
+def test_only_a_worker_that_shall_be_warm_lets_its_model_warm_up() -> None:
+    async def test() -> None:
+        for warm in (False, True):
+            work = worker(warm=warm)
+            prediction = await work.predict(ordering(Width.WARMTH))
+            assert len(prediction.gaussians) == 2 + warm
+            await work.close()
+
+    run(test())
 
 
 # --- predictors ----------------------------------------------------------------------------------
@@ -208,9 +237,68 @@ def test_a_predictor_that_hangs_is_stopped_at_its_limit() -> None:
     run(test())
 
 
-def test_a_sender_who_goes_away_stops_the_work_for_the_one_who_waits() -> None:
+@pytest.mark.parametrize("width", [Width.PATIENT, Width.DEAF])
+def test_a_cancelled_photo_makes_room_for_the_next_and_costs_no_child(width: Width) -> None:
     async def test() -> None:
         work, watch = worker(), Watch()
+        await work.start()
+        child = pid_of_child()
+        cancelled = asyncio.create_task(work.predict(ordering(width), watch))
+        await watch.predicting.wait()
+        waiting = asyncio.create_task(work.predict(PHOTO, waited := Watch()))
+        await asyncio.sleep(0)
+        cancelled.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await cancelled
+        assert len((await waiting).gaussians) == 2
+        assert pid_of_child() == child and work.ready
+        assert waited.steps[0] == ("decode", 0.0, "another photo is before it")
+        await work.close()
+
+    run(test())
+
+
+def test_a_photo_may_be_cancelled_at_any_moment() -> None:
+    """Before it is sent, while it is read, when it is done: the next one is always answered."""
+
+    async def test() -> None:
+        work = worker()
+        await work.start()
+        child = pid_of_child()
+        for turns in (1, 2, 3, 5, 8, 13, 21, 34, 55, 89):
+            cancelled = asyncio.create_task(work.predict(PHOTO))
+            for _ in range(turns):
+                await asyncio.sleep(0.0001)
+            cancelled.cancel()
+            await asyncio.wait([cancelled])
+            assert await serves(work)
+        assert pid_of_child() == child
+        await work.close()
+
+    run(test())
+
+
+def test_a_photo_that_waits_for_its_turn_is_cancelled_at_once() -> None:
+    async def test() -> None:
+        work, watch = worker(), Watch()
+        hanging = asyncio.create_task(work.predict(ordering(Width.HANGS), watch))
+        await watch.predicting.wait()
+        waiting = asyncio.create_task(work.predict(PHOTO))
+        await asyncio.sleep(0)
+        waiting.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await waiting
+        assert not hanging.done()
+        await work.close()
+        with pytest.raises(ModelError, match="^the server is stopping$"):
+            await hanging
+
+    run(test())
+
+
+def test_a_cancelled_photo_that_does_not_let_go_is_killed_for_the_one_who_waits() -> None:
+    async def test() -> None:
+        work, watch = worker(limits=Limits(cancel_s=0.1)), Watch()
         hanging = asyncio.create_task(work.predict(ordering(Width.HANGS), watch))
         await watch.predicting.wait()
         waiting = asyncio.create_task(work.predict(PHOTO))
