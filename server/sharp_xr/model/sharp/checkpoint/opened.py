@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import mmap
+import os
 from collections.abc import Iterator
 from dataclasses import asdict, fields, replace
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import IO, Any, Self
 
 import torch
 from torch import Tensor
@@ -48,6 +49,7 @@ class Checkpoint:
     def __init__(self, path: Path, table: Table) -> None:
         self.path = path
         self.table = table
+        self._identity = _identity(os.stat(path))
         self._mapped: mmap.mmap | None = None
 
     def __enter__(self) -> Self:
@@ -62,7 +64,7 @@ class Checkpoint:
         self.close()
 
     def close(self) -> None:
-        """Lets go of the file; tensors that were taken stay valid."""
+        """Lets go of the file; tensors that were taken stay valid, a later one maps it again."""
         self._mapped = None
 
     @property
@@ -117,7 +119,8 @@ class Checkpoint:
             whole = self.tensor(key).to(DTYPES[stored.dtype]).flatten()
             yield from torch.split(whole, CHUNK_BYTES // whole.element_size())
             return
-        with self.path.open("rb", buffering=0) as file:
+        with _readable(self.path), self.path.open("rb", buffering=0) as file:
+            self._check_same(file)
             file.seek(stored.position)
             for start in range(0, stored.size, CHUNK_BYTES):
                 data = bytearray(min(CHUNK_BYTES, stored.size - start))
@@ -134,9 +137,15 @@ class Checkpoint:
     def _mapping(self) -> mmap.mmap:
         if self._mapped is None:
             with _readable(self.path), self.path.open("rb") as file:
+                self._check_same(file)
                 # Copy on write: torch wants memory that it may write to.
                 self._mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY)
         return self._mapped
+
+    def _check_same(self, file: IO[bytes]) -> None:
+        """Or the table would be that of another file."""
+        if _identity(os.fstat(file.fileno())) != self._identity:
+            raise ModelError(f"{self.path} was changed since it was opened")
 
 
 def open_checkpoint(path: Path) -> Checkpoint:
@@ -159,6 +168,10 @@ def open_checkpoint(path: Path) -> Checkpoint:
             raise BadFile(f"is {_kind(start)}, wanted .safetensors or .pt weights")
         except BadFile as error:
             raise ModelError(f"{path} {error}") from error
+
+
+def _identity(stat: os.stat_result) -> tuple[int, ...]:
+    return stat.st_dev, stat.st_ino, stat.st_size, stat.st_mtime_ns
 
 
 class _readable:

@@ -51,6 +51,15 @@ def test_tensors_outlive_the_checkpoint_that_they_are_from(file: Path) -> None:
     assert torch.equal(tensor, expected)
 
 
+def test_a_file_that_changed_since_it_was_opened_is_not_read_by_the_old_table(file: Path) -> None:
+    key = "prediction_head.geometry_prediction_head.weight"
+    checkpoint = open_checkpoint(file)
+    torch.save({key: torch.ones(1000)}, file)
+    for read in (checkpoint.tensor, lambda key: list(checkpoint.chunks(key))):
+        with pytest.raises(ModelError, match="was changed since it was opened"):
+            read(key)
+
+
 def test_writing_into_a_tensor_does_not_change_the_file(file: Path) -> None:
     before = file.read_bytes()
     with open_checkpoint(file) as checkpoint:
