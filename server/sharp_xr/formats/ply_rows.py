@@ -84,20 +84,25 @@ def fill_rows(
     """
     lanes = np.ones((7, _LANES), np.float32)
     for start in range(0, len(rows), _LANES):
-        count = min(_LANES, len(rows) - start)
-        for i in range(count):
+        end = min(start + _LANES, len(rows))
+        for n in range(start, end):
             for k in range(3):
-                lanes[k, i] = colors[start + i, k]
-                lanes[4 + k, i] = scales[start + i, k]
-            lanes[3, i] = opacities[start + i]
+                lanes[k, n - start] = colors[n, k]
+                lanes[4 + k, n - start] = scales[n, k]
+            lanes[3, n - start] = opacities[n]
         _encode_lanes(lanes)
-        for i in range(count):
-            for k in range(3):
-                rows[start + i, k] = means[start + i, k]
-            for k in range(7):
-                rows[start + i, 3 + k] = lanes[k, i]
-            for k in range(4):
-                rows[start + i, 10 + k] = quats[start + i, k]
+        _fill(means[start:end], lanes, quats[start:end], rows[start:end])
+
+
+@_kernel
+def _fill(means: Float32, lanes: Float32, quats: Float32, rows: Float32) -> None:
+    for n in range(len(rows)):
+        for k in range(3):
+            rows[n, k] = means[n, k]
+        for k in range(7):
+            rows[n, 3 + k] = lanes[k, n]
+        for k in range(4):
+            rows[n, 10 + k] = quats[n, k]
 
 
 @_kernel
