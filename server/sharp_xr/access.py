@@ -96,8 +96,8 @@ class Access:
         if not any(given):
             raise Refusal(
                 401,
-                "this server wants its token: open the address that `sharp-xr serve` printed when "
-                "it started, which has the token",
+                "this server wants its token: open the address that sharp-xr serve printed when it "
+                "started, which has the token",
             )
         if not any(self._is_token(each) for each in given):
             raise Refusal(401, "that is not this server's token; it prints the right one at start")
