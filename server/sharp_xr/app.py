@@ -32,6 +32,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from sharp_xr import page, scenes
 from sharp_xr.access import Access, Guard
+from sharp_xr.body import read_body
 from sharp_xr.gallery import SceneGallery
 from sharp_xr.outbox import DisconnectedError
 from sharp_xr.refusal import Faults, Refusal, refuse
@@ -41,7 +42,7 @@ from sharp_xr.session import Host
 from sharp_xr.sessions import Sessions
 from sharp_xr.stream import stream
 from sharp_xr.stream.stream import Stream
-from sharp_xr.uploads import PhotoWorker, Uploads, read_body
+from sharp_xr.uploads import PhotoWorker, Uploads
 from sharp_xr_protocol.messages import FrameHeader, ProtocolError, Scene, Video
 
 log = logging.getLogger(__name__)
@@ -151,6 +152,7 @@ def create_app(app: App) -> Starlette:
             Route("/scenes/{id}/thumbnail", routes.thumbnail, methods=["GET"]),
             Route("/scenes/{id}", routes.rename, methods=["PATCH"]),
             Route("/scenes/{id}", routes.delete, methods=["DELETE"]),
+            Route("/jobs/{job:path}", routes.cancel, methods=["DELETE"]),
             Route("/healthz", routes.healthz),
             Route("/readyz", routes.readyz),
             WebSocketRoute("/session", routes.session),
@@ -201,6 +203,10 @@ class Routes:
         # A scene's picture never changes; its id is never used again.
         headers = {"Cache-Control": "private, max-age=31536000, immutable"}
         return Response(jpeg, media_type="image/jpeg", headers=headers)
+
+    async def cancel(self, request: Request) -> Response:
+        self._app.uploads.cancel(str(request.path_params["job"]))
+        return Response(status_code=204)
 
     async def healthz(self, _: Request) -> Response:
         return JSONResponse({"alive": True})

@@ -15,10 +15,12 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import PurePosixPath
 from typing import Literal, Protocol
 
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 
+from sharp_xr.body import drain, read_body
 from sharp_xr.formats.ply import PhotoCamera, PlyError
 from sharp_xr.gallery import SceneGallery
+from sharp_xr.jobs import CancelledJob, Jobs
 from sharp_xr.model import ModelError
 from sharp_xr.photo import PhotoError
 from sharp_xr.prediction import Prediction
@@ -34,13 +36,8 @@ MAX_BYTES = 64 << 20
 """Of one upload."""
 MAX_AT_A_TIME = 4
 """Uploads under way; each may hold MAX_BYTES, and they are predicted one after another."""
-CHUNK_TIMEOUT_S = 20.0
-"""An upload that brings nothing for so long is given up."""
-BODY_TIMEOUT_S = 600.0
-"""64 MB at 110 kB/s."""
-DRAIN_BYTES = 256 << 20
-DRAIN_TIMEOUT_S = 20.0
-"""How much of a refused upload is read and thrown away, so that its sender reads the answer."""
+BY_A_VIEWER = "cancelled by a viewer"
+SENDER_GONE = "cancelled because its sender is gone"
 
 SHARE = {"decode": (0.0, 0.1), "predict": (0.1, 0.9), "store": (0.9, 1.0)}
 """Of the whole way: where each stage begins and ends."""
@@ -72,19 +69,58 @@ class Uploads:
         self._worker = worker
         self._model = model
         self._tell = tell
+        self._jobs = Jobs()
         self._under_way = 0
 
     async def take(self, request: Request) -> Scene:
         """The stored scene. Raises Refusal with one sentence, which the sessions are told too."""
         job = request.query_params.get("job", "")[:64] or secrets.token_hex(8)
         name = scene_name(request.query_params.get("filename", ""))
+        if job in self._jobs:
+            await drain(request.stream())
+            raise Refusal(409, "an upload with this job id is under way already", close=True)
         with self._told(job):
             if self._under_way >= MAX_AT_A_TIME:
-                await _drain(request.stream())
+                await drain(request.stream())
                 sentence = f"{MAX_AT_A_TIME} photos are on their way already: try again in a moment"
                 raise Refusal(503, sentence, close=True)
             with self._counted():
-                return await self._make(await read_body(request, MAX_BYTES), name, job)
+                data = await self._body(request, job)
+                async with self._cancelled_when_gone(request, job):
+                    return await self._make(data, name, job)
+
+    def cancel(self, job: str) -> None:
+        """On somebody's wish; who uploads is told. Raises Refusal: there is nothing to cancel."""
+        if not self._cancel(job, BY_A_VIEWER):
+            raise Refusal(404, "there is no such upload, or it is a scene by now")
+
+    def _cancel(self, job: str, why: str) -> bool:
+        cancelled = self._jobs.cancel(job, why)
+        if cancelled:
+            self._tell(Progress(job, "failed", 1.0, why))
+            log.info("upload cancelled", extra={"fields": {"job": job, "why": why}})
+        return cancelled
+
+    async def _body(self, request: Request, job: str) -> bytes:
+        try:
+            return await self._jobs.run(job, read_body(request, MAX_BYTES))
+        except CancelledJob as cancelled:
+            await drain(request.stream())
+            cancelled.close = True
+            raise
+
+    @contextlib.asynccontextmanager
+    async def _cancelled_when_gone(self, request: Request, job: str) -> AsyncIterator[None]:
+        async def watch() -> None:
+            while (await request.receive())["type"] != "http.disconnect":
+                pass
+            self._cancel(job, SENDER_GONE)
+
+        watching = asyncio.create_task(watch())
+        try:
+            yield
+        finally:
+            watching.cancel()
 
     async def make(self, data: bytes, name: str) -> Scene:
         """The stored scene of a photo's or a ``.ply``'s bytes. Raises Refusal with one sentence."""
@@ -95,7 +131,7 @@ class Uploads:
     async def _make(self, data: bytes, name: str, job: str) -> Scene:
         started = time.monotonic()
         with _errors_named():
-            scene = await self._scene(data, name, job)
+            scene = await self._jobs.run(job, self._scene(data, name, job))
         self._tell(Progress(job, "done", 1.0, scene.id))
         seconds = round(time.monotonic() - started, 3)
         fields = {"scene": scene.id, "gaussians": scene.gaussians, "seconds": seconds}
@@ -107,6 +143,7 @@ class Uploads:
             self._report(job, stage, fraction, message)
 
         def on_shown(scene: Scene) -> None:
+            self._jobs.settle(job)  # who wants it no more may delete it
             report("store", 0.0, scene.id)
 
         if not data:
@@ -129,6 +166,8 @@ class Uploads:
         """What goes wrong goes to the log and to the sessions as well."""
         try:
             yield
+        except CancelledJob:
+            raise  # who cancelled it has told
         except Refusal as refusal:
             self._tell(Progress(job, "failed", 1.0, refusal.sentence))
             log.warning("upload refused", extra={"fields": {"job": job, "why": refusal.sentence}})
@@ -156,31 +195,6 @@ class Uploads:
                 raise AssertionError(f"the worker reports a stage {stage!r}")
 
 
-async def read_body(request: Request, limit: int) -> bytes:
-    """The request's body. Raises Refusal: too large, too slow, or not all came."""
-    too_large = Refusal(413, f"the upload is larger than {_size(limit)}, the limit", close=True)
-    declared = request.headers.get("content-length", "")
-    if declared.isdigit() and int(declared) > limit:
-        if request.headers.get("expect", "").lower() != "100-continue":
-            await _drain(request.stream())
-        raise too_large
-    body = bytearray()
-    stream = request.stream()
-    try:
-        async with asyncio.timeout(BODY_TIMEOUT_S):
-            async for chunk in _timed(stream):
-                body += chunk
-                if len(body) > limit:
-                    body.clear()
-                    await _drain(stream)
-                    raise too_large
-    except TimeoutError:
-        raise Refusal(408, "the upload came too slowly and was given up", close=True) from None
-    except ClientDisconnect:
-        raise Refusal(400, "the upload broke off", close=True) from None
-    return bytes(body)
-
-
 def is_ply(data: bytes) -> bool:
     """By the magic line, whatever the file's name says."""
     return data.startswith((b"ply\n", b"ply\r"))
@@ -189,32 +203,6 @@ def is_ply(data: bytes) -> bool:
 def scene_name(filename: str) -> str:
     """A name for people out of a file's name, which may be anything; the store cleans it."""
     return PurePosixPath(filename.replace("\\", "/")[-300:]).stem
-
-
-def _size(limit: int) -> str:
-    return f"{limit >> 20} MB" if limit >> 20 else f"{limit >> 10} KB"
-
-
-async def _timed(stream: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-    """The chunks, each within its time. Raises TimeoutError."""
-    while True:
-        try:
-            async with asyncio.timeout(CHUNK_TIMEOUT_S):
-                chunk = await anext(stream)
-        except StopAsyncIteration:
-            return
-        yield chunk
-
-
-async def _drain(stream: AsyncIterator[bytes]) -> None:
-    """Read on and keep nothing: a sender whose bytes meet a closed socket loses the answer too."""
-    left = DRAIN_BYTES
-    with contextlib.suppress(TimeoutError, ClientDisconnect):
-        async with asyncio.timeout(DRAIN_TIMEOUT_S):
-            async for chunk in stream:
-                left -= len(chunk)
-                if left < 0:
-                    return
 
 
 @contextlib.contextmanager

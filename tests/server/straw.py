@@ -80,6 +80,7 @@ class StrawWorker:
         self.trouble: str | None = None
         self.hold = threading.Event()
         self.hold.set()
+        self.cancelled = threading.Event()
 
     async def start(self) -> None:
         self.running = True
@@ -90,7 +91,11 @@ class StrawWorker:
     async def predict(self, data: bytes, on_progress: OnProgress) -> Prediction:
         on_progress("decode", 0.5, "")
         on_progress("predict", 0.5, "tile 1 of 2")
-        await asyncio.to_thread(self.hold.wait)
+        try:
+            await asyncio.to_thread(self.hold.wait)
+        except asyncio.CancelledError:
+            self.cancelled.set()
+            raise
         match data[:5]:
             case b"photo":
                 return Prediction(40, 30, 35.0, some_gaussians(), b"a jpeg", 0.0, 0.0)

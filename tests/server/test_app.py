@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import socket
 import threading
 from collections.abc import Iterator
 from typing import Any, TypeVar
@@ -260,6 +261,102 @@ def test_a_refusal_reaches_the_sessions_as_well(site: Site) -> None:
         while failed.stage != "failed":
             failed = client.until(Progress)
         assert (failed.job, failed.message) == ("job-2", "this is no photo")
+
+
+# --- uploads that are cancelled ------------------------------------------------------------------
+
+
+def until_stage(client: Viewer, stage: str) -> Progress:
+    while (step := client.until(Progress)).stage != stage:
+        pass
+    return step
+
+
+def test_a_viewer_cancels_a_photo_and_all_are_told(site: Site) -> None:
+    site.worker.hold.clear()
+    answers: list[httpx.Response] = []
+    with welcomed(site) as client:
+        sending = threading.Thread(target=lambda: answers.append(upload(site, job="job 3")))
+        sending.start()
+        assert until_stage(client, "predict").message == "tile 1 of 2"
+        assert site.client.delete("/jobs/job 3").status_code == 204
+        failed = until_stage(client, "failed")
+        sending.join(10)
+        assert (failed.job, failed.message) == ("job 3", "cancelled by a viewer")
+        assert sentence(answers[0], 409) == "cancelled by a viewer"
+        assert site.worker.cancelled.wait(10)
+        assert "no such upload" in sentence(site.client.delete("/jobs/job 3"), 404)
+        site.worker.hold.set()
+        scene = stored(site)
+        assert until_stage(client, "done").message == scene.id
+
+
+def test_a_photo_whose_sender_is_gone_is_not_predicted_to_its_end(site: Site) -> None:
+    site.worker.hold.clear()
+    site.worker.cancelled.clear()
+    host, port = site.host.split(":")
+    with welcomed(site) as client:
+        with socket.create_connection((host, int(port))) as connection:
+            head = "POST /scenes?job=gone HTTP/1.1\r\nContent-Length: 5\r\n"
+            connection.sendall(f"{head}Host: {site.host}\r\n\r\nphoto".encode())
+            until_stage(client, "predict")
+        assert until_stage(client, "failed").message == "cancelled because its sender is gone"
+    assert site.worker.cancelled.wait(10)
+    site.worker.hold.set()
+    stored(site)
+
+
+def test_a_file_on_its_way_is_cancelled_and_its_sender_told(site: Site) -> None:
+    host, port = site.host.split(":")
+    with socket.create_connection((host, int(port)), timeout=10) as connection:
+        head = "POST /scenes?job=slow HTTP/1.1\r\nContent-Length: 10\r\n"
+        connection.sendall(f"{head}Host: {site.host}\r\n\r\nphoto".encode())
+        while site.client.delete("/jobs/slow").status_code != 204:
+            pass  # its head has not been read yet
+        connection.sendall(b"photo")
+        answer = b"".join(iter(lambda: connection.recv(65536), b""))
+    assert answer.startswith(b"HTTP/1.1 409 ")
+    assert answer.endswith(b'{"error":"cancelled by a viewer"}')
+
+
+def test_what_is_seen_is_deleted_and_not_cancelled(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    may_store, add = threading.Event(), site.store.add
+
+    def slow(*args: Any) -> None:
+        assert may_store.wait(20)
+        add(*args)
+
+    monkeypatch.setattr(site.store, "add", slow)
+    answers: list[httpx.Response] = []
+    with welcomed(site) as client:
+        sending = threading.Thread(target=lambda: answers.append(upload(site, job="late")))
+        sending.start()
+        until_stage(client, "store")
+        assert "it is a scene by now" in sentence(site.client.delete("/jobs/late"), 404)
+        may_store.set()
+        sending.join(10)
+    assert answers[0].status_code == 201
+
+
+def test_an_id_is_one_upload_s_at_a_time(site: Site) -> None:
+    site.worker.hold.clear()
+    answers: list[httpx.Response] = []
+    with welcomed(site) as client:
+        sending = threading.Thread(target=lambda: answers.append(upload(site, job="twice")))
+        sending.start()
+        until_stage(client, "predict")
+        assert "under way already" in sentence(upload(site, job="twice"), 409)
+        site.worker.hold.set()
+        until_stage(client, "done")  # the second one has not made it fail
+        sending.join(10)
+    assert answers[0].status_code == 201
+
+
+def test_a_foreign_page_cannot_cancel(site: Site) -> None:
+    answer = site.client.delete("/jobs/x", headers={"Origin": "http://evil.example"})
+    assert answer.status_code == 403
 
 
 # --- sessions ------------------------------------------------------------------------------------

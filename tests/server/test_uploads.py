@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 from tests.server.straw import Site
 
-from sharp_xr import uploads
+from sharp_xr import body, uploads
 from sharp_xr.uploads import is_ply, scene_name
 
 MB = 1 << 20
@@ -70,7 +70,7 @@ def test_an_upload_that_breaks_off_is_noted_and_no_fault(
 def test_an_upload_that_stands_still_is_given_up(
     site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(uploads, "CHUNK_TIMEOUT_S", 0.05)
+    monkeypatch.setattr(body, "CHUNK_TIMEOUT_S", 0.05)
     answer = exchange(site, "POST /scenes HTTP/1.1\r\nContent-Length: 1000\r\n", b"photo")
     assert answer.startswith(b"HTTP/1.1 408 ")
     assert b"too slowly" in answer
