@@ -20,6 +20,7 @@ from sharp_xr.model.sharp.composer import NdcGaussians
 from sharp_xr.model.sharp.cpu.engine import Engine
 from sharp_xr.model.sharp.cuda import CudaForward
 from sharp_xr.model.sharp.preparation import squeezed
+from sharp_xr.model.sharp.unproject_kernel import unproject_arrays
 from sharp_xr.model.sharp.unprojection import unproject
 from sharp_xr.photo import Photo
 
@@ -82,11 +83,21 @@ class SharpPredictor:
         image = squeezed(photo.image, self.config.side_px)
         factor = torch.tensor([photo.focal_px / photo.width])
         ndc = self._forward(image, factor, progress)
-        means, covariances = unproject(ndc, photo.width, photo.height, photo.focal_px)
-        tensors = [tensor[0] for tensor in (means, covariances, ndc.colors, ndc.opacities)]
         if self.device.type == "cpu":
-            return Gaussians(*(tensor.numpy() for tensor in tensors))
-        return DeviceGaussians(DeviceTensors(*tensors))
+            return _on_host(ndc, photo)
+        means, covariances = unproject(ndc, photo.width, photo.height, photo.focal_px)
+        tensors = (means, covariances, ndc.colors, ndc.opacities)
+        return DeviceGaussians(DeviceTensors(*(tensor[0] for tensor in tensors)))
+
+
+def _on_host(ndc: NdcGaussians, photo: Photo) -> Gaussians:
+    """``unproject`` in one pass over memory."""
+    means, covariances = unproject_arrays(
+        *(tensor[0].contiguous().numpy() for tensor in (ndc.means, ndc.scales, ndc.quats)),
+        photo.width / (2 * photo.focal_px),
+        photo.height / (2 * photo.focal_px),
+    )
+    return Gaussians(means, covariances, ndc.colors[0].numpy(), ndc.opacities[0].numpy())
 
 
 class MappedWeights:

@@ -13,6 +13,7 @@ from torch import Tensor
 from sharp_xr.model.sharp.cpu.encoder import PREFIX as ENCODER
 from sharp_xr.model.sharp.cpu.encoder import Features
 from sharp_xr.model.sharp.cpu.packed import Convolution, Doubling, Weights
+from sharp_xr.model.sharp.cpu.winograd import WinogradConvolution
 
 
 class Decoder:
@@ -48,8 +49,8 @@ class Decoder:
         return self._refined(level, 2, x)
 
     def _lateral(self, level: int, feature: Tensor) -> Tensor:
-        weight = self._weights(f"{self._prefix}.convs.{level}.weight")
-        return Convolution(weight, None, self._dtype)(feature)
+        name = f"{self._prefix}.convs.{level}"
+        return convolution(self._weights, name, self._dtype, bias=False)(feature)
 
     def _refined(self, level: int, number: int, x: Tensor) -> Tensor:
         return refined(self._weights, f"{self._prefix}.fusions.{level}.resnet{number}", x)
@@ -63,11 +64,23 @@ class Decoder:
 
 def refined(weights: Weights, prefix: str, x: Tensor) -> Tensor:
     """``x + conv(relu(conv(relu(x))))``; changes and returns ``x``."""
-    inner = convolution(weights, f"{prefix}.residual.1", x.dtype)(x.relu()).relu_()
-    x += convolution(weights, f"{prefix}.residual.3", x.dtype)(inner)
-    return x
+    first = convolution(weights, f"{prefix}.residual.1", x.dtype)
+    second = convolution(weights, f"{prefix}.residual.3", x.dtype)
+    return second(first(x, relu_input=True, relu_output=True), add=x, out=x)
 
 
-def convolution(weights: Weights, name: str, dtype: torch.dtype) -> Convolution:
-    """The 3 x 3 one of that name, with its bias."""
-    return Convolution(weights(f"{name}.weight"), weights(f"{name}.bias"), dtype)
+def convolution(
+    weights: Weights, name: str, dtype: torch.dtype, *, bias: bool = True
+) -> Convolution | WinogradConvolution:
+    """The 3 x 3 one of that name."""
+    shift = weights(f"{name}.bias") if bias else None
+    return convolution_of(weights(f"{name}.weight"), shift, dtype)
+
+
+def convolution_of(
+    weight: Tensor, bias: Tensor | None, dtype: torch.dtype
+) -> Convolution | WinogradConvolution:
+    """A 3 x 3 convolution: Winograd's in float32, whose rounding bf16 could not bear."""
+    if dtype == torch.float32:
+        return WinogradConvolution(weight, bias)
+    return Convolution(weight, bias, dtype)

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from sharp_xr.model.sharp.cpu.decoder import convolution_of
 from sharp_xr.model.sharp.cpu.packed import Convolution, Weights, as_map
 
 
@@ -28,7 +29,7 @@ class DepthHead:
         narrow, narrow_bias = _pair(weights, f"{prefix}.head.2")
         last, last_bias = _pair(weights, f"{prefix}.head.4")
         mixed = torch.einsum("omhw,mi->oihw", wide, mixing.flatten(1))
-        self._wide = Convolution(mixed, None, dtype)
+        self._wide = convolution_of(mixed, None, dtype)
         self._wide_bias = _padded_response(mixing_bias, wide) + wide_bias
         self._phases = Convolution(phase_kernels(double, narrow), None, dtype)
         self._narrow_bias = _padded_response(double_bias, narrow) + narrow_bias

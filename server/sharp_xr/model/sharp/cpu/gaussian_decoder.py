@@ -9,7 +9,7 @@ from torch.nn import functional
 from sharp_xr.model.sharp.config import LAYERS, SharpConfig
 from sharp_xr.model.sharp.cpu.decoder import Decoder, convolution, refined
 from sharp_xr.model.sharp.cpu.encoder import Features
-from sharp_xr.model.sharp.cpu.packed import Linear, Weights, as_batch
+from sharp_xr.model.sharp.cpu.packed import Linear, Weights, as_batch, as_map
 
 PREFIX = "feature_model"
 
@@ -53,12 +53,10 @@ class GaussianDecoder:
         """Features and their prediction: deltas [1, A, 2, h, w]; ``x`` is changed."""
         for index in (0, 1):
             prefix = f"{PREFIX}.{kind}_head.{index}.residual"
-            inner = convolution(self._weights, f"{prefix}.2", self._dtype)(
-                self._normed(f"{prefix}.0", x)
-            )
-            x += convolution(self._weights, f"{prefix}.5", self._dtype)(
-                self._normed(f"{prefix}.3", inner)
-            )
+            narrow = convolution(self._weights, f"{prefix}.2", self._dtype)
+            wide = convolution(self._weights, f"{prefix}.5", self._dtype)
+            inner = self._normed(f"{prefix}.3", narrow(self._normed(f"{prefix}.0", x)))
+            x = wide(inner, add=x, out=x)
         features = self._linear(f"{PREFIX}.{kind}_head.3")(x.relu_()).relu_()
         # In float32: these numbers are added to logits and logarithms.
         name = f"prediction_head.{kind}_prediction_head"
@@ -74,7 +72,7 @@ class GaussianDecoder:
         normed = functional.group_norm(
             as_batch(x), groups, weight.to(x.dtype), bias.to(x.dtype), eps=1e-5
         )
-        return normed.relu_()[0].permute(1, 2, 0)
+        return as_map(normed.relu_())
 
     def _linear(self, name: str) -> Linear:
         weight = self._weights(f"{name}.weight").flatten(1)

@@ -93,15 +93,29 @@ class Convolution:
         # oneDNN lays out a convolution's weights at each call: nothing beside the work.
         self._weight = weight.to(dtype).contiguous(memory_format=torch.channels_last)
 
-    def __call__(self, x: Tensor) -> Tensor:
-        """[h, w, Cin] -> [h', w', Cout]."""
-        x = as_batch(x.to(self._weight.dtype))
-        return as_map(functional.conv2d(x, self._weight, self._bias, padding=self._padding))
+    def __call__(
+        self,
+        x: Tensor,
+        *,
+        relu_input: bool = False,
+        relu_output: bool = False,
+        add: Tensor | None = None,
+        out: Tensor | None = None,
+    ) -> Tensor:
+        """As :meth:`WinogradConvolution.__call__`: [h, w, Cin] -> [h', w', Cout]."""
+        x = as_batch((x.relu() if relu_input else x).to(self._weight.dtype))
+        result = as_map(functional.conv2d(x, self._weight, self._bias, padding=self._padding))
+        if add is not None:
+            result = torch.add(result, add, out=result if out is None else out)
+        elif out is not None:
+            result = out.copy_(result)
+        return result.relu_() if relu_output else result
 
 
 def as_batch(x: Tensor) -> Tensor:
     """A map [h, w, C] as [1, C, h, w] in channels-last layout; no copy."""
-    return x.permute(2, 0, 1)[None]
+    # In this order: permuted first, the batch would have a stride that is taken for channels first.
+    return x[None].permute(0, 3, 1, 2)
 
 
 def as_map(x: Tensor) -> Tensor:
