@@ -92,11 +92,11 @@ class SharpPredictor:
 
 def _on_host(ndc: NdcGaussians, photo: Photo) -> Gaussians:
     """``unproject`` in one pass over memory."""
-    means, covariances = unproject_arrays(
-        *(tensor[0].contiguous().numpy() for tensor in (ndc.means, ndc.scales, ndc.quats)),
-        photo.width / (2 * photo.focal_px),
-        photo.height / (2 * photo.focal_px),
+    means_ndc, scales, quats = (
+        tensor[0].contiguous().numpy() for tensor in (ndc.means, ndc.scales, ndc.quats)
     )
+    half_views = (side / (2 * photo.focal_px) for side in (photo.width, photo.height))
+    means, covariances = unproject_arrays(means_ndc, scales, quats, *half_views)
     return Gaussians(means, covariances, ndc.colors[0].numpy(), ndc.opacities[0].numpy())
 
 
