@@ -31,6 +31,7 @@ FLAGS = [
     "--disable-sync",
 ]
 WAIT_S = 30.0
+expect.set_options(timeout=WAIT_S * 1000)
 
 
 def chromium() -> str | None:

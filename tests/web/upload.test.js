@@ -121,7 +121,7 @@ test("cancelling while the file is sent breaks that off, and is no error to show
 
 test("cancelling a prediction asks the server, once, and waits for no more than its yes", async () => {
   const { made, result } = upload();
-  request.upload.onload();
+  made.hear({ job: made.job, stage: "decode", fraction: 0 });
   made.cancel();
   made.cancel();
   await assert.rejects(result, (error) => error === null);

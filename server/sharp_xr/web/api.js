@@ -35,7 +35,7 @@ export async function renameScene(id, name) {
   return sceneShape(await answer.json(), "scene");
 }
 
-// The photo's focal length, as on 35 mm film.
+// The photo's focal length, as on 35 mm film; null: what its prediction took.
 export async function refocusScene(id, focal_35mm) {
   const body = JSON.stringify({ focal_35mm });
   const answer = await request(scenePath(id), { method: "PATCH", body });

@@ -15,16 +15,22 @@ export class Lens {
   #refocus;
   #newest = new Newest((wish) => this.#send(wish), EVERY_MS);
 
-  // refocus(id, mm) asks the server; throws an Error with its sentence, whose `status` is 400 where this
-  // scene's field of view cannot be changed at all.
+  // refocus(id, mm) asks the server and returns the scene as it then is; mm null: as the prediction had it.
+  // Throws an Error with a sentence, whose `status` is 400 where this scene's field of view cannot be changed.
   constructor({ element, button, refocus }) {
     this.element = element;
     this.button = button;
     this.#refocus = refocus;
     const part = (name) => element.querySelector(`[data-part=${name}]`);
-    this.parts = { slider: part("slider"), value: part("value"), trouble: part("trouble") };
+    this.parts = {
+      slider: part("slider"),
+      value: part("value"),
+      reset: part("reset"),
+      trouble: part("trouble"),
+    };
     this.parts.slider.max = STEPS;
     this.parts.slider.addEventListener("input", () => this.#moved());
+    this.parts.reset.addEventListener("click", () => this.#ask(null));
     button.addEventListener("click", () => this.toggle());
     element.addEventListener("keydown", (event) => {
       if (event.key === "Escape") this.toggle();
@@ -53,12 +59,17 @@ export class Lens {
     this.#say(mm);
     const why = this.#refused.get(this.#scene.id) ?? "";
     this.parts.slider.disabled = why !== "";
+    this.parts.reset.disabled = why !== "";
     this.parts.trouble.textContent = why;
   }
 
   #moved() {
     const mm = millimetresAt(Number(this.parts.slider.value));
     this.#say(mm);
+    this.#ask(mm);
+  }
+
+  #ask(mm) {
     this.#newest.put({ id: this.#scene.id, mm });
   }
 
@@ -70,14 +81,17 @@ export class Lens {
   }
 
   async #send({ id, mm }) {
+    let trouble = "";
     try {
-      await this.#refocus(id, mm);
-      this.parts.trouble.textContent = "";
+      const scene = await this.#refocus(id, mm);
+      if (id === this.#scene?.id) this.#scene = scene;
     } catch (error) {
       if (error.status === 400) this.#refused.set(id, error.message);
-      if (id === this.#scene?.id) this.#draw(); // back to what is
-      this.parts.trouble.textContent = error.message;
+      trouble = error.message;
     }
+    if (id !== this.#scene?.id || this.#newest.isWaiting) return;
+    this.#draw(); // what is, whatever the hand wanted
+    this.parts.trouble.textContent = trouble;
   }
 }
 

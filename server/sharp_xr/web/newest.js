@@ -18,6 +18,10 @@ export class Newest {
     if (!this.isBusy) this.#run();
   }
 
+  get isWaiting() {
+    return this.#waiting !== null;
+  }
+
   async #run() {
     this.isBusy = true;
     try {

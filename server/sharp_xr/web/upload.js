@@ -50,6 +50,7 @@ export class Upload {
   // A Progress message of the server, of this job or of another.
   hear({ job, stage, fraction, message = "" }) {
     if (job !== this.job || !(stage in STAGES)) return;
+    this.#isSent = true; // the browser itself may say so later
     const isScene = stage === "store" && message !== "";
     this.#step(stage, served(fraction), isScene ? "" : message);
     if (isScene) this.#onScene(message);
