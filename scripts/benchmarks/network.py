@@ -125,6 +125,7 @@ def predict_yardstick(
 def predict_ours(
     part: str, checkpoint: Path, path: Path
 ) -> tuple[Arrays, dict[str, float], dict[str, float]]:
+    import sharp_xr.model.sharp.predictor  # noqa: F401  its imports are not its loading
     from sharp_xr.model import load_predictor
     from sharp_xr.photo import read_photo
 

@@ -14,7 +14,10 @@ from tests.server.model.sharp.random_weights import random_state
 from torch import Tensor
 
 from sharp_xr.gaussians import COVARIANCE_ENTRIES
+from sharp_xr.model import silent
+from sharp_xr.model.sharp.composer import NdcGaussians
 from sharp_xr.model.sharp.config import SharpConfig
+from sharp_xr.model.sharp.cpu.engine import Engine
 from sharp_xr.model.sharp.network import SharpNetwork
 from sharp_xr.model.sharp.preparation import squeezed
 from sharp_xr.model.sharp.unprojection import unproject
@@ -75,6 +78,32 @@ def reference(
     return oracle.predict(image, disparity_factor, precise, config.vit_heads, config.hooks)
 
 
+class StateWeights:
+    """A checkpoint in memory as the CPU's engine reads one."""
+
+    def __init__(self, state: State) -> None:
+        self._state = state
+
+    def __call__(self, key: str, /) -> Tensor:
+        return self._state[key]
+
+    def release(self) -> None:
+        pass
+
+
+def engine(
+    image: NDArray[np.uint8],
+    disparity_factor: float,
+    state: State,
+    config: SharpConfig,
+    dtype: torch.dtype = torch.float32,
+) -> Prediction:
+    """The CPU's arrangement of it, ``cpu.engine.Engine``."""
+    forward = Engine(StateWeights(state), config, dtype)
+    square, factor = squeezed(image, config.side_px), torch.tensor([disparity_factor])
+    return metric(forward(square, factor, silent), image, disparity_factor)
+
+
 @torch.no_grad()
 def modules(
     image: NDArray[np.uint8], disparity_factor: float, state: State, config: SharpConfig
@@ -82,8 +111,13 @@ def modules(
     """The network's definition, ``SharpNetwork``, as an implementation."""
     network = SharpNetwork(config)
     network.load_state_dict(dict(state))
-    height, width, _ = image.shape
     ndc = network(squeezed(image, config.side_px), torch.tensor([disparity_factor]))
+    return metric(ndc, image, disparity_factor)
+
+
+def metric(ndc: NdcGaussians, image: NDArray[np.uint8], disparity_factor: float) -> Prediction:
+    """Unprojected."""
+    height, width, _ = image.shape
     means, covariances = unproject(ndc, width, height, disparity_factor * width)
     return Prediction(means[0], symmetric(covariances[0]), ndc.colors[0], ndc.opacities[0])
 

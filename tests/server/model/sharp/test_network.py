@@ -15,6 +15,7 @@ from tests.server.model.sharp.oracle import Prediction
 from tests.server.model.sharp.parity import (
     BARS,
     Implementation,
+    engine,
     errors,
     modules,
     reference,
@@ -24,7 +25,7 @@ from torch import Tensor
 
 from sharp_xr.model.sharp.config import TINY
 
-IMPLEMENTATIONS: dict[str, Implementation] = {"modules": modules}
+IMPLEMENTATIONS: dict[str, Implementation] = {"modules": modules, "engine": engine}
 
 PHOTOS = {
     "landscape": (300, 451, 1.1),
@@ -107,17 +108,22 @@ def test_a_network_of_another_size_gives_the_oracles_gaussians(
     assert errors(ours, wanted("other widths", "portrait, long lens")) <= BARS
 
 
+@lru_cache
+def far_case() -> tuple[dict[str, Tensor], Prediction]:
+    """Weights whose disparity ends at 0 in much of the picture, and what they predict."""
+    far = {**state("tiny"), DISPARITY_BIAS: state("tiny")[DISPARITY_BIAS] - 2.5}
+    height, width, factor = PHOTOS["panorama"]
+    return far, reference(photo(height, width), factor, far, TINY)
+
+
 def test_where_disparity_ends_the_farthest_depth_is_the_oracles_too(
     implementation: Implementation,
 ) -> None:
-    bias = state("tiny")[DISPARITY_BIAS]
-    weights = {**state("tiny"), DISPARITY_BIAS: bias - 2.5}
-    height, width, factor = PHOTOS["portrait, long lens"]
-    arguments = (photo(height, width), factor, weights, TINY)
-    expected = reference(*arguments)
+    far, expected = far_case()
     depth = expected.means[:, 2]
     assert (depth > 80 * depth.min()).double().mean() > 0.01, "nothing is far in this test"
-    assert errors(implementation(*arguments), expected) <= BARS
+    height, width, factor = PHOTOS["panorama"]
+    assert errors(implementation(photo(height, width), factor, far, TINY), expected) <= BARS
 
 
 def test_the_focal_length_changes_scale_and_view_and_nothing_else(
@@ -145,6 +151,25 @@ def test_weights_that_inference_does_not_use_may_be_anything(
     height, width, factor = PHOTOS["portrait, long lens"]
     ours = implementation(photo(height, width), factor, weights, TINY)
     assert errors(ours, wanted("tiny", "portrait, long lens")) <= BARS
+
+
+def test_the_engine_leaves_the_weights_as_they_are() -> None:
+    before = {name: tensor.clone() for name, tensor in state("tiny").items()}
+    predicted(engine, "tiny", "panorama")
+    assert all(torch.equal(tensor, before[name]) for name, tensor in state("tiny").items())
+
+
+def test_bfloat16_stays_near_float32() -> None:
+    """Half its errors are those of the maps' last of 8 bits; at full size the bench measures."""
+    height, width, factor = PHOTOS["landscape"]
+    ours = engine(photo(height, width), factor, state("tiny"), TINY, torch.bfloat16)
+    expected = wanted("tiny", "landscape")
+    depth = expected.means[:, 2]
+    off = ((ours.means[:, 2] - depth).abs() / depth).quantile(0.99)
+    noise = (ours.colors - expected.colors).square().mean().sqrt()
+    assert 1e-4 < off < 0.03, "p99 of relative depth"
+    assert noise < 1e-3, "60 dB"
+    assert all(x.dtype == torch.float32 for x in (ours.means, ours.covariances, ours.colors))
 
 
 def test_every_other_weight_counts() -> None:
