@@ -99,8 +99,10 @@ class Labels(nn.Module):
     def __init__(self, name: float) -> None:
         super().__init__()
         self.label = name
+        self.tiles = torch.empty(0)
 
     def forward(self, tiles: Tensor, hooks: Collection[int] = ()) -> tuple[Tensor, list[Tensor]]:
+        self.tiles = tiles
         tile = torch.arange(float(len(tiles)))[:, None, None]
         tokens = tile.expand(-1, 1 + GRID**2, 1)
         last, *hooked = (
@@ -120,12 +122,28 @@ def tiles_of(count: int, first: int) -> Tensor:
     return first + owner[:, None] * count + owner
 
 
-def test_each_feature_comes_from_its_hook_its_level_and_its_tiles() -> None:
-    encoder = SlidingPyramid(TINY)
+def labelled() -> tuple[SlidingPyramid, Labels, Labels]:
+    """An encoder with nothing in it but where things go; its two transformers."""
+    encoder, patches, whole = SlidingPyramid(TINY), Labels(10.0), Labels(20.0)
     for name, _ in list(encoder.named_children()):
         setattr(encoder, name, nn.Identity())
-    setattr(encoder, "patch_encoder", Labels(10.0))  # noqa: B010
-    setattr(encoder, "image_encoder", Labels(20.0))  # noqa: B010
+    setattr(encoder, "patch_encoder", patches)  # noqa: B010
+    setattr(encoder, "image_encoder", whole)  # noqa: B010
+    return encoder, patches, whole
+
+
+def test_one_transformer_sees_35_tiles_from_fine_to_coarse_and_the_other_the_whole() -> None:
+    encoder, patches, whole = labelled()
+    shape = (1, 3, TINY.side_px, TINY.side_px)
+    x0 = torch.rand(shape, generator=torch.Generator().manual_seed(0))
+    x1, x2 = functional.avg_pool2d(x0, 2), pyramid(x0)[2]
+    encoder(x0)
+    assert torch.equal(patches.tiles, torch.cat([cut(x0, 5), cut(x1, 3), x2]))
+    assert torch.equal(whole.tiles, x2)
+
+
+def test_each_feature_comes_from_its_hook_its_level_and_its_tiles() -> None:
+    encoder, _, _ = labelled()
     early, later = (11.0 + hook for hook in TINY.hooks)
     e0, e1, e2, e3, e4 = (x[0] for x in encoder(torch.zeros(1, 3, TINY.side_px, TINY.side_px)))
     for feature, label, tiles in (
