@@ -138,30 +138,24 @@ torch.save({"shape": vector_shape(), "result": result}, sys.argv[1])
 
 
 @pytest.mark.skipif(platform.machine() not in ("x86_64", "AMD64"), reason="names x86 features")
-@pytest.mark.parametrize(
-    "processor, features, shape",
-    [("haswell", "+sse4.2,+avx,+avx2,+fma,-avx512f", (8, 6)), ("x86-64", "+sse2", (4, 6))],
-)
-def test_narrower_vectors_give_the_same(
-    processor: str, features: str, shape: tuple[int, int], tmp_path: Path
-) -> None:
+def test_narrower_vectors_give_the_same(tmp_path: Path) -> None:
     environment = {
         **os.environ,
-        "NUMBA_CPU_NAME": processor,
-        "NUMBA_CPU_FEATURES": features,
+        "NUMBA_CPU_NAME": "haswell",
+        "NUMBA_CPU_FEATURES": "+sse4.2,+avx,+avx2,+fma,-avx512f",
         "PYTHONPATH": os.pathsep.join([str(ROOT), *sys.path]),
     }
     file = tmp_path / "result.pt"
     command = [sys.executable, "-c", CONVOLVE_AND_SAVE, str(file)]
     subprocess.run(command, env=environment, check=True)
     narrow = torch.load(file)
-    assert narrow["shape"] == shape
+    assert narrow["shape"] == (8, 6)
     weight, bias = random_weights(40, 24)
     expected = exact(random_map(30, 61, 24), weight, bias)
     assert relative_error(narrow["result"].double(), expected) < 1e-6
 
 
-def test_a_processor_without_known_vectors_still_has_a_shape(
+def test_vectors_are_as_wide_as_the_processors(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     for features, shape in (("+avx2,+avx512f", (16, 14)), ("+neon", (4, 14)), ("", (4, 6))):
