@@ -1,11 +1,13 @@
 """Gaussians that a network left on a GPU: a renderer there takes them as they are.
 
+That holds across processes as well: a prediction process shares its GPU's memory (CUDA IPC).
 Everybody else sees plain :class:`Gaussians`: an array comes to the host when it is first asked for,
 which is after the first frame (a file, a thumbnail).
 """
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -75,6 +77,19 @@ class DeviceGaussians(Gaussians):
         keep = torch.stack([part.isfinite().view(len(self), -1).all(1) for part in parts]).all(0)
         dropped = len(self) - int(keep.count_nonzero())
         return (DeviceGaussians(self.tensors[keep]) if dropped else self), dropped
+
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Another process gets the memory on the GPU, not the numbers through the host."""
+        if sys.platform == "win32":  # torch shares no CUDA memory there
+            arrays = self.means, self.covariances, self.colors, self.opacities
+            return Gaussians, arrays
+        return _received, tuple(vars(self.tensors).values())
+
+
+def _received(*shared: Tensor) -> DeviceGaussians:
+    """A copy of its own, on the device: the process that shares the tensors may end."""
+    return DeviceGaussians(DeviceTensors(*(tensor.clone() for tensor in shared)))
 
 
 def _host(tensor: Tensor) -> NDArray[Any]:
