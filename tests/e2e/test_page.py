@@ -187,6 +187,7 @@ def test_a_finger_leans_on_a_phone_that_shows_everything(
     phone = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
     with visiting(running, f"{server.url}#{scene}", **phone) as page:
         wait_for_still(page)
+        page.evaluate("document.getElementById('status').textContent = 'A long name '.repeat(20)")
         for name in ("Left eye", "Anaglyph", "Add a photo", "Full screen"):
             expect(page.get_by_role("button", name=name)).to_be_in_viewport(ratio=1)
         assert page.evaluate("document.documentElement.scrollWidth") == 390

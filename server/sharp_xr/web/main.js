@@ -267,6 +267,7 @@ function update() {
   document.body.dataset.connection = state;
   document.title = current ? `${current.name} – sharp-xr` : "sharp-xr";
   $("status").textContent = isLive ? (current?.name ?? "Ready") : trouble || "Connecting…";
+  $("status").title = $("status").textContent; // a narrow page shows only its beginning
   $("welcome").hidden = !isEmpty || hasPicture;
   $("add-button").hidden = isEmpty;
   $("waiting").hidden = isEmpty || (hasPicture && isLive);
