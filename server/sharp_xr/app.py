@@ -18,7 +18,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 from urllib.parse import quote
 
 import msgspec
@@ -37,7 +37,8 @@ from sharp_xr.gallery import SceneGallery
 from sharp_xr.outbox import DisconnectedError
 from sharp_xr.refusal import Faults, Refusal, refuse
 from sharp_xr.render import Renderer
-from sharp_xr.scenes import SceneError, SceneStore
+from sharp_xr.scene_index import DiskError, SceneError
+from sharp_xr.scenes import SceneStore
 from sharp_xr.session import Host
 from sharp_xr.sessions import Sessions
 from sharp_xr.stream import stream
@@ -150,7 +151,7 @@ def create_app(app: App) -> Starlette:
             Route("/scenes", routes.add_scene, methods=["POST"]),
             Route("/scenes/{id}.ply", routes.download, methods=["GET"]),
             Route("/scenes/{id}/thumbnail", routes.thumbnail, methods=["GET"]),
-            Route("/scenes/{id}", routes.rename, methods=["PATCH"]),
+            Route("/scenes/{id}", routes.change, methods=["PATCH"]),
             Route("/scenes/{id}", routes.delete, methods=["DELETE"]),
             Route("/jobs/{job:path}", routes.cancel, methods=["DELETE"]),
             Route("/healthz", routes.healthz),
@@ -175,12 +176,17 @@ class Routes:
         return JSONResponse({"scenes": [_json(scene) for scene in self._app.gallery.scenes()]})
 
     async def add_scene(self, request: Request) -> Response:
-        return JSONResponse(_json(await self._app.uploads.take(request)), 201)
+        upload = await self._app.uploads.take(request)
+        return JSONResponse(_json(upload.scene), 201 if upload.is_new else 200)
 
-    async def rename(self, request: Request) -> Response:
-        name = await _new_name(request)
+    async def change(self, request: Request) -> Response:
+        changes, gallery = await _changes(request), self._app.gallery
         with _scene_errors():
-            return JSONResponse(_json(await self._app.gallery.rename(_id(request), name)))
+            if "focal_35mm" in changes:
+                scene = await gallery.refocus(_id(request), changes["focal_35mm"])
+            if "name" in changes:
+                scene = await gallery.rename(_id(request), changes["name"])
+        return JSONResponse(_json(scene))
 
     async def delete(self, request: Request) -> Response:
         with _scene_errors():
@@ -264,17 +270,21 @@ def _id(request: Request) -> str:
     return str(request.path_params["id"])
 
 
-async def _new_name(request: Request) -> str:
-    """Of ``{"name": "..."}``. Raises Refusal."""
+class _Changes(TypedDict, total=False):
+    """What ``PATCH /scenes/{id}`` takes."""
+
+    name: str
+    focal_35mm: float | None
+    """Millimetres; None is the photo's own."""
+
+
+async def _changes(request: Request) -> _Changes:
+    """At least one. Raises Refusal."""
     body = await read_body(request, MAX_JSON_BYTES)
-    try:
-        asked = msgspec.json.decode(body, type=dict[str, Any])
-    except msgspec.DecodeError:
-        asked = {}
-    name = asked.get("name")
-    if not isinstance(name, str):
-        raise Refusal(400, 'wanted {"name": "..."}')
-    return name
+    with contextlib.suppress(msgspec.DecodeError):
+        if changes := msgspec.json.decode(body, type=_Changes):
+            return changes
+    raise Refusal(400, 'wanted {"name": "..."}, {"focal_35mm": 26}, or both')
 
 
 @contextlib.contextmanager
@@ -283,6 +293,8 @@ def _scene_errors() -> Iterator[None]:
         yield
     except LookupError as error:
         raise Refusal(404, str(error)) from error
+    except DiskError as error:
+        raise Refusal(507, str(error)) from error
     except SceneError as error:
         raise Refusal(400, str(error)) from error
 

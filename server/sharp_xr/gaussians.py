@@ -80,6 +80,25 @@ class Gaussians:
             return self, 0
         return self[keep], dropped
 
+    def refocused(self, ratio: float) -> Gaussians:
+        """As if the photo's focal length were ``ratio`` times what it was taken for.
+
+        Exact for SHARP, whose network never sees it: depth goes with the focal length, and what a
+        pixel is wide at that depth is f / f' of it, so that x and y stay (sharp-model section 13).
+        Hence means' = D means and covariances' = D covariances D with D = diag(1, 1, ratio).
+        """
+        factor = np.float32(ratio)
+        along = np.array([1, 1, factor], np.float32)
+        twice = np.array([1, 1, factor, 1, factor, factor * factor], np.float32)
+        return Gaussians(self.means * along, self.covariances * twice, self.colors, self.opacities)
+
+    def depth_quantile(self, share: float) -> float | None:
+        """The depth in metres that this share of what is before the photo's camera is nearer than;
+        None if nothing is there."""
+        depths = self.means[:, 2]
+        depths = depths[depths > 0]
+        return float(np.quantile(depths, share)) if len(depths) else None
+
     def __getitem__(self, index: NDArray[np.bool_] | NDArray[np.intp] | slice) -> Gaussians:
         """The Gaussians that a mask, an index array or a slice chooses."""
         return Gaussians(

@@ -3,6 +3,7 @@
     DIRECTORY/index.sqlite          a row per scene (SQLite, write-ahead log)
     DIRECTORY/scenes/ID/scene.ply
     DIRECTORY/scenes/ID/thumbnail.jpg
+    DIRECTORY/scenes/ID/refocused-*.ply   made when it is first downloaded, for a corrected camera
     DIRECTORY/scenes/.new-ID/       being written
 
 The order of writing is what survives a kill at any moment: the files are flushed to disk under a
@@ -12,60 +13,34 @@ So a row always has its files, and a folder without a row is rubbish that the ne
 
 from __future__ import annotations
 
-import contextlib
-import errno
 import io
 import logging
 import os
 import secrets
 import shutil
-import sqlite3
 import threading
 import time
 import unicodedata
-from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any
 
 import numpy as np
 
 from sharp_xr.formats.ply import PhotoCamera, PlyError, read_ply, write_ply
 from sharp_xr.gaussians import Gaussians
+from sharp_xr.scene_index import Origin, SceneError, SceneIndex, SceneRecord, disk_errors
 
 log = logging.getLogger(__name__)
 
 MAX_NAME = 120
 """Characters."""
-FOCUS_RANGE_M = (0.3, 100.0)
-"""Nearer than an arm's length nobody turns around something; farther away nothing moves."""
+CAMERA_UNKNOWN = (
+    "this scene's file does not say with which camera its photo was taken, "
+    "so its focal length cannot be changed"
+)
 
 
-class SceneError(Exception):
-    """A scene could not be stored or loaded; the message is one sentence for the user."""
-
-
-class SceneNotFound(SceneError, LookupError):
-    """There is no scene of that id."""
-
-
-@dataclass(frozen=True)
-class SceneRecord:
-    """What the index knows of a scene."""
-
-    id: str
-    """Not to be guessed: who knows it may see the scene."""
-    name: str
-    created: float
-    """Seconds since 1970, UTC."""
-    gaussians: int
-    """How many."""
-    model: str
-    """Name of the predictor, or "ply" for an uploaded scene."""
-    photo: PhotoCamera
-    focus_m: float
-    """See :func:`focus_distance`."""
+Records = list[SceneRecord]
 
 
 def warm_up() -> None:
@@ -74,13 +49,23 @@ def warm_up() -> None:
     write_ply(io.BytesIO(), Gaussians(one[:, :3], one, one[:, :3], one[:, 0]))
 
 
-def new_record(gaussians: Gaussians, *, name: str, model: str, photo: PhotoCamera) -> SceneRecord:
+def new_record(
+    gaussians: Gaussians,
+    *,
+    name: str,
+    model: str,
+    photo: PhotoCamera,
+    camera_is_known: bool = True,
+    origin: Origin | None = None,
+) -> SceneRecord:
     """What is known of a new scene before it is stored.
 
     Args:
         name: for people; see :func:`clean_name`.
         model: name of the predictor, or "ply".
         photo: its size and focal length.
+        camera_is_known: whether ``photo`` is more than a guess.
+        origin: what a predictor made it of.
     """
     return SceneRecord(
         id=secrets.token_hex(12),
@@ -89,22 +74,10 @@ def new_record(gaussians: Gaussians, *, name: str, model: str, photo: PhotoCamer
         gaussians=len(gaussians),
         model=model,
         photo=photo,
-        focus_m=focus_distance(gaussians),
+        near_m=near_distance(gaussians),
+        predicted_focal_px=photo.focal_px if camera_is_known else None,
+        origin=origin,
     )
-
-
-COLUMNS = "id, name, created, gaussians, model, width, height, focal_px, focus_m"
-SCHEMA = """
-CREATE TABLE IF NOT EXISTS scenes (
-    id TEXT PRIMARY KEY, name TEXT NOT NULL, created REAL NOT NULL, gaussians INTEGER NOT NULL,
-    model TEXT NOT NULL, width INTEGER NOT NULL, height INTEGER NOT NULL, focal_px REAL NOT NULL,
-    focus_m REAL NOT NULL
-) STRICT
-"""
-
-
-Records = list[SceneRecord]
-Rows = list[tuple[Any, ...]]
 
 
 class SceneStore:
@@ -112,14 +85,18 @@ class SceneStore:
 
     Raises (the constructor and each method that touches the disk):
         SceneError: another process holds the directory, or the disk is full, gone or read-only.
+
+    A corrected focal length is a number in the index: the Gaussians stay on the disk as predicted,
+    so that no correction adds to the errors of the one before, and cost nothing to correct.
     """
 
     def __init__(self, directory: Path) -> None:
         self._scenes = directory / "scenes"
-        self._lock = threading.Lock()
-        with _disk_errors(f"open the scenes in {directory}"):
+        self._exporting = threading.Lock()
+        with disk_errors(f"open the scenes in {directory}"):
             self._scenes.mkdir(parents=True, exist_ok=True)
-            self._index = _open_index(directory / "index.sqlite")
+        self._index = SceneIndex(directory / "index.sqlite")
+        with disk_errors(f"open the scenes in {directory}"):
             self._clean()
 
     def __enter__(self) -> SceneStore:
@@ -135,8 +112,7 @@ class SceneStore:
 
     def close(self) -> None:
         """Lets another process have the directory."""
-        with self._lock:
-            self._index.close()
+        self._index.close()
 
     def add(self, record: SceneRecord, gaussians: Gaussians, thumbnail: bytes) -> None:
         """Stores a scene; when this returns, it is on the disk.
@@ -146,45 +122,50 @@ class SceneStore:
             gaussians: all finite.
             thumbnail: a JPEG.
         """
-        with _disk_errors("store the scene"):
+        with disk_errors("store the scene"):
             self._write_files(record, gaussians, thumbnail)
             try:
-                self._insert(record)
+                self._index.insert(record)
             except BaseException:
                 shutil.rmtree(self._scenes / record.id, ignore_errors=True)
                 raise
 
     def list(self) -> Records:
         """All scenes, newest first."""
-        rows = self._execute(f"SELECT {COLUMNS} FROM scenes ORDER BY created DESC, rowid DESC")
-        return [_record(row) for row in rows]
+        return self._index.list()
 
     def get(self, scene_id: str) -> SceneRecord:
         """One scene's record. Raises SceneNotFound."""
-        rows = self._execute(f"SELECT {COLUMNS} FROM scenes WHERE id = ?", scene_id)
-        if not rows:
-            raise SceneNotFound("there is no such scene: it may have been deleted")
-        return _record(rows[0])
+        return self._index.get(scene_id)
 
     def rename(self, scene_id: str, name: str) -> SceneRecord:
         """Gives a scene another name. Raises SceneNotFound, or SceneError for an empty name."""
         cleaned = clean_name(name)
         if not cleaned:
             raise SceneError(f"the name is empty, wanted 1 to {MAX_NAME} characters")
-        self._execute("UPDATE scenes SET name = ? WHERE id = ?", cleaned, scene_id)
+        self._index.rename(scene_id, cleaned)
+        return self.get(scene_id)
+
+    def refocus(self, scene_id: str, focal_px: float) -> SceneRecord:
+        """Gives the photo's camera another focal length. Raises SceneNotFound, or SceneError:
+        nobody knows the camera."""
+        if self.get(scene_id).predicted_focal_px is None:
+            raise SceneError(CAMERA_UNKNOWN)
+        self._index.refocus(scene_id, focal_px)
         return self.get(scene_id)
 
     def delete(self, scene_id: str) -> None:
         """Removes a scene for good. Raises SceneNotFound."""
         folder = self._folder(scene_id)
-        self._execute("DELETE FROM scenes WHERE id = ?", scene_id)
+        self._index.delete(scene_id)
         shutil.rmtree(folder, ignore_errors=True)  # what stays, the next start removes
 
     def load(self, scene_id: str) -> Gaussians:
-        """The Gaussians of a scene. Raises SceneNotFound; SceneError for a damaged file."""
-        path = self.ply_path(scene_id)
+        """The Gaussians as they were predicted: whoever shows them refocuses them by the record's
+        stretch. Raises SceneNotFound; SceneError for a damaged file."""
+        path = self._folder(scene_id) / "scene.ply"
         try:
-            with _disk_errors("load the scene"):
+            with disk_errors("load the scene"):
                 return read_ply(path)[0]
         except PlyError as error:
             raise SceneError(f"the scene's file is damaged: {error}") from error
@@ -192,12 +173,26 @@ class SceneStore:
     def thumbnail(self, scene_id: str) -> bytes:
         """A small JPEG of the photo. Raises SceneNotFound."""
         path = self._folder(scene_id) / "thumbnail.jpg"
-        with _disk_errors("load the thumbnail"):
+        with disk_errors("load the thumbnail"):
             return path.read_bytes()
 
     def ply_path(self, scene_id: str) -> Path:
-        """The scene as a file that other programs read. Raises SceneNotFound."""
-        return self._folder(scene_id) / "scene.ply"
+        """The scene as a file that other programs read, with the focal length that it has now.
+
+        The first time after a correction this takes a second or two: the file is written then.
+        Raises SceneNotFound; SceneError.
+        """
+        record = self.get(scene_id)
+        folder = self._scenes / record.id
+        if record.stretch == 1.0:
+            return folder / "scene.ply"
+        path = folder / f"refocused-{record.photo.focal_px:.6g}px.ply"
+        with self._exporting:
+            if not path.exists():
+                gaussians = self.load(scene_id).refocused(record.stretch)
+                with disk_errors("write the scene's file"):
+                    _write_refocused(path, gaussians, record.photo)
+        return path
 
     def _folder(self, scene_id: str) -> Path:
         """Through the index, so that an id which is a path leads nowhere."""
@@ -222,19 +217,6 @@ class SceneStore:
             shutil.rmtree(new, ignore_errors=True)
             raise
 
-    def _insert(self, record: SceneRecord) -> None:
-        photo = record.photo
-        self._execute(
-            f"INSERT INTO scenes ({COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            *(record.id, record.name, record.created, record.gaussians, record.model),
-            *(photo.width, photo.height, photo.focal_px, record.focus_m),
-        )
-
-    def _execute(self, statement: str, *values: str | float) -> Rows:
-        """One statement as one transaction."""
-        with _disk_errors("use the index of scenes"), self._lock, self._index:
-            return self._index.execute(statement, values).fetchall()
-
     def _clean(self) -> None:
         """Removes folders without a row, which a kill left, and rows whose folder is gone."""
         known = {record.id for record in self.list()}
@@ -244,7 +226,7 @@ class SceneStore:
             shutil.rmtree(self._scenes / orphan, ignore_errors=True)
         for lost in known - there:
             log.warning("scene %s has lost its files; removing it from the index", lost)
-            self._execute("DELETE FROM scenes WHERE id = ?", lost)
+            self._index.delete(lost)
 
 
 def clean_name(name: str) -> str:
@@ -258,37 +240,23 @@ def clean_name(name: str) -> str:
     return " ".join("".join(visible).split())[:MAX_NAME].strip()
 
 
-def focus_distance(gaussians: Gaussians) -> float:
-    """A distance worth turning around, in metres: the 10 % quantile of depth (as SHARP's camera
-    paths use, sharp-model section 11), within :data:`FOCUS_RANGE_M`; 2 m for an empty scene."""
-    depths = gaussians.means[:, 2]
-    depths = depths[depths > 0]
-    if not len(depths):
-        return 2.0
-    return float(np.clip(np.quantile(depths, 0.1), *FOCUS_RANGE_M))
+def near_distance(gaussians: Gaussians) -> float:
+    """Where the nearest tenth ends, in metres: the 10 % quantile of depth (as SHARP's camera paths
+    use, sharp-model section 11); 2 m for an empty scene."""
+    near_m = gaussians.depth_quantile(0.1)
+    return 2.0 if near_m is None else near_m
 
 
-def _record(row: tuple[Any, ...]) -> SceneRecord:
-    """Of the row's :data:`COLUMNS`."""
-    scene_id, name, created, gaussians, model, width, height, focal_px, focus_m = row
-    photo = PhotoCamera(width, height, focal_px)
-    return SceneRecord(scene_id, name, created, gaussians, model, photo, focus_m)
-
-
-def _open_index(path: Path) -> sqlite3.Connection:
-    # Our lock serialises the threads; SQLite's exclusive mode keeps other processes out.
-    index = sqlite3.connect(path, timeout=0.5, check_same_thread=False)
+def _write_refocused(path: Path, gaussians: Gaussians, photo: PhotoCamera) -> None:
+    """In place of those of earlier corrections. Nothing is flushed: it can be made again."""
+    new = path.with_name("refocused.new")
     try:
-        index.execute("PRAGMA locking_mode = EXCLUSIVE")
-        index.execute("PRAGMA journal_mode = WAL")
-        index.execute("PRAGMA synchronous = FULL")
-        with index:
-            index.execute(SCHEMA)
-            index.execute("DELETE FROM scenes WHERE 0")  # takes the lock now, not at the first add
-    except BaseException:
-        index.close()
-        raise
-    return index
+        write_ply(new, gaussians, photo)
+        for earlier in path.parent.glob("refocused-*.ply"):
+            earlier.unlink(missing_ok=True)
+        new.replace(path)
+    finally:
+        new.unlink(missing_ok=True)
 
 
 def _flush_folder(folder: Path) -> None:
@@ -300,16 +268,3 @@ def _flush_folder(folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-
-
-@contextlib.contextmanager
-def _disk_errors(task: str) -> Iterator[None]:
-    """What the disk or SQLite refuses, as a sentence."""
-    try:
-        yield
-    except OSError as error:
-        why = "the disk is full" if error.errno in (errno.ENOSPC, errno.EDQUOT) else error.strerror
-        raise SceneError(f"cannot {task}: {why}") from error
-    except sqlite3.Error as error:
-        why = "another sharp-xr is using them" if "locked" in str(error) else str(error)
-        raise SceneError(f"cannot {task}: {why}") from error

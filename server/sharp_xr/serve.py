@@ -26,7 +26,7 @@ from sharp_xr.devices import Device, renderer_for
 from sharp_xr.model import ModelError, Precision, check_name
 from sharp_xr.prediction import PredictionWorker
 from sharp_xr.refusal import Refusal
-from sharp_xr.scenes import SceneError
+from sharp_xr.scene_index import SceneError
 from sharp_xr.stream.selftest import check_aiortc
 from sharp_xr.uploads import scene_name
 from sharp_xr_protocol.messages import MAX_MESSAGE_BYTES

@@ -130,7 +130,8 @@ class Session:
         self._wanted: Latest[str] = Latest()
         self._stopped: Latest[str] = Latest()
         self._video: ClientVideo | None = None  # from Hello on
-        self._shown: str | None = None
+        self._shown: Scene | None = None
+        self._asked: str | None = None  # id of the scene that is shown or on its way
         self._decoded_ms: deque[float] = deque(maxlen=1024)
         self._reports = 0
 
@@ -163,13 +164,20 @@ class Session:
             self._outbox.put(message)
 
     def scenes_changed(self) -> None:
-        """Send the gallery again; a scene that is shown and deleted gives way to the newest one."""
+        """Send the gallery again; a scene that is shown and deleted gives way to the newest one,
+        and one whose camera is another by now is shown anew."""
         scenes = self._host.gallery.scenes()
         self.tell(SceneList(scenes))
-        if self._video is not None and self._shown not in (None, *(scene.id for scene in scenes)):
+        before = self._shown
+        if self._video is None or before is None:
+            return
+        now = next((scene for scene in scenes if scene.id == before.id), None)
+        if now is None:
             self._shown = None
             self._video.show(None)
             self._show_newest(scenes)
+        elif now.photo_fov != before.photo_fov and self._asked == now.id:
+            self._ask(now.id)
 
     async def _conversation(self) -> str:
         """Returns the reason of the end."""
@@ -217,7 +225,11 @@ class Session:
 
     def _show_newest(self, scenes: list[Scene]) -> None:
         if scenes:
-            self._wanted.put(scenes[0].id)
+            self._ask(scenes[0].id)
+
+    def _ask(self, scene_id: str) -> None:
+        self._asked = scene_id
+        self._wanted.put(scene_id)
 
     async def _receive(self) -> str:
         """Put each message where it belongs; nothing here waits but for the socket."""
@@ -233,7 +245,7 @@ class Session:
                     self._reports += 1
                     self._decoded_ms.append(message.decoded_ms)
                 case SceneSelect():
-                    self._wanted.put(message.scene)
+                    self._ask(message.scene)
                 case Offer() | Candidate():
                     self._queue_signalling(message)
                 case IceRestart():
@@ -272,8 +284,10 @@ class Session:
                 scene, shown = await self._host.gallery.load(wanted)
             except LookupError as error:
                 self._outbox.put(Problem(str(error)))
+                if self._asked == wanted:
+                    self._asked = self._shown.id if self._shown else None
                 continue
-            self._shown = scene.id
+            self._shown = scene
             self._outbox.put(SceneReady(scene))  # before the headers of its frames
             self._video.show(shown)
 

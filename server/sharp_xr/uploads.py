@@ -2,16 +2,20 @@
 
 Progress goes to all sessions as it happens: 0 to 10 % decoding, to 90 % predicting, then storing.
 From "store" on, which names the scene, it can be seen; the answer comes when it is on the disk.
+
+The same bytes are not predicted twice by the same model: the scene that was made of them answers.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import hashlib
 import logging
 import secrets
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
+from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Literal, Protocol
 
@@ -25,7 +29,7 @@ from sharp_xr.model import ModelError
 from sharp_xr.photo import PhotoError
 from sharp_xr.prediction import Prediction
 from sharp_xr.refusal import FAULT, Refusal
-from sharp_xr.scenes import SceneError
+from sharp_xr.scene_index import Origin, SceneError
 from sharp_xr_protocol.messages import Progress, Scene
 
 log = logging.getLogger(__name__)
@@ -43,12 +47,22 @@ SHARE = {"decode": (0.0, 0.1), "predict": (0.1, 0.9), "store": (0.9, 1.0)}
 """Of the whole way: where each stage begins and ends."""
 
 
+@dataclass(frozen=True)
+class Upload:
+    """What became of an upload."""
+
+    scene: Scene
+    is_new: bool
+    """Or it was made of the same photo before."""
+
+
 class PhotoWorker(Protocol):
     """What makes Gaussians of a photo's bytes (``prediction.PredictionWorker``)."""
 
     @property
     def trouble(self) -> str | None: ...
     async def start(self) -> None: ...
+    async def identity(self) -> str: ...
     async def close(self) -> None: ...
     async def predict(
         self, data: bytes, on_progress: Callable[[str, float, str], None]
@@ -70,10 +84,11 @@ class Uploads:
         self._model = model
         self._tell = tell
         self._jobs = Jobs()
+        self._at_work: dict[str, asyncio.Event] = {}  # photos by their hash
         self._under_way = 0
 
-    async def take(self, request: Request) -> Scene:
-        """The stored scene. Raises Refusal with one sentence, which the sessions are told too."""
+    async def take(self, request: Request) -> Upload:
+        """A stored scene. Raises Refusal with one sentence, which the sessions are told too."""
         job = request.query_params.get("job", "")[:64] or secrets.token_hex(8)
         name = scene_name(request.query_params.get("filename", ""))
         if job in self._jobs:
@@ -122,44 +137,73 @@ class Uploads:
         finally:
             watching.cancel()
 
-    async def make(self, data: bytes, name: str) -> Scene:
-        """The stored scene of a photo's or a ``.ply``'s bytes. Raises Refusal with one sentence."""
+    async def make(self, data: bytes, name: str) -> Upload:
+        """A stored scene of a photo's or a ``.ply``'s bytes. Raises Refusal with one sentence."""
         job = secrets.token_hex(8)
         with self._told(job), self._counted():
             return await self._make(data, name, job)
 
-    async def _make(self, data: bytes, name: str, job: str) -> Scene:
+    async def _make(self, data: bytes, name: str, job: str) -> Upload:
         started = time.monotonic()
         with _errors_named():
-            scene = await self._jobs.run(job, self._scene(data, name, job))
+            upload = await self._jobs.run(job, self._scene(data, name, job))
+        scene = upload.scene
         self._tell(Progress(job, "done", 1.0, scene.id))
         seconds = round(time.monotonic() - started, 3)
         fields = {"scene": scene.id, "gaussians": scene.gaussians, "seconds": seconds}
-        log.info("scene stored", extra={"fields": {"job": job, **fields}})
-        return scene
+        event = "scene stored" if upload.is_new else "scene was there"
+        log.info(event, extra={"fields": {"job": job, **fields}})
+        return upload
 
-    async def _scene(self, data: bytes, name: str, job: str) -> Scene:
-        def report(stage: str, fraction: float, message: str = "") -> None:
-            self._report(job, stage, fraction, message)
-
-        def on_shown(scene: Scene) -> None:
-            self._jobs.settle(job)  # who wants it no more may delete it
-            report("store", 0.0, scene.id)
-
+    async def _scene(self, data: bytes, name: str, job: str) -> Upload:
         if not data:
             raise Refusal(400, "the upload is empty, wanted the bytes of a photo or of a .ply")
-        report("decode", 0.0)
+        self._report(job, "decode", 0.0)
         if is_ply(data):
-            return await self._gallery.add_ply(data, name=name, on_shown=on_shown)
-        prediction = await self._worker.predict(data, report)
+            on_shown = self._on_shown(job)
+            return Upload(await self._gallery.add_ply(data, name=name, on_shown=on_shown), True)
+        digest = await asyncio.to_thread(lambda: hashlib.sha256(data).hexdigest())
+        async with self._alone(digest):
+            made = self._gallery.made_of(Origin(digest, await self._worker.identity()))
+            if made is not None:
+                self._jobs.settle(job)
+                await self._gallery.stored(made.id)
+                return Upload(self._gallery.scene(made.id), False)
+            return Upload(await self._predicted(data, digest, name, job), True)
+
+    async def _predicted(self, data: bytes, digest: str, name: str, job: str) -> Scene:
+        def on_progress(stage: str, fraction: float, detail: str) -> None:
+            self._report(job, stage, fraction, detail)
+
+        prediction = await self._worker.predict(data, on_progress)
         return await self._gallery.add(
             prediction.gaussians,
             name=name,
             model=self._model,
             thumbnail=prediction.thumbnail,
             photo=PhotoCamera(prediction.width, prediction.height, prediction.focal_px),
-            on_shown=on_shown,
+            origin=Origin(digest, prediction.predictor),
+            on_shown=self._on_shown(job),
         )
+
+    def _on_shown(self, job: str) -> Callable[[Scene], None]:
+        def on_shown(scene: Scene) -> None:
+            self._jobs.settle(job)  # who wants it no more may delete it
+            self._report(job, "store", 0.0, scene.id)
+
+        return on_shown
+
+    @contextlib.asynccontextmanager
+    async def _alone(self, digest: str) -> AsyncIterator[None]:
+        """One upload of a photo at a time: the others wait, and find its scene."""
+        while (other := self._at_work.get(digest)) is not None:
+            await other.wait()
+        ended = self._at_work[digest] = asyncio.Event()
+        try:
+            yield
+        finally:
+            del self._at_work[digest]
+            ended.set()
 
     @contextlib.contextmanager
     def _told(self, job: str) -> Iterator[None]:

@@ -108,6 +108,16 @@ class SocketOfWebsockets:
         await self._connection.close()
 
 
+class TwoSquares:
+    """The scene of :class:`Squares`."""
+
+    def __len__(self) -> int:
+        return 2
+
+    def refocused(self, ratio: float) -> TwoSquares:
+        raise NotImplementedError("these squares are not Gaussians")
+
+
 class Squares:
     """A renderer of two squares straight ahead of the photo's camera: near red, far green."""
 
@@ -156,7 +166,7 @@ class Scenes:
     async def load(self, scene_id: str) -> tuple[Scene, ShownScene]:
         for scene in self.scenes():
             if scene.id == scene_id:
-                return scene, ShownScene(scene.id, range(2))
+                return scene, ShownScene(scene.id, TwoSquares())
         raise LookupError(f"there is no scene {scene_id!r}")
 
 

@@ -41,6 +41,9 @@ class StrawScene:
     def __len__(self) -> int:
         return len(self.gaussians)
 
+    def refocused(self, ratio: float) -> StrawScene:
+        return StrawScene(self.gaussians.refocused(ratio))
+
 
 class StrawRenderer:
     """Draws grey."""
@@ -77,6 +80,7 @@ class StrawWorker:
 
     def __init__(self) -> None:
         self.running = False
+        self.kind = "straw"
         self.trouble: str | None = None
         self.hold = threading.Event()
         self.hold.set()
@@ -84,6 +88,9 @@ class StrawWorker:
 
     async def start(self) -> None:
         self.running = True
+
+    async def identity(self) -> str:
+        return self.kind
 
     async def close(self) -> None:
         self.running = False
@@ -98,7 +105,7 @@ class StrawWorker:
             raise
         match data[:5]:
             case b"photo":
-                return Prediction(40, 30, 35.0, some_gaussians(), b"a jpeg", 0.0, 0.0)
+                return Prediction(40, 30, 35.0, some_gaussians(), b"a jpeg", self.kind, 0.0, 0.0)
             case b"tired":
                 raise ModelError("the model is tired")
             case b"fault":

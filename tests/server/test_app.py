@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import io
+import math
+import secrets
 import socket
 import threading
 from collections.abc import Iterator
@@ -18,7 +20,7 @@ from websockets.sync.client import ClientConnection, connect
 
 from sharp_xr.app import attachment
 from sharp_xr.formats.ply import read_ply
-from sharp_xr.scenes import SceneError
+from sharp_xr.scene_index import DiskError
 from sharp_xr_protocol.messages import (
     Bye,
     Display,
@@ -72,8 +74,10 @@ def welcomed(site: Site) -> Iterator[Viewer]:
         yield client
 
 
-def upload(site: Site, data: bytes = b"photo", **query: str) -> httpx.Response:
-    return site.client.post("/scenes", params=query, content=data)
+def upload(site: Site, data: bytes | None = None, **query: str) -> httpx.Response:
+    """Of a photo that the server has not seen, if none is given."""
+    photo = b"photo" + secrets.token_bytes(8) if data is None else data
+    return site.client.post("/scenes", params=query, content=photo)
 
 
 def stored(site: Site, name: str = "IMG.jpg") -> Scene:
@@ -126,14 +130,49 @@ def test_a_scene_is_renamed(site: Site) -> None:
     assert site.client.get("/scenes").json()["scenes"][0]["name"] == "A new name"
 
 
-@pytest.mark.parametrize("body", [b"", b"{", b"[]", b'{"name": 1}', b'{"title": "x"}'])
-def test_a_rename_without_a_name_is_refused(site: Site, body: bytes) -> None:
+@pytest.mark.parametrize(
+    "body",
+    [b"", b"{", b"[]", b"{}", b'{"name": 1}', b'{"title": "x"}']
+    + [b'{"focal_35mm": "26"}', b'{"focal_35mm": true}', b'{"focal_35mm": NaN}'],
+)
+def test_a_change_of_nothing_is_refused(site: Site, body: bytes) -> None:
     scene = stored(site)
     answer = site.client.patch(f"/scenes/{scene.id}", content=body)
-    assert sentence(answer, 400) == 'wanted {"name": "..."}'
+    assert sentence(answer, 400) == 'wanted {"name": "..."}, {"focal_35mm": 26}, or both'
     assert "empty" in sentence(site.client.patch(f"/scenes/{scene.id}", json={"name": " "}), 400)
     answer = site.client.patch(f"/scenes/{scene.id}", content=b" " * 70_000)
     assert sentence(answer, 413) == "the upload is larger than 64 KB, the limit"
+
+
+def focal_35mm(scene: Scene) -> float:
+    fov = scene.photo_fov
+    return math.hypot(36, 24) / 2 / math.hypot(math.tan(fov.right), math.tan(fov.up))
+
+
+def test_a_photo_s_focal_length_is_corrected_for_all_who_see_it(site: Site) -> None:
+    scene = stored(site)
+    path = f"/scenes/{scene.id}"
+    with welcomed(site) as client:
+        while client.until(SceneReady).scene != scene:
+            pass
+        answer = site.client.patch(path, json={"focal_35mm": 26, "name": "wide"})
+        changed = msgspec.convert(answer.json(), Scene)
+        assert (answer.status_code, changed.name) == (200, "wide")
+        assert focal_35mm(changed) == pytest.approx(26)
+        assert client.until(SceneReady).scene.photo_fov == changed.photo_fov
+    file = site.client.get(f"{path}.ply").content
+    gaussians, info = read_ply(io.BytesIO(file))
+    ratio = info.photo.focal_px / 35.0
+    assert ratio == pytest.approx(26 / focal_35mm(scene), rel=1e-5)
+    assert list(gaussians.means[:, 2]) == pytest.approx([ratio, 2 * ratio, 3 * ratio], rel=1e-5)
+    back = site.client.patch(path, json={"focal_35mm": None})
+    assert msgspec.convert(back.json(), Scene).photo_fov == scene.photo_fov
+
+
+@pytest.mark.parametrize("mm", [7.9, 401, -26, 0])
+def test_a_focal_length_that_no_lens_has_is_a_sentence(site: Site, mm: float) -> None:
+    answer = site.client.patch(f"/scenes/{stored(site).id}", json={"focal_35mm": mm})
+    assert sentence(answer, 400) == f"a focal length of {mm:g} mm, wanted 8 to 400"
 
 
 def test_a_deleted_scene_is_gone(site: Site) -> None:
@@ -240,7 +279,7 @@ def test_a_scene_that_cannot_be_stored_is_taken_back_in_a_sentence(
     site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full(*args: Any) -> None:
-        raise SceneError("cannot store the scene: the disk is full")
+        raise DiskError("cannot store the scene: the disk is full")
 
     monkeypatch.setattr(site.store, "add", full)
     with welcomed(site) as client:
@@ -261,6 +300,54 @@ def test_a_refusal_reaches_the_sessions_as_well(site: Site) -> None:
         while failed.stage != "failed":
             failed = client.until(Progress)
         assert (failed.job, failed.message) == ("job-2", "this is no photo")
+
+
+def test_the_same_photo_is_predicted_once(site: Site) -> None:
+    photo = b"photo of the sea"
+    first = upload(site, photo, filename="sea.jpg")
+    with welcomed(site) as client:
+        again = upload(site, photo, filename="again.jpg", job="again")
+        steps = [client.until(Progress)]
+        while steps[-1].stage != "done":
+            steps.append(client.until(Progress))
+    assert (first.status_code, again.status_code) == (201, 200)
+    assert again.json() == first.json()
+    assert steps[-1].message == again.json()["id"]
+    assert "predict" not in [step.stage for step in steps]
+    site.client.delete(f"/scenes/{first.json()['id']}")
+    assert upload(site, photo).status_code == 201
+
+
+def test_the_same_photo_twice_at_once_becomes_one_scene(site: Site) -> None:
+    photo, answers = b"photo of a wave", list[httpx.Response]()
+    site.worker.hold.clear()
+    with welcomed(site) as client:
+        senders = [
+            threading.Thread(target=lambda: answers.append(upload(site, photo))) for _ in range(2)
+        ]
+        for sender in senders:
+            sender.start()
+        until_stage(client, "predict")
+        site.worker.hold.set()
+        for sender in senders:
+            sender.join(20)
+    assert sorted(answer.status_code for answer in answers) == [200, 201]
+    assert answers[0].json()["id"] == answers[1].json()["id"]
+
+
+def test_another_model_sees_the_same_photo_anew_and_a_restart_forgets_nothing(
+    make_site: MakeSite,
+) -> None:
+    from tests.server.straw import running_site
+
+    site = make_site()
+    photo = b"photo of a reef"
+    first = upload(site, photo).json()
+    site.stop()
+    with running_site(site.app.config.data) as again:
+        assert (upload(again, photo).status_code, upload(again, photo).json()) == (200, first)
+        again.worker.kind = "straw of another field"
+        assert upload(again, photo).status_code == 201
 
 
 # --- uploads that are cancelled ------------------------------------------------------------------

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import io
+import math
 import threading
 from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.server.straw import StrawRenderer, some_gaussians
+from tests.server.straw import StrawRenderer, StrawScene, some_gaussians
 
-from sharp_xr.formats.ply import PhotoCamera
+from sharp_xr.formats.ply import UNKNOWN_PHOTO, PhotoCamera, write_ply
 from sharp_xr.gallery import BYTES_PER_GAUSSIAN, SceneGallery
 from sharp_xr.gaussians import Gaussians
-from sharp_xr.scenes import SceneError, SceneRecord, SceneStore
+from sharp_xr.scene_index import SceneError, SceneRecord
+from sharp_xr.scenes import SceneStore
+from sharp_xr.stream.loop import ShownScene
 from sharp_xr_protocol.messages import Scene
 
 
@@ -27,6 +31,13 @@ class Setup:
     store: SceneStore
     renderer: StrawRenderer
     changes: list[int]
+
+    async def until(self, condition: Callable[[], bool]) -> None:
+        for _ in range(100_000):
+            if condition():
+                return
+            await asyncio.sleep(0)
+        raise AssertionError("waited in vain")
 
     async def add(
         self, count: int = 3, on_shown: Callable[[Scene], None] = lambda scene: None
@@ -162,6 +173,123 @@ def test_a_scene_that_was_seen_is_stored_when_the_server_ends(
     play(tmp_path, test)
     with SceneStore(tmp_path) as store:
         assert len(store.list()) == 2
+
+
+def stretched_to(shown: ShownScene) -> float:
+    """How far the first Gaussian is, which was predicted a metre away."""
+    prepared = shown.prepared
+    assert isinstance(prepared, StrawScene)
+    return float(prepared.gaussians.means[0, 2])
+
+
+def mm_of(ratio: float) -> float:
+    """The focal length that is this much of the scenes' own (35 px of 40 x 30)."""
+    return ratio * 35 * math.hypot(36, 24) / 50
+
+
+def test_a_corrected_focal_length_is_seen_at_once_and_kept(tmp_path: Path) -> None:
+    async def test(setup: Setup) -> None:
+        scene = await setup.add()
+        for ratio in (2.0, 0.5, 3.0):
+            changed = await setup.gallery.refocus(scene.id, mm_of(ratio))
+            again, shown = await setup.gallery.load(scene.id)
+            assert changed == again == setup.gallery.scenes()[0]
+            assert stretched_to(shown) == pytest.approx(ratio)
+            tan = math.tan(changed.photo_fov.right), math.tan(scene.photo_fov.right)
+            assert tan[0] == pytest.approx(tan[1] / ratio)
+            assert changed.focus_m == pytest.approx(scene.focus_m * ratio)
+        assert setup.renderer.prepared == [3]
+        assert setup.changes == [0, 1, 1, 1, 1]
+        assert setup.store.get(scene.id).photo.focal_px == pytest.approx(105)
+
+    async def later(setup: Setup) -> None:
+        (scene,) = setup.gallery.scenes()
+        assert stretched_to((await setup.gallery.load(scene.id))[1]) == pytest.approx(3.0)
+        await setup.gallery.refocus(scene.id, mm_of(2.0))
+        assert stretched_to((await setup.gallery.load(scene.id))[1]) == pytest.approx(2.0)
+        await setup.gallery.refocus(scene.id, None)
+        assert stretched_to((await setup.gallery.load(scene.id))[1]) == 1.0
+        assert setup.store.get(scene.id).stretch == 1.0
+
+    play(tmp_path, test)
+    play(tmp_path, later)
+
+
+def test_of_corrections_that_wait_the_newest_is_made(tmp_path: Path) -> None:
+    async def test(setup: Setup) -> None:
+        scene = await setup.add()
+        ratios = (1.1, 1.2, 1.3, 1.4, 1.5)
+        wishes = [setup.gallery.refocus(scene.id, mm_of(ratio)) for ratio in ratios]
+        answers = await asyncio.gather(*wishes)
+        assert answers[0] != answers[1] == answers[-1]  # the first one did not wait
+        assert stretched_to((await setup.gallery.load(scene.id))[1]) == pytest.approx(1.5)
+        assert len(setup.changes) == 2 + 2
+
+    play(tmp_path, test)
+
+
+def test_a_scene_may_be_corrected_while_it_is_loaded(tmp_path: Path) -> None:
+    async def test(setup: Setup) -> None:
+        scene = await setup.add(8)
+        await setup.add(9)  # the first leaves memory
+        setup.renderer.may_prepare.clear()
+        load = asyncio.create_task(setup.gallery.load(scene.id))
+        refocus = asyncio.create_task(setup.gallery.refocus(scene.id, mm_of(2.0)))
+        await asyncio.sleep(0)
+        setup.renderer.may_prepare.set()
+        changed = await refocus
+        await load
+        again, shown = await setup.gallery.load(scene.id)
+        assert again == changed and stretched_to(shown) == pytest.approx(2.0)
+
+    play(tmp_path, test, gaussians_in_memory=10)
+
+
+def test_a_scene_may_be_corrected_while_it_is_stored(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def test(setup: Setup) -> None:
+        disk = SlowDisk(setup, monkeypatch)
+        scene, adding = await shown_early(setup)
+        refocus = asyncio.create_task(setup.gallery.refocus(scene.id, mm_of(2.0)))
+        await setup.until(lambda: len(setup.changes) == 3)
+        assert stretched_to((await setup.gallery.load(scene.id))[1]) == pytest.approx(2.0)
+        assert not refocus.done()
+        disk.may_end.set()
+        assert await refocus == await adding
+        assert setup.store.get(scene.id).stretch == pytest.approx(2.0)
+
+    play(tmp_path, test)
+
+
+@pytest.mark.parametrize("mm", [7.9, 401.0, math.nan, math.inf])
+def test_a_focal_length_that_no_lens_has_is_a_sentence(tmp_path: Path, mm: float) -> None:
+    async def test(setup: Setup) -> None:
+        scene = await setup.add()
+        with pytest.raises(SceneError, match=f"^a focal length of {mm:g} mm, wanted 8 to 400$"):
+            await setup.gallery.refocus(scene.id, mm)
+        with pytest.raises(LookupError):
+            await setup.gallery.refocus("none", 26.0)
+        assert setup.gallery.scenes() == [scene]
+
+    play(tmp_path, test)
+
+
+@pytest.mark.parametrize("is_known", [True, False])
+def test_only_a_file_that_names_its_camera_can_be_corrected(tmp_path: Path, is_known: bool) -> None:
+    async def test(setup: Setup) -> None:
+        file = io.BytesIO()
+        photo = PhotoCamera(400, 300, 350.0) if is_known else UNKNOWN_PHOTO
+        write_ply(file, some_gaussians(), photo)
+        scene = await setup.gallery.add_ply(file.getvalue(), name="n")
+        if is_known:
+            changed = await setup.gallery.refocus(scene.id, 26.0)
+            assert changed.photo_fov != scene.photo_fov
+        else:
+            with pytest.raises(SceneError, match="does not say with which camera"):
+                await setup.gallery.refocus(scene.id, 26.0)
+
+    play(tmp_path, test)
 
 
 def test_each_change_is_told_when_it_can_be_seen(tmp_path: Path) -> None:

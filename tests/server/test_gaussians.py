@@ -287,3 +287,31 @@ def test_colours_follow_the_srgb_curve() -> None:
 def test_colours_survive_the_srgb_curve_and_back() -> None:
     linear = np.linspace(0, 3, 1001, dtype=np.float32)
     np.testing.assert_allclose(linear_from_srgb(srgb_from_linear(linear)), linear, rtol=1e-5)
+
+
+# --- another focal length ------------------------------------------------------------------------
+
+
+def test_another_focal_length_stretches_along_the_axis() -> None:
+    """D Sigma D, written out with matrices."""
+    quats, scales = random_shapes(50)
+    gaussians = Gaussians.from_quats_scales(
+        cloud(50).means, quats, scales, cloud(50).colors, cloud(50).opacities
+    )
+    stretched = gaussians.refocused(1.7)
+    d = np.diag([1.0, 1.0, 1.7])
+    np.testing.assert_allclose(stretched.means, gaussians.means @ d, rtol=1e-6)
+    wanted = upper(d @ full(gaussians.covariances) @ d)
+    np.testing.assert_allclose(stretched.covariances, wanted, rtol=1e-5)
+    np.testing.assert_array_equal(stretched.colors, gaussians.colors)
+    np.testing.assert_array_equal(stretched.opacities, gaussians.opacities)
+
+
+def test_a_photo_s_own_camera_sees_the_same_whatever_its_focal_length() -> None:
+    gaussians, focal_px, ratio = cloud(), 900.0, 0.6
+    stretched = gaussians.refocused(ratio)
+    pixels = [
+        f * each.means[:, :2] / each.means[:, 2:]
+        for f, each in ((focal_px, gaussians), (focal_px * ratio, stretched))
+    ]
+    np.testing.assert_allclose(pixels[0], pixels[1], rtol=1e-5)

@@ -45,10 +45,13 @@ class Worker:
         await self.may_end.wait()
         if self.error or not data.startswith(b"\xff\xd8\xff"):
             raise self.error or PhotoError("this file is text")
-        return Prediction(80, 60, focal_px or 50.0, some_gaussians(), b"a jpeg", 1.5, 2.25)
+        return Prediction(80, 60, focal_px or 50.0, some_gaussians(), b"a jpeg", "straw", 1.5, 2.25)
 
 
-def predicted(worker: Worker, photo: Path, target: Path, focal: Focal = Focal()) -> bool:
+NO_FOCAL = Focal()
+
+
+def predicted(worker: Worker, photo: Path, target: Path, focal: Focal = NO_FOCAL) -> bool:
     return asyncio.run(one(worker, photo, target, focal))
 
 

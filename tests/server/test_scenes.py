@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import signal
+import sqlite3
 import subprocess
 import sys
 import threading
@@ -13,19 +15,17 @@ import numpy as np
 import pytest
 from tests.server.straw import some_gaussians
 
-from sharp_xr.formats.ply import PhotoCamera
+from sharp_xr.formats.ply import PhotoCamera, read_ply
 from sharp_xr.gaussians import Gaussians
-from sharp_xr.scenes import (
+from sharp_xr.scene_index import (
     FOCUS_RANGE_M,
-    MAX_NAME,
+    MIGRATIONS,
+    Origin,
     SceneError,
     SceneNotFound,
     SceneRecord,
-    SceneStore,
-    clean_name,
-    focus_distance,
-    new_record,
 )
+from sharp_xr.scenes import MAX_NAME, SceneStore, clean_name, near_distance, new_record
 
 ROOT = Path(__file__).parents[2]
 PHOTO = PhotoCamera(4000, 3000, 3500.0)
@@ -291,21 +291,95 @@ def test_the_first_scene_finds_all_kernels_compiled(tmp_path: Path) -> None:
     assert 0 < before == after
 
 
-# --- focus ---------------------------------------------------------------------------------------
+# --- origin --------------------------------------------------------------------------------------
+
+
+def test_what_a_scene_was_made_of_is_kept(tmp_path: Path) -> None:
+    gaussians, origin = some_gaussians(), Origin("ab" * 32, "lite 0.1.0 packaged")
+    record = new_record(gaussians, name="n", model="lite", photo=PHOTO, origin=origin)
+    with SceneStore(tmp_path) as store:
+        store.add(record, gaussians, b"a jpeg")
+        without = add(store)
+    with SceneStore(tmp_path) as store:
+        assert store.get(record.id) == record
+        assert store.get(without.id).origin is None
+
+
+def test_the_index_of_an_earlier_version_is_brought_up_to_date(tmp_path: Path) -> None:
+    with SceneStore(tmp_path) as store:
+        predicted, uploaded = add(store, "predicted"), add(store, "uploaded")
+    index = sqlite3.connect(tmp_path / "index.sqlite")
+    with contextlib.closing(index), index:  # as the first version left it
+        for column in ("predicted_focal_px", "photo_sha256", "predictor"):
+            index.execute(f"ALTER TABLE scenes DROP COLUMN {column}")
+        index.execute("UPDATE scenes SET model = 'ply' WHERE name = 'uploaded'")
+        index.execute("PRAGMA user_version = 0")
+    with SceneStore(tmp_path) as store:
+        assert store.get(predicted.id) == predicted
+        assert store.get(uploaded.id).predicted_focal_px is None
+    with SceneStore(tmp_path) as store:  # and only once
+        assert len(store.list()) == 2
+
+
+def test_the_index_of_a_later_version_is_left_alone(tmp_path: Path) -> None:
+    with SceneStore(tmp_path) as store:
+        add(store)
+    with contextlib.closing(sqlite3.connect(tmp_path / "index.sqlite")) as index:
+        index.execute(f"PRAGMA user_version = {len(MIGRATIONS) + 1}")
+    with pytest.raises(SceneError, match="^a newer sharp-xr has written the index of scenes"):
+        SceneStore(tmp_path)
+
+
+# --- focal length and focus ----------------------------------------------------------------------
+
+
+def test_a_corrected_focal_length_stretches_what_was_predicted_each_time_anew(
+    store: SceneStore,
+) -> None:
+    record = add(store)
+    for focal_px in (7000.0, 1000.0, 1750.0):
+        corrected = store.refocus(record.id, focal_px)
+        gaussians, info = read_ply(store.ply_path(record.id))
+        assert corrected.photo.focal_px == info.photo.focal_px == focal_px
+    np.testing.assert_allclose(gaussians.means[:, 2], [0.5, 1.0, 1.5], rtol=1e-6)
+    np.testing.assert_allclose(gaussians.covariances[0, [0, 3, 5]], [0.01, 0.01, 0.0025], rtol=1e-5)
+    assert corrected.focus_m == pytest.approx(record.focus_m / 2)
+    np.testing.assert_array_equal(store.load(record.id).means, some_gaussians().means)
+    assert len(list(store.ply_path(record.id).parent.glob("*.ply"))) == 2
+    assert store.refocus(record.id, PHOTO.focal_px) == record
+    assert store.ply_path(record.id).name == "scene.ply"
+
+
+def test_a_scene_of_an_unknown_camera_keeps_its_focal_length(store: SceneStore) -> None:
+    gaussians = some_gaussians()
+    record = new_record(gaussians, name="n", model="ply", photo=PHOTO, camera_is_known=False)
+    store.add(record, gaussians, b"a jpeg")
+    with pytest.raises(SceneError, match="does not say with which camera"):
+        store.refocus(record.id, 1000.0)
+    with pytest.raises(SceneNotFound):
+        store.refocus("none", 1000.0)
+    assert store.get(record.id) == record
 
 
 @pytest.mark.parametrize(
-    ("depths", "focus_m"),
+    ("depths", "near_m"),
     [
         (tuple(range(1, 12)), 2.0),  # a tenth is nearer
         ((-5.0, -4.0, 3.0), 3.0),  # what is behind the camera does not count
-        ((0.01,), FOCUS_RANGE_M[0]),
-        ((5000.0,), FOCUS_RANGE_M[1]),
+        ((0.01,), 0.01),
         ((), 2.0),
     ],
 )
-def test_the_focus_is_among_the_nearest_tenth(depths: tuple[float, ...], focus_m: float) -> None:
-    assert focus_distance(at_depths(*depths)) == pytest.approx(focus_m)
+def test_what_is_near_is_the_nearest_tenth(depths: tuple[float, ...], near_m: float) -> None:
+    assert near_distance(at_depths(*depths)) == pytest.approx(near_m)
+
+
+@pytest.mark.parametrize(
+    ("near_m", "focus_m"), [(2.0, 2.0), (0.01, FOCUS_RANGE_M[0]), (5000.0, FOCUS_RANGE_M[1])]
+)
+def test_the_focus_is_what_is_near_within_reason(near_m: float, focus_m: float) -> None:
+    record = new_record(at_depths(near_m), name="n", model="lite", photo=PHOTO)
+    assert record.focus_m == pytest.approx(focus_m)
 
 
 def test_a_record_knows_the_focus_of_its_scene(store: SceneStore) -> None:

@@ -47,8 +47,8 @@ EYE = Eye(Pose(), Fov.symmetric(1.0, 1.0))
 HELLO = Hello("test", "simulated", Display(512, 512, 60.0))
 
 
-def scene(scene_id: str) -> Scene:
-    return Scene(scene_id, f"name of {scene_id}", 0.0, 1, "lite", Fov.symmetric(1.0, 1.0), 2.0)
+def scene(scene_id: str, fov: float = 1.0) -> Scene:
+    return Scene(scene_id, f"name of {scene_id}", 0.0, 1, "lite", Fov.symmetric(fov, fov), 2.0)
 
 
 def tracking(key: int) -> Tracking:
@@ -61,22 +61,29 @@ class Nothing:
     def __len__(self) -> int:
         return 1
 
+    def refocused(self, ratio: float) -> Nothing:
+        return self
+
 
 class FakeGallery:
     def __init__(self, *ids: str) -> None:
         self.ids = list(ids)
         self.failing: Exception | None = None
+        self.fov = 1.0
+        self.may_load = asyncio.Event()
+        self.may_load.set()
 
     def scenes(self) -> list[Scene]:
-        return [scene(each) for each in self.ids]
+        return [scene(each, self.fov) for each in self.ids]
 
     async def load(self, scene_id: str) -> tuple[Scene, ShownScene]:
+        await self.may_load.wait()
         await asyncio.sleep(0)
         if self.failing:
             raise self.failing
         if scene_id not in self.ids:
             raise LookupError("there is no such scene")
-        return scene(scene_id), ShownScene(scene_id, Nothing())
+        return scene(scene_id, self.fov), ShownScene(scene_id, Nothing())
 
 
 @dataclasses.dataclass(frozen=True)
@@ -296,6 +303,45 @@ def test_a_deleted_scene_gives_way_to_the_newest() -> None:
         assert (await client.until(SceneReady, 2)).scene.id == "old"
         assert client.video.shown == ["new", None, "old"]
         assert [s.id for s in (await client.until(SceneList, 2)).scenes] == ["old"]
+        client.say(Bye(""))
+        await client.ended()
+
+    play(test)
+
+
+def test_a_scene_whose_camera_is_corrected_is_shown_anew_to_whom_sees_it() -> None:
+    async def test() -> None:
+        client = Client()
+        await client.welcomed()
+        client.gallery.fov = 0.5
+        client.session.scenes_changed()
+        ready = await client.until(SceneReady, 2)
+        assert ready.scene == scene("new", 0.5)
+        assert client.video.shown == ["new", "new"]
+        client.session.scenes_changed()  # nothing about the camera
+        client.say(Ping(1))
+        await client.until(Pong)
+        assert client.video.shown == ["new", "new"]
+        client.say(Bye(""))
+        await client.ended()
+
+    play(test)
+
+
+def test_a_corrected_camera_pulls_nobody_back_who_is_on_the_way_elsewhere() -> None:
+    async def test() -> None:
+        client = Client()
+        await client.welcomed()
+        client.gallery.may_load.clear()
+        client.say(SceneSelect("old"), Ping(1))
+        await client.until(Pong)
+        client.gallery.fov = 0.5
+        client.session.scenes_changed()
+        client.gallery.may_load.set()
+        assert (await client.until(SceneReady, 2)).scene.id == "old"
+        client.say(Ping(2))
+        await client.until(Pong, 2)
+        assert client.video.shown == ["new", "old"]
         client.say(Bye(""))
         await client.ended()
 

@@ -10,6 +10,7 @@ from sharp_xr.photo import Photo
 
 __all__ = [
     "MODEL_NAMES",
+    "Identified",
     "ModelError",
     "Precision",
     "Predictor",
@@ -62,6 +63,17 @@ class WarmsUp(Protocol):
 
     def warm_up(self) -> None:
         """Seconds at most."""
+        ...
+
+
+@runtime_checkable
+class Identified(Protocol):
+    """A predictor that says which of its kind it is."""
+
+    @property
+    def identity(self) -> str:
+        """Weights and precision, as far as its name leaves them open. Results of equal identity
+        are equal, so that they need not be made twice."""
         ...
 
 

@@ -22,6 +22,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from importlib.metadata import version
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Literal
@@ -29,7 +30,7 @@ from typing import Literal
 import numpy as np
 
 from sharp_xr.gaussians import Gaussians
-from sharp_xr.model import ModelError, Precision, Predictor, WarmsUp
+from sharp_xr.model import Identified, ModelError, Precision, Predictor, WarmsUp
 from sharp_xr.photo import Photo, PhotoError, read_photo, thumbnail
 
 log = logging.getLogger(__name__)
@@ -55,6 +56,8 @@ class Prediction:
     """All finite."""
     thumbnail: bytes
     """A JPEG of the photo."""
+    predictor: str
+    """Its identity."""
     decode_s: float
     """Seconds that reading the photo took, and the model."""
     predict_s: float
@@ -96,6 +99,9 @@ class Cancel:
 @dataclass(frozen=True)
 class Loaded:
     """The predictor is ready for photos."""
+
+    identity: str
+    """See :func:`identity`."""
 
 
 @dataclass(frozen=True)
@@ -139,21 +145,40 @@ def run_child(server: Connection, order: Order) -> None:
     _settle(order)
     try:
         predictor = order.load(order.model, order.checkpoint, order.device, order.precision)
+        who = identity(predictor, order)
         if order.warm:
             _warm_up(predictor, order)
     except Exception as error:
         server.send(Failed(_named(error, f"the model {order.model} could not be loaded")))
         return
-    server.send(Loaded())
+    server.send(Loaded(who))
     with contextlib.suppress(EOFError, BrokenPipeError):
         while True:
             match server.recv():
                 case Wish() as wish:
-                    server.send(_answer(wish, predictor, order, server))
+                    server.send(_answer(wish, _Model(predictor, who), order, server))
                 case Cancel():  # came when its photo was done
                     server.send(Cancelled())
                 case other:
                     raise AssertionError(f"the server sent {other!r}")
+
+
+def identity(predictor: Predictor, order: Order) -> str:
+    """Predictors of equal identity make equal Gaussians of a photo; so do releases of sharp-xr only
+    if they are the same one."""
+    if isinstance(predictor, Identified):
+        own = predictor.identity
+    else:
+        own = f"{order.precision} {_mark(order.checkpoint)}"
+    return f"{predictor.name} {version('sharp-xr')} {own}"
+
+
+def _mark(checkpoint: Path | None) -> str:
+    """Which file; its content would take seconds to hash."""
+    if checkpoint is None:
+        return "packaged"
+    there = checkpoint.stat()
+    return f"{checkpoint.name} {there.st_size} {there.st_mtime_ns}"
 
 
 def _settle(order: Order) -> None:
@@ -216,31 +241,38 @@ class _Line:
             raise _CancelledError
 
 
+@dataclass(frozen=True)
+class _Model:
+    predictor: Predictor
+    identity: str
+
+
 def _answer(
-    wish: Wish, predictor: Predictor, order: Order, server: Connection
+    wish: Wish, model: _Model, order: Order, server: Connection
 ) -> Done | Failed | Cancelled:
     line = _Line(server)
     answer: Done | Failed
     try:
-        answer = Done(_prediction(wish, predictor, order, line))
+        answer = Done(_prediction(wish, model, order, line))
     except Exception as error:
         if not line.cancelled:
             answer = Failed(_named(error, f"the model {order.model} failed on this photo"))
     return Cancelled() if line.cancelled else answer
 
 
-def _prediction(wish: Wish, predictor: Predictor, order: Order, line: _Line) -> Prediction:
+def _prediction(wish: Wish, model: _Model, order: Order, line: _Line) -> Prediction:
     started = time.monotonic()
     with _memory_limit(order.decode_bytes):
         photo, small = _decode(wish, order.thumbnail_px)
     decoded = time.monotonic()
-    gaussians = _predict(photo, predictor, line)
+    gaussians = _predict(photo, model.predictor, line)
     return Prediction(
         width=photo.width,
         height=photo.height,
         focal_px=photo.focal_px,
         gaussians=gaussians,
         thumbnail=small,
+        predictor=model.identity,
         decode_s=decoded - started,
         predict_s=time.monotonic() - decoded,
     )

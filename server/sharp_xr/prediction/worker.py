@@ -102,6 +102,7 @@ class PredictionWorker:
         self._limits = limits
         self._life: asyncio.Task[ChildProcess] | None = None
         self._stopping: asyncio.Task[None] | None = None  # a cancelled photo, on its way out
+        self._identity: str | None = None
         self._turn = asyncio.Lock()
         self._present = 0
         self._closed = False
@@ -131,6 +132,14 @@ class PredictionWorker:
     async def start(self) -> None:
         """Until the model is loaded and warm. Raises ModelError."""
         await self._living_child()
+
+    async def identity(self) -> str:
+        """Results of equal identity are equal. The model's that was loaded last; else waits for it.
+        Raises ModelError."""
+        if self._identity is None:
+            await self._living_child()
+        assert self._identity is not None
+        return self._identity
 
     async def predict(
         self,
@@ -220,7 +229,8 @@ class PredictionWorker:
             await child.end()
             raise
         match message:
-            case Loaded():
+            case Loaded(identity):
+                self._identity = identity
                 return child
             case Failed(error):
                 await child.end()

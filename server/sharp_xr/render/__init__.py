@@ -52,6 +52,10 @@ class PreparedScene(Protocol):
         """How many Gaussians."""
         ...
 
+    def refocused(self, ratio: float) -> PreparedScene:
+        """As of ``Gaussians.refocused``, in the time of a copy; this scene stays as it is."""
+        ...
+
 
 class Renderer(Protocol):
     """Draws Gaussians. One object serves any number of scenes and threads."""

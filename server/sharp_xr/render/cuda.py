@@ -42,6 +42,12 @@ class CudaScene:
     def __len__(self) -> int:
         return len(self.means)
 
+    def refocused(self, ratio: float) -> CudaScene:
+        """See :class:`sharp_xr.render.PreparedScene`."""
+        along = torch.tensor([1.0, 1.0, ratio], device=self.means.device)
+        covariances = self.covariances * along * along[:, None]
+        return CudaScene(self.means * along, covariances, self.colors, self.opacities)
+
 
 class CudaRenderer:
     """gsplat on one GPU.

@@ -54,7 +54,7 @@ class Drawn:
 
     tracking: Tracking
     """The pose that it was drawn for."""
-    scene: str
+    scene: ShownScene
     picture: av.VideoFrame
     pose_wait_ms: float
     render_ms: float
@@ -153,7 +153,7 @@ class DrawLoop:
         newest, drawn = self._poses.newest, self._drawn
         if newest is None or drawn is None or self.scene is None:
             return True
-        return self.scene.id != drawn.scene or not _same_view(newest, drawn.tracking)
+        return self.scene is not drawn.scene or not _same_view(newest, drawn.tracking)
 
     def _draw(self) -> None:
         """In the render thread, which may have been busy with others: so the pose is taken now."""
@@ -170,7 +170,7 @@ class DrawLoop:
             raise
         drawn = Drawn(
             arrival.tracking,
-            scene.id,
+            scene,
             picture,
             pose_wait_ms=1e3 * (began_s - arrival.at_s),
             render_ms=1e3 * (self._clock() - began_s),
@@ -193,7 +193,7 @@ class DrawLoop:
         before = self._drawn
         same = (
             before is not None
-            and before.scene == drawn.scene
+            and before.scene is drawn.scene
             and _same_view(before.tracking, drawn.tracking)
         )
         self._still = self._still + 1 if same else 0

@@ -210,7 +210,7 @@ class Stream:
             key=drawn.tracking.key,
             head=drawn.tracking.head,
             eyes=drawn.tracking.eyes,
-            scene=drawn.scene,
+            scene=drawn.scene.id,
             times=FrameTimes(drawn.pose_wait_ms, last.render_ms, last.encode_ms),
         )
 
@@ -226,7 +226,7 @@ class Stream:
             log.exception("encoding failed")
             self._encoder = None
             self._rate.want_key_frame()
-            self._drawing.hide(drawn.scene)
+            self._drawing.hide(drawn.scene.id)
             self._on_problem("the video could not be encoded; the server's log says why")
             return None
 

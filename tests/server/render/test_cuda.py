@@ -106,6 +106,15 @@ def test_the_frame_is_the_reference_s(settings: RenderSettings) -> None:
     assert frame.rgb.shape == (2, 3, 45, 70)
 
 
+def test_a_refocused_scene_is_drawn_as_its_gaussians_are() -> None:
+    renderer, views = CudaRenderer(rasterization=rasterize), odd_views()
+    scene = random_scene(150)
+    frame = renderer.render(renderer.prepare(scene).refocused(2.5), views)
+    expected = renderer.render(renderer.prepare(scene.refocused(2.5)), views)
+    np.testing.assert_allclose(frame.depth, expected.depth, rtol=1e-4)
+    np.testing.assert_allclose(frame.rgb, expected.rgb, atol=1e-4)
+
+
 def test_warming_up_draws() -> None:
     calls = []
 

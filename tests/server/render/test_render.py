@@ -68,6 +68,23 @@ def test_needles_and_sheets(renderer: Renderer) -> None:
     assert_same_picture(renderer, thin, odd_views(), tolerance=1e-4)
 
 
+@pytest.mark.parametrize("ratio", [0.4, 2.5])
+def test_a_prepared_scene_is_refocused_as_its_gaussians_are(
+    renderer: Renderer, ratio: float
+) -> None:
+    scene = random_scene(1500, seed=8, sizes_m=(0.002, 0.3))
+    prepared = renderer.prepare(scene)
+    before = renderer.render(prepared, odd_views()).rgb.copy()
+    stretched = renderer.render(prepared.refocused(ratio), odd_views())
+    rgb, depth = stretched.rgb.copy(), stretched.depth.copy()
+    expected = renderer.render(renderer.prepare(scene.refocused(ratio)), odd_views())
+    # Gaussians of nearly the same depth may change places.
+    assert np.mean(np.abs(rgb - expected.rgb) < 1e-4) > 0.99
+    assert np.mean(np.abs(depth - expected.depth) < 1e-3) > 0.99
+    assert np.mean(np.abs(rgb - before) < 1e-4) < 0.9
+    np.testing.assert_array_equal(renderer.render(prepared, odd_views()).rgb, before)
+
+
 def test_one_gaussian(renderer: Renderer) -> None:
     assert_same_picture(renderer, one_gaussian(), odd_views())
 

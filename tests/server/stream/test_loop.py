@@ -1,6 +1,7 @@
 """Which poses are drawn: the loop alone, without a network, on a clock that the test sets."""
 
 import asyncio
+import dataclasses
 from collections.abc import Callable, Coroutine, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
@@ -95,7 +96,7 @@ def test_a_pose_becomes_a_picture_of_both_eyes_that_bears_its_key(
     async def test(bench: Bench) -> None:
         drawn = await bench.pose(321)
         assert drawn is not None
-        assert (drawn.tracking.key, drawn.scene) == (1800, "one")
+        assert (drawn.tracking.key, drawn.scene.id) == (1800, "one")
         luma = planes(drawn.picture)[0]
         assert luma.shape == (64, 256)
         assert read_barcode(luma) == read_barcode(luma[:, 128:]) == 321
@@ -168,7 +169,21 @@ def test_a_still_head_sees_a_new_scene_and_gets_key_frames(
         assert await bench.pose(5) is None
         bench.loop.scene = ShownScene("two", EMPTY)
         drawn = await bench.pose(5)
-        assert drawn is not None and drawn.scene == "two"
+        assert drawn is not None and drawn.scene.id == "two"
+        assert await bench.pose(5) is not None  # and sharpens
+
+    on_bench(render_thread, test)
+
+
+def test_a_still_head_sees_a_scene_that_changes(render_thread: ThreadPoolExecutor) -> None:
+    """Its Gaussians are others, its id is not."""
+
+    async def test(bench: Bench) -> None:
+        for _ in range(STILL_FRAMES + 2):
+            await bench.pose(5)
+        assert await bench.pose(5) is None
+        bench.loop.scene = dataclasses.replace(SCENE)
+        assert await bench.pose(5) is not None
 
     on_bench(render_thread, test)
 

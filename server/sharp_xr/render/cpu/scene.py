@@ -54,6 +54,17 @@ class CpuScene:
     def __len__(self) -> int:
         return self.count
 
+    def refocused(self, ratio: float) -> CpuScene:
+        """See :class:`sharp_xr.render.PreparedScene`. D L is lower triangular as L is, and the
+        hull of stretched points is their stretched hull."""
+        factor = f32(ratio)
+        rows = self.rows.reshape(-1, ROWS, CHUNK).copy()
+        for row in (Z, L20, L21, L22):
+            rows[:, row] *= factor
+        hulls = self.hulls * np.array([1, 1, factor], np.float32)
+        reaches = self.reaches * np.array([max(factor, f32(1)), 1], np.float32)  # at most so far
+        return CpuScene(self.count, rows.ravel(), hulls, reaches)
+
 
 def arrange(gaussians: Gaussians) -> CpuScene:
     """Reorder finite Gaussians; those that no pixel can see (opacity below 1/255) are left out."""
