@@ -90,17 +90,17 @@ def test_the_image_is_the_skip_of_what_the_decoder_made_and_geometry_comes_first
     for name, number in numbers.items():
         if name.startswith("fusion."):
             number.zero_()
-    # Every 1 x 1 an identity, and the skip's refinement adds 100.
+    # The skip's refinement makes u + 2 relu(u) of it, all else passes on what comes.
     dim = TINY.gaussian_dim
     numbers["fusion.out_conv.weight"][:, :, 0, 0] = torch.eye(dim)
-    numbers["fusion.resnet1.residual.3.bias"].fill_(100.0)
-    numbers["fusion.resnet2.residual.1.weight"].zero_()
+    numbers["fusion.resnet1.residual.1.weight"][:, :, 1, 1] = torch.eye(dim)
+    numbers["fusion.resnet1.residual.3.weight"][:, :, 1, 1] = 2 * torch.eye(dim)
     parts = {"decoder": Constant(-1.0), "image_encoder": Constant(20.0)}
     heads = {"geometry_head": nn.Identity(), "texture_head": nn.Flatten(0)}
     for name, part in {**parts, **heads}.items():
         setattr(model, name, part)
     geometry, texture = model(torch.zeros(1), [])
-    assert torch.equal(geometry, torch.full((1, dim, 4, 4), 119.0))
+    assert torch.equal(geometry, torch.full((1, dim, 4, 4), -1.0 + 3 * 20.0))
     assert texture.shape == (dim * 16,)
 
 
