@@ -12,21 +12,18 @@ from torch import Tensor
 
 from sharp_xr.model.sharp.cpu.encoder import PREFIX as ENCODER
 from sharp_xr.model.sharp.cpu.encoder import Features
-from sharp_xr.model.sharp.cpu.packed import Convolution, Doubling, Weights
+from sharp_xr.model.sharp.cpu.packed import Doubling, Weights
 from sharp_xr.model.sharp.cpu.winograd import WinogradConvolution
 
 
 class Decoder:
     """Reads its weights level by level."""
 
-    def __init__(
-        self, weights: Weights, prefix: str, has_lateral: bool, dtype: torch.dtype
-    ) -> None:
+    def __init__(self, weights: Weights, prefix: str, has_lateral: bool) -> None:
         """``has_lateral``: e0 has not the decoder's width, and a 1 x 1 brings it there."""
         self._weights = weights
         self._prefix = prefix
         self._has_lateral = has_lateral
-        self._dtype = dtype
 
     def __call__(self, features: Features) -> Tensor:
         """The map before the finest level's ``out_conv``, [S/2, S/2, C]."""
@@ -41,7 +38,7 @@ class Decoder:
         if self._has_lateral:
             lateral = self._weights(f"{self._prefix}.convs.0.weight").flatten(1)
             double = torch.einsum("oc,icab->ioab", lateral, double)
-        return Doubling(double, None, self._dtype)(half_e0)
+        return Doubling(double, None)(half_e0)
 
     def _fused(self, level: int, x: Tensor, skip: Tensor) -> Tensor:
         """resnet2(x + resnet1(skip)); both are changed."""
@@ -49,8 +46,8 @@ class Decoder:
         return self._refined(level, 2, x)
 
     def _lateral(self, level: int, feature: Tensor) -> Tensor:
-        name = f"{self._prefix}.convs.{level}"
-        return convolution(self._weights, name, self._dtype, bias=False)(feature)
+        weight = self._weights(f"{self._prefix}.convs.{level}.weight")
+        return WinogradConvolution(weight)(feature)
 
     def _refined(self, level: int, number: int, x: Tensor) -> Tensor:
         return refined(self._weights, f"{self._prefix}.fusions.{level}.resnet{number}", x)
@@ -59,28 +56,16 @@ class Decoder:
         fusion = f"{self._prefix}.fusions.{level}"
         mixing = self._weights(f"{fusion}.out_conv.weight").flatten(1)
         weight = torch.einsum("oc,icab->ioab", mixing, self._weights(f"{fusion}.deconv.weight"))
-        return Doubling(weight, self._weights(f"{fusion}.out_conv.bias"), self._dtype)(x)
+        return Doubling(weight, self._weights(f"{fusion}.out_conv.bias"))(x)
 
 
 def refined(weights: Weights, prefix: str, x: Tensor) -> Tensor:
     """``x + conv(relu(conv(relu(x))))``; changes and returns ``x``."""
-    first = convolution(weights, f"{prefix}.residual.1", x.dtype)
-    second = convolution(weights, f"{prefix}.residual.3", x.dtype)
+    first = convolution(weights, f"{prefix}.residual.1")
+    second = convolution(weights, f"{prefix}.residual.3")
     return second(first(x, relu_input=True, relu_output=True), add=x, out=x)
 
 
-def convolution(
-    weights: Weights, name: str, dtype: torch.dtype, *, bias: bool = True
-) -> Convolution | WinogradConvolution:
-    """The 3 x 3 one of that name."""
-    shift = weights(f"{name}.bias") if bias else None
-    return convolution_of(weights(f"{name}.weight"), shift, dtype)
-
-
-def convolution_of(
-    weight: Tensor, bias: Tensor | None, dtype: torch.dtype
-) -> Convolution | WinogradConvolution:
-    """A 3 x 3 convolution: Winograd's in float32, whose rounding bf16 could not bear."""
-    if dtype == torch.float32:
-        return WinogradConvolution(weight, bias)
-    return Convolution(weight, bias, dtype)
+def convolution(weights: Weights, name: str) -> WinogradConvolution:
+    """The 3 x 3 one of that name, with its bias."""
+    return WinogradConvolution(weights(f"{name}.weight"), weights(f"{name}.bias"))

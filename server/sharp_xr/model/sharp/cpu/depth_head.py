@@ -14,14 +14,14 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from sharp_xr.model.sharp.cpu.decoder import convolution_of
-from sharp_xr.model.sharp.cpu.packed import Convolution, Weights, as_map
+from sharp_xr.model.sharp.cpu.packed import Weights, as_batch, as_map
+from sharp_xr.model.sharp.cpu.winograd import WinogradConvolution
 
 
 class DepthHead:
     """See the module."""
 
-    def __init__(self, weights: Weights, prefix: str, dtype: torch.dtype) -> None:
+    def __init__(self, weights: Weights, prefix: str) -> None:
         """``prefix`` is that of the depth predictor, which has ``decoder`` and ``head``."""
         mixing, mixing_bias = _pair(weights, f"{prefix}.decoder.fusions.0.out_conv")
         wide, wide_bias = _pair(weights, f"{prefix}.head.0")
@@ -29,9 +29,9 @@ class DepthHead:
         narrow, narrow_bias = _pair(weights, f"{prefix}.head.2")
         last, last_bias = _pair(weights, f"{prefix}.head.4")
         mixed = torch.einsum("omhw,mi->oihw", wide, mixing.flatten(1))
-        self._wide = convolution_of(mixed, None, dtype)
+        self._wide = WinogradConvolution(mixed)
         self._wide_bias = _padded_response(mixing_bias, wide) + wide_bias
-        self._phases = Convolution(phase_kernels(double, narrow), None, dtype)
+        self._phases = phase_kernels(double, narrow).contiguous(memory_format=torch.channels_last)
         self._narrow_bias = _padded_response(double_bias, narrow) + narrow_bias
         self._last = last.flatten(1), last_bias
 
@@ -39,13 +39,13 @@ class DepthHead:
         """[S/2, S/2, C], before the decoder's last 1 x 1 -> disparity [1, 2, S, S], float32."""
         y = _add_with_border(self._wide(x), self._wide_bias)
         # A window has the kernels of all phases; each phase is right at its own windows.
-        windows = self._phases(y)
+        windows = as_map(functional.conv2d(as_batch(y), self._phases, padding=1))
         height, width, _ = y.shape
         narrow = windows.shape[2] // 4
         disparity = torch.empty(1, 2, 2 * height, 2 * width)
         for phase, (a, b) in enumerate(((0, 0), (0, 1), (1, 0), (1, 1))):
             part = windows[a : a + height, b : b + width, phase * narrow : (phase + 1) * narrow]
-            values = self._finished(part.float(), a, b)
+            values = self._finished(part, a, b)
             disparity[0, :, a::2, b::2] = values.permute(2, 0, 1)
         return disparity
 
@@ -97,7 +97,6 @@ def _padded_response(bias: Tensor, kernel: Tensor) -> Tensor:
 
 def _add_with_border(x: Tensor, bias: Tensor) -> Tensor:
     """Adds [3, 3, C] to [h, w, C], the middle to all but the border; changes ``x``."""
-    bias = bias.to(x.dtype)
     x += bias[1, 1]
     for edge, place in ((0, 0), (2, -1)):
         x[place] += bias[edge, 1] - bias[1, 1]

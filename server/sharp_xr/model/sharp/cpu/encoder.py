@@ -29,7 +29,7 @@ OnTile = Callable[[float], None]
 
 @dataclass
 class Features:
-    """What the encoder hands on; maps [h, w, C]."""
+    """What the encoder hands on; maps [h, w, C], float32."""
 
     half_e0: Tensor
     """Before the last of its three doublings, a quarter of the size: each decoder does that."""
@@ -43,6 +43,7 @@ class Encoder:
     """Holds no weights; reads them for each picture."""
 
     def __init__(self, weights: Weights, config: SharpConfig, dtype: torch.dtype) -> None:
+        """``dtype`` is that of the transformers' matrices."""
         self._weights = weights
         self._config = config
         self._dtype = dtype
@@ -119,12 +120,12 @@ class Encoder:
         """A 1 x 1 convolution, with a bias or without."""
         weight = self._weights(f"{PREFIX}.{name}.weight").flatten(1)
         bias = self._weights(f"{PREFIX}.{name}.bias") if name == "fuse_lowres" else None
-        return Linear(weight, bias, self._dtype)
+        return Linear(weight, bias)
 
     def _doubling(self, name: str) -> Doubling:
         weight = self._weights(f"{PREFIX}.{name}.weight")
         bias = self._weights(f"{PREFIX}.{name}.bias") if name == "upsample_lowres" else None
-        return Doubling(weight, bias, self._dtype)
+        return Doubling(weight, bias)
 
 
 def _after(done: int, tiles: Tensor, on_tile: OnTile) -> Callable[[float], None]:

@@ -17,10 +17,9 @@ PREFIX = "feature_model"
 class GaussianDecoder:
     """Reads its weights step by step."""
 
-    def __init__(self, weights: Weights, config: SharpConfig, dtype: torch.dtype) -> None:
+    def __init__(self, weights: Weights, config: SharpConfig) -> None:
         self._weights = weights
         self._config = config
-        self._dtype = dtype
 
     def __call__(self, initial: Tensor, features: Features) -> Tensor:
         """[1, 5, S, S] -> deltas [1, 14, 2, S/2, S/2] in float32."""
@@ -36,7 +35,7 @@ class GaussianDecoder:
 
     def _decoded(self, features: Features) -> Tensor:
         has_lateral = self._config.encoder_dims[0] != self._config.gaussian_dim
-        decoder = Decoder(self._weights, f"{PREFIX}.decoder", has_lateral, self._dtype)
+        decoder = Decoder(self._weights, f"{PREFIX}.decoder", has_lateral)
         x = decoder(features)
         return self._linear(f"{PREFIX}.decoder.fusions.0.out_conv")(x)
 
@@ -46,22 +45,21 @@ class GaussianDecoder:
         _, channels, height, width = initial.shape
         blocks = initial.view(channels, height // 2, 2, width // 2, 2).permute(1, 3, 0, 2, 4)
         weight = self._weights(f"{name}.weight").flatten(1)
-        layer = Linear(weight, self._weights(f"{name}.bias"), self._dtype)
+        layer = Linear(weight, self._weights(f"{name}.bias"))
         return layer(blocks.reshape(height // 2, width // 2, -1))
 
     def _head(self, kind: str, x: Tensor) -> Tensor:
         """Features and their prediction: deltas [1, A, 2, h, w]; ``x`` is changed."""
         for index in (0, 1):
             prefix = f"{PREFIX}.{kind}_head.{index}.residual"
-            narrow = convolution(self._weights, f"{prefix}.2", self._dtype)
-            wide = convolution(self._weights, f"{prefix}.5", self._dtype)
+            narrow = convolution(self._weights, f"{prefix}.2")
+            wide = convolution(self._weights, f"{prefix}.5")
             inner = self._normed(f"{prefix}.3", narrow(self._normed(f"{prefix}.0", x)))
             x = wide(inner, add=x, out=x)
         features = self._linear(f"{PREFIX}.{kind}_head.3")(x.relu_()).relu_()
-        # In float32: these numbers are added to logits and logarithms.
         name = f"prediction_head.{kind}_prediction_head"
         weight, bias = self._weights(f"{name}.weight"), self._weights(f"{name}.bias")
-        deltas = functional.linear(features.float(), weight.flatten(1), bias)
+        deltas = functional.linear(features, weight.flatten(1), bias)
         height, width, _ = deltas.shape
         return deltas.permute(2, 0, 1).reshape(1, -1, LAYERS, height, width)
 
@@ -69,11 +67,9 @@ class GaussianDecoder:
         """relu(GroupNorm(x)), as a new map."""
         weight, bias = self._weights(f"{name}.weight"), self._weights(f"{name}.bias")
         groups = self._config.gaussian_groups
-        normed = functional.group_norm(
-            as_batch(x), groups, weight.to(x.dtype), bias.to(x.dtype), eps=1e-5
-        )
+        normed = functional.group_norm(as_batch(x), groups, weight, bias, eps=1e-5)
         return as_map(normed.relu_())
 
     def _linear(self, name: str) -> Linear:
         weight = self._weights(f"{name}.weight").flatten(1)
-        return Linear(weight, self._weights(f"{name}.bias"), self._dtype)
+        return Linear(weight, self._weights(f"{name}.bias"))

@@ -50,7 +50,9 @@ PACKS = _packs()
 class Linear:
     """``x W^T + b`` on [..., K] -> [..., N], in the dtype that it was made for."""
 
-    def __init__(self, weight: Tensor, bias: Tensor | None, dtype: torch.dtype) -> None:
+    def __init__(
+        self, weight: Tensor, bias: Tensor | None, dtype: torch.dtype = torch.float32
+    ) -> None:
         """``weight`` [N, K] and ``bias`` [N] in float32; folded already."""
         self._dtype = dtype
         self._bias = None if bias is None else bias.to(dtype)
@@ -81,37 +83,6 @@ class Linear:
         return to.add_(self(x))
 
 
-class Convolution:
-    """A convolution of stride 1 on maps [h, w, C]."""
-
-    def __init__(
-        self, weight: Tensor, bias: Tensor | None, dtype: torch.dtype, padding: int = 1
-    ) -> None:
-        """``weight`` [Cout, Cin, k, k] and ``bias`` [Cout] in float32."""
-        self._padding = padding
-        self._bias = None if bias is None else bias.to(dtype)
-        # oneDNN lays out a convolution's weights at each call: nothing beside the work.
-        self._weight = weight.to(dtype).contiguous(memory_format=torch.channels_last)
-
-    def __call__(
-        self,
-        x: Tensor,
-        *,
-        relu_input: bool = False,
-        relu_output: bool = False,
-        add: Tensor | None = None,
-        out: Tensor | None = None,
-    ) -> Tensor:
-        """As :meth:`WinogradConvolution.__call__`: [h, w, Cin] -> [h', w', Cout]."""
-        x = as_batch((x.relu() if relu_input else x).to(self._weight.dtype))
-        result = as_map(functional.conv2d(x, self._weight, self._bias, padding=self._padding))
-        if add is not None:
-            result = torch.add(result, add, out=result if out is None else out)
-        elif out is not None:
-            result = out.copy_(result)
-        return result.relu_() if relu_output else result
-
-
 def as_batch(x: Tensor) -> Tensor:
     """A map [h, w, C] as [1, C, h, w] in channels-last layout; no copy."""
     # In this order: permuted first, the batch would have a stride that is taken for channels first.
@@ -126,11 +97,11 @@ def as_map(x: Tensor) -> Tensor:
 class Doubling:
     """A 2 x 2 transposed convolution of stride 2 as a linear layer: [h, w, C] -> [2h, 2w, C']."""
 
-    def __init__(self, weight: Tensor, bias: Tensor | None, dtype: torch.dtype) -> None:
+    def __init__(self, weight: Tensor, bias: Tensor | None) -> None:
         """``weight`` [Cin, Cout, 2, 2] and ``bias`` [Cout] in float32."""
         cin, cout = weight.shape[:2]
         rows = weight.permute(2, 3, 1, 0).reshape(4 * cout, cin)
-        self._linear = Linear(rows, None if bias is None else bias.repeat(4), dtype)
+        self._linear = Linear(rows, None if bias is None else bias.repeat(4))
 
     def __call__(self, x: Tensor) -> Tensor:
         """See the class."""
