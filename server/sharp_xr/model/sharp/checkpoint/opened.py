@@ -24,7 +24,7 @@ CONFIG_KEY = "sharp_xr_config"
 """Under which our files say their sizes, as JSON."""
 UNTOLD = ("vit_heads", "hooks", "gaussian_groups", "alignment_groups")
 """What no tensor's shape tells; the rest of a written configuration must agree with the shapes."""
-CHUNK_BYTES = 16 << 20
+CHUNK_BYTES = 8 << 20
 DTYPES: dict[str, torch.dtype] = {name: getattr(torch, name) for name in ITEM_BYTES}
 
 KINDS = {
@@ -110,7 +110,7 @@ class Checkpoint:
         return flat.as_strided(stored.shape, stored.strides).float()
 
     def chunks(self, key: str) -> Iterator[Tensor]:
-        """The numbers of one tensor, row by row, in pieces of at most 16 MB, as they are stored.
+        """The numbers of one tensor, row by row, in pieces of at most 8 MB, as they are stored.
 
         Read, not mapped: what goes through a file once should not stay in memory.
         """
@@ -158,6 +158,8 @@ def open_checkpoint(path: Path) -> Checkpoint:
         ModelError: it cannot be read, is cut off, or is something else.
     """
     with _readable(path):
+        if not path.is_file() and not path.is_dir() and path.exists():
+            raise ModelError(f"{path} is a device or a pipe, wanted a file of weights")
         with path.open("rb") as file:
             start = file.read(512)
         try:

@@ -28,6 +28,8 @@ from sharp_xr.model.sharp.checkpoint.table import (
 )
 from sharp_xr.model.sharp.checkpoint.torch_pickle import PickledTensor, read_pickle
 
+_ZIPFILE_STUMBLES = (ArithmeticError, EOFError, NotImplementedError, ValueError, struct.error)
+"""What zipfile raises besides its own error where numbers in a directory make no sense."""
 LOCAL_HEADER = struct.Struct("<4s22xHH")
 """In front of each record: signature, ..., lengths of its name and of its extra field."""
 
@@ -42,7 +44,7 @@ def read_torch(path: Path) -> Table:
     with _BoundedFile(path) as file:
         try:
             archive = zipfile.ZipFile(file)
-        except (zipfile.BadZipFile, NotImplementedError, ValueError, struct.error) as error:
+        except (zipfile.BadZipFile, *_ZIPFILE_STUMBLES) as error:
             raise BadFile("is cut off or damaged: its directory is missing") from error
         records = _Records(archive, file, path.stat().st_size)
         pickled = read_pickle(records.read("data.pkl"))
@@ -93,6 +95,8 @@ class _Records:
             raise BadFile(f"has a compressed or encrypted record {name!r:.80}")
         if info.flag_bits & 1:
             raise BadFile(f"has a compressed or encrypted record {name!r:.80}")
+        if not 0 <= info.header_offset <= self._size:
+            raise BadFile(f"is cut off: the record {name!r:.80} lies after its end")
         self._file.seek(info.header_offset)
         header = self._file.read(LOCAL_HEADER.size)
         if len(header) < LOCAL_HEADER.size or not header.startswith(b"PK\3\4"):

@@ -171,11 +171,11 @@ def _header(shapes: Shapes, dtype: torch.dtype, metadata: Mapping[str, str]) -> 
 
 def _content(
     header: bytes, shapes: Shapes, chunks: Callable[[str], Iterator[Tensor]], dtype: torch.dtype
-) -> Iterator[bytes]:
+) -> Iterator[bytes | memoryview]:
     yield header
     for key in shapes:
         for chunk in chunks(key):
-            yield chunk.to(dtype).contiguous().view(torch.uint8).numpy().tobytes()
+            yield chunk.to(dtype).contiguous().view(torch.uint8).numpy().data
 
 
 def _check_space(target: Path, wanted: int) -> None:

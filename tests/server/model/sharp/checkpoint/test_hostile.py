@@ -76,6 +76,8 @@ def test_what_is_no_weights_is_called_by_its_name(
 def test_a_path_without_a_readable_file_is_said(tmp_path: Path) -> None:
     assert "there are no weights at" in refused(tmp_path / "nowhere.pt")
     assert "is a folder" in refused(tmp_path)
+    os.mkfifo(tmp_path / "pipe")
+    assert "is a device or a pipe" in refused(tmp_path / "pipe")
     if os.geteuid():
         (tmp_path / "secret").touch(mode=0)
         assert "cannot be read" in refused(tmp_path / "secret")
@@ -276,6 +278,16 @@ def test_a_directory_of_gigabytes_is_not_read(tmp_path: Path) -> None:
         file.write(b"PK\6\7" + struct.pack("<LQL", 0, size, 1))
         file.write(b"PK\5\6" + struct.pack("<HHHHLLH", *[0xFFFF] * 4, *[0xFFFFFFFF] * 2, 0))
     assert "directory of 8," in refused(path)
+
+
+@pytest.mark.parametrize("place", [0, 1 << 20, 1 << 62, 1 << 63, (1 << 64) - 1])
+def test_a_directory_said_to_be_elsewhere_is_refused(tmp_path: Path, place: int) -> None:
+    path = save_pt(tmp_path / "a.pt", {"a": torch.ones(4)})
+    data = bytearray(path.read_bytes())
+    at = data.rindex(b"PK\6\6") + 48
+    data[at : at + 8] = place.to_bytes(8, "little")
+    path.write_bytes(data)
+    refused(path)
 
 
 SAFETENSORS_LIES: list[tuple[object, bytes, str]] = [
