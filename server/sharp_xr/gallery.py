@@ -193,6 +193,17 @@ class SceneGallery:
         self._on_change()
         return self.scene(scene_id)
 
+    async def renew(self, scene_id: str) -> Scene:
+        """Make it the newest scene, which new sessions see first. Raises LookupError or SceneError
+        with one sentence."""
+        await self.stored(scene_id)
+        record = await self._in_thread(lambda: self._store.renew(scene_id))
+        now = replace(self._record(scene_id), created=record.created)
+        del self._records[scene_id]
+        self._records = {scene_id: now, **self._records}
+        self._on_change()
+        return self.scene(scene_id)
+
     async def refocus(self, scene_id: str, focal_35mm: float | None) -> Scene:
         """Give the photo's camera this focal length (35 mm equivalent); None is the photo's own.
 

@@ -152,6 +152,10 @@ class SceneIndex:
         """Likewise."""
         self._execute("UPDATE scenes SET focal_px = ? WHERE id = ?", focal_px, scene_id)
 
+    def renew(self, scene_id: str, created: float) -> None:
+        """Likewise."""
+        self._execute("UPDATE scenes SET created = ? WHERE id = ?", created, scene_id)
+
     def delete(self, scene_id: str) -> None:
         """Likewise."""
         self._execute("DELETE FROM scenes WHERE id = ?", scene_id)

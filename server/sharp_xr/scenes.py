@@ -154,6 +154,11 @@ class SceneStore:
         self._index.refocus(scene_id, focal_px)
         return self.get(scene_id)
 
+    def renew(self, scene_id: str) -> SceneRecord:
+        """Makes it the newest scene. Raises SceneNotFound."""
+        self._index.renew(scene_id, time.time())
+        return self.get(scene_id)
+
     def delete(self, scene_id: str) -> None:
         """Removes a scene for good. Raises SceneNotFound."""
         folder = self._folder(scene_id)

@@ -3,7 +3,8 @@
 Progress goes to all sessions as it happens: 0 to 10 % decoding, to 90 % predicting, then storing.
 From "store" on, which names the scene, it can be seen; the answer comes when it is on the disk.
 
-The same bytes are not predicted twice by the same model: the scene that was made of them answers.
+The same bytes are not predicted twice by the same model: the scene that was made of them answers,
+and is the newest one again.
 """
 
 from __future__ import annotations
@@ -166,9 +167,8 @@ class Uploads:
         async with self._alone(digest):
             made = self._gallery.made_of(Origin(digest, await self._worker.identity()))
             if made is not None:
-                self._jobs.settle(job)
-                await self._gallery.stored(made.id)
-                return Upload(self._gallery.scene(made.id), False)
+                with contextlib.suppress(LookupError):  # it has just been deleted
+                    return Upload(await self._gallery.renew(made.id), False)
             return Upload(await self._predicted(data, digest, name, job), True)
 
     async def _predicted(self, data: bytes, digest: str, name: str, job: str) -> Scene:

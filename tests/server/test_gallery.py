@@ -403,3 +403,17 @@ def test_a_deleted_scene_takes_no_memory(tmp_path: Path) -> None:
         assert setup.renderer.prepared == [4, 5, 6]
 
     play(tmp_path, test, gaussians_in_memory=10)
+
+
+def test_a_renewed_scene_comes_first(tmp_path: Path) -> None:
+    async def test(setup: Setup) -> None:
+        old, new = await setup.add(), await setup.add()
+        renewed = await setup.gallery.renew(old.id)
+        assert [scene.id for scene in setup.gallery.scenes()] == [old.id, new.id]
+        assert setup.gallery.scenes()[0] == renewed
+        assert setup.changes == [0, 1, 2, 2]
+        await setup.gallery.delete(old.id)
+        with pytest.raises(LookupError):
+            await setup.gallery.renew(old.id)
+
+    play(tmp_path, test)

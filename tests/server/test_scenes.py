@@ -94,6 +94,17 @@ def test_a_renamed_scene_differs_in_its_name_only(store: SceneStore) -> None:
     assert store.get(other.id).name == "Other"
 
 
+def test_a_renewed_scene_is_the_newest(tmp_path: Path) -> None:
+    with SceneStore(tmp_path) as store:
+        old, new = add(store, "old"), add(store, "new")
+        renewed = store.renew(old.id)
+        assert renewed.created >= new.created
+        with pytest.raises(SceneNotFound):
+            store.renew("none")
+    with SceneStore(tmp_path) as store:
+        assert [record.name for record in store.list()] == ["old", "new"]
+
+
 def test_a_deleted_scene_leaves_nothing(store: SceneStore, tmp_path: Path) -> None:
     record, other = add(store), add(store)
     store.delete(record.id)
