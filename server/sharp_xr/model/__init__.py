@@ -101,10 +101,9 @@ def load_predictor(
             return LitePredictor(checkpoint, device)
         case "sharp":
             from sharp_xr.model.sharp.predictor import SharpPredictor
+            from sharp_xr.model.sharp.released import find_sharp_weights
 
-            if checkpoint is None:
-                raise ModelError("the model sharp wants --checkpoint FILE")
-            return SharpPredictor(checkpoint, device, precision)
+            return SharpPredictor(checkpoint or find_sharp_weights(), device, precision)
         case _:
             raise _unknown(name)
 
