@@ -17,6 +17,7 @@ __all__ = [
     "Progress",
     "WarmsUp",
     "check_name",
+    "file_mark",
     "load_predictor",
     "silent",
 ]
@@ -106,6 +107,12 @@ def load_predictor(
             return SharpPredictor(checkpoint or find_sharp_weights(), device, precision)
         case _:
             raise _unknown(name)
+
+
+def file_mark(checkpoint: Path) -> str:
+    """Tells files of weights apart, by size and time: their content would take seconds to hash."""
+    there = checkpoint.stat()
+    return f"{checkpoint.name} {there.st_size} {there.st_mtime_ns}"
 
 
 def check_name(name: str) -> None:

@@ -30,7 +30,7 @@ from typing import Literal
 import numpy as np
 
 from sharp_xr.gaussians import Gaussians
-from sharp_xr.model import Identified, ModelError, Precision, Predictor, WarmsUp
+from sharp_xr.model import Identified, ModelError, Precision, Predictor, WarmsUp, file_mark
 from sharp_xr.photo import Photo, PhotoError, read_photo, thumbnail
 
 log = logging.getLogger(__name__)
@@ -169,16 +169,9 @@ def identity(predictor: Predictor, order: Order) -> str:
     if isinstance(predictor, Identified):
         own = predictor.identity
     else:
-        own = f"{order.precision} {_mark(order.checkpoint)}"
+        weights = file_mark(order.checkpoint) if order.checkpoint else "packaged"
+        own = f"{order.precision} {weights}"
     return f"{predictor.name} {version('sharp-xr')} {own}"
-
-
-def _mark(checkpoint: Path | None) -> str:
-    """Which file; its content would take seconds to hash."""
-    if checkpoint is None:
-        return "packaged"
-    there = checkpoint.stat()
-    return f"{checkpoint.name} {there.st_size} {there.st_mtime_ns}"
 
 
 def _settle(order: Order) -> None:

@@ -58,7 +58,7 @@ class Limits:
     predict_s: float = 1800.0
     """Seconds for the model; the full SHARP network may take 15 minutes on a small CPU."""
     cancel_s: float = 20.0
-    """Seconds that a cancelled photo has to let go; SHARP's longest step takes about 10."""
+    """Seconds that a cancelled photo has to let go, before its model is killed and loaded anew."""
     decode_bytes: int = 2 << 30
     """Memory that reading one photo may take (on Linux); the largest takes about half."""
     waiting: int = 4

@@ -401,3 +401,24 @@ def test_the_child_ends_with_a_killed_parent_even_at_work() -> None:
             assert ended, "the child outlived its parent"
         finally:
             os.close(child)
+
+
+def test_a_worker_knows_which_weights_it_works_with(tmp_path: Path) -> None:
+    first, second = tmp_path / "a.safetensors", tmp_path / "b.safetensors"
+    first.write_bytes(b"weights")
+    second.write_bytes(b"other weights")
+
+    async def test() -> None:
+        identities = []
+        for weights in (first, second, None):
+            work = PredictionWorker(
+                "obedient", weights, "cpu", "fp32", load=predictors.obedient, warm=False
+            )
+            prediction = await work.predict(PHOTO)
+            assert prediction.predictor == await work.identity()
+            identities.append(prediction.predictor)
+            await work.close()
+        assert len(set(identities)) == 3
+        assert all(identity.startswith("obedient ") for identity in identities)
+
+    run(test())
