@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import signal
 from collections.abc import Iterator
@@ -12,14 +13,20 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 import skimage
 from playwright.sync_api import Browser, Page, WebSocketRoute, expect
+from plyfile import PlyData
 from tests.e2e.browsing import (
+    Picture,
     chromium,
+    place_head,
+    scene_of,
+    see,
     until,
     upload,
     visiting,
+    wait_for_still,
 )
 from tests.e2e.conftest import ServerProcess
-from tests.e2e.discs import two_discs
+from tests.e2e.discs import NEAR_M, discs, two_discs
 
 from sharp_xr_protocol.messages import Progress, encode
 
@@ -123,3 +130,108 @@ def test_the_card_tells_which_tile_is_being_done(
             expect(card).to_contain_text("%, tile 12 of 35")
             card.get_by_role("button", name="Cancel").click()
             expect(card).to_be_hidden()
+
+
+# --- the field of view ---------------------------------------------------------------------------
+
+
+def focal_35mm(page: Page) -> float:
+    """Of the photo of the scene that is shown, as the server lists it."""
+    listed = page.request.get("scenes").json()["scenes"]
+    fov = next(each["photo_fov"] for each in listed if each["id"] == scene_of(page))
+    return float(math.hypot(18, 12) / math.hypot(math.tan(fov["right"]), math.tan(fov["up"])))
+
+
+def size_of_near_disc(picture: Picture) -> int:
+    return int((picture[..., 0] - picture[..., 1] > 60).sum())
+
+
+def growth(page: Page) -> tuple[float, float]:
+    """How many times as large the near disc gets for a head that comes closer; by how much."""
+    before = size_of_near_disc(see(page))
+    place_head(page, z=-0.25)
+    depth: float = -page.evaluate("sharpXr.head.position[2]")
+    after = size_of_near_disc(see(page))
+    place_head(page, z=0.0)
+    return after / before, depth
+
+
+def test_another_field_of_view_changes_the_depth_but_not_the_picture(page: Page) -> None:
+    """At k times the focal length all is k times as far, x and y stay (sharp-model.md 13)."""
+    watch_the_near_disc(page)
+    old, straight = focal_35mm(page), see(page)
+    ratio, depth = growth(page)
+    assert ratio == pytest.approx((NEAR_M / (NEAR_M - depth)) ** 2, rel=0.1)
+
+    page.evaluate("sizes.length = 0")
+    page.keyboard.press("l")
+    slider = page.get_by_role("slider", name="The photo's field of view")
+    slider.press("PageUp")
+    slider.press("PageUp")
+    wait_until_it_is_so(page)
+    slider.press("Escape")  # it is on the picture
+    new = focal_35mm(page)
+    assert new / old > 1.5
+    wait_for_still(page)
+    for name, place in discs(see(page)).items():
+        assert place == pytest.approx(discs(straight)[name], abs=0.004)
+    sizes = page.evaluate("sizes")
+    assert len(sizes) > 3
+    assert max(sizes) < 1.1 * min(sizes), "the picture jumped between two fields of view"
+
+    ratio, depth = growth(page)
+    far = NEAR_M * new / old
+    assert ratio == pytest.approx((far / (far - depth)) ** 2, rel=0.1)
+    page.keyboard.press("l")
+    page.get_by_role("button", name="Reset").click()
+    wait_until_it_is_so(page)
+    assert focal_35mm(page) == pytest.approx(old)
+
+
+def wait_until_it_is_so(page: Page) -> None:
+    """Until what the server lists is what the page says, twice: a drag may still be under way."""
+    agreed = 0
+    for _ in range(200):
+        said = page.locator("#lens [data-part=value]").inner_text()
+        agreed = agreed + 1 if said.endswith(f"· {round(focal_35mm(page), 1):g} mm") else 0
+        if agreed == 2:
+            return
+        page.wait_for_timeout(100)
+    raise AssertionError(f"the page says {said}, the server {focal_35mm(page)}")
+
+
+def watch_the_near_disc(page: Page) -> None:
+    """From now on ``sizes`` has its size in each frame that is shown, in small pixels."""
+    page.evaluate(
+        """() => {
+            const [width, height] = [160, 120];
+            const context = new OffscreenCanvas(width, height).getContext("2d");
+            const {frames} = sharpXr;
+            window.sizes = [];
+            frames.push = function (frame) {
+                context.drawImage(document.getElementById("canvas"), 0, 0, width, height);
+                const {data} = context.getImageData(0, 0, width, height);
+                let size = 0;
+                for (let i = 0; i < data.length; i += 4) size += data[i] - data[i + 1] > 60;
+                sizes.push(size);
+                return Array.prototype.push.call(this, frame);
+            };
+        }"""
+    )
+
+
+def test_the_field_of_view_of_an_unknown_photo_cannot_be_changed_and_the_page_says_why(
+    page: Page, tmp_path: Path
+) -> None:
+    known, unknown = tmp_path / "known.ply", tmp_path / "unknown.ply"
+    two_discs(known)
+    PlyData([PlyData.read(known)["vertex"]]).write(unknown)
+    upload(page, unknown)
+    page.get_by_role("button", name="The photo's field of view").click()
+    slider = page.get_by_role("slider")
+    before = slider.input_value()
+    slider.press("ArrowRight")
+    expect(slider).to_be_disabled()
+    expect(slider).to_have_value(before)
+    sentence = page.locator("#lens [data-part=trouble]").inner_text()
+    assert len(sentence.split()) > 3 and sentence.endswith(".")

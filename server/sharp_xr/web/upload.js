@@ -94,7 +94,8 @@ export class Upload {
   }
 }
 
-export const sent = (loaded, total) => (total ? (SENDING_SHARE * loaded) / total : 0);
+// In this order: all of a file is exactly its share, or the server's first word would seem a step back.
+export const sent = (loaded, total) => (total ? SENDING_SHARE * (loaded / total) : 0);
 export const served = (fraction) => SENDING_SHARE + (1 - SENDING_SHARE) * fraction;
 
 function broken(isSent) {
