@@ -76,15 +76,17 @@ test("sends the file under its name and a job of its own, below the page's addre
 test("progress goes from sending through the server's stages, and never back", async () => {
   const { made, steps, result } = upload();
   request.upload.onprogress({ loaded: 50, total: 100 });
+  made.hear({ job: made.job, stage: "decode", fraction: 0, message: "" });
+  request.upload.onprogress({ loaded: 100, total: 100 }); // late
   made.hear({ job: "another", stage: "store", fraction: 1 });
   made.hear({ job: made.job, stage: "predict", fraction: 0.5, message: "tile 12 of 35" });
-  request.upload.onprogress({ loaded: 100, total: 100 }); // late
   made.hear({ job: made.job, stage: "done", fraction: 1 });
   request.answer(201, scene);
   assert.deepEqual(await result, scene);
   assert.deepEqual(steps, [
     ["sending", 0, ""],
     ["sending", sent(50, 100), ""],
+    ["decode", served(0), ""],
     ["predict", served(0.5), "tile 12 of 35"],
   ]);
   assert.equal(served(1), 1);

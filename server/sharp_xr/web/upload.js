@@ -35,7 +35,9 @@ export class Upload {
     const request = this.#request;
     return new Promise((resolve, reject) => {
       this.#settle = { resolve, reject };
-      request.upload.onprogress = ({ loaded, total }) => this.#step("sending", sent(loaded, total));
+      request.upload.onprogress = ({ loaded, total }) => {
+        if (!this.#isSent) this.#step("sending", sent(loaded, total)); // its last one may come late
+      };
       request.upload.onload = () => (this.#isSent = true);
       request.onload = () => this.#answered();
       request.onerror = () => reject(new Error(broken(this.#isSent)));
@@ -72,7 +74,7 @@ export class Upload {
     }
   }
 
-  // Never back: the last event of sending may come after the first Progress.
+  // Never back.
   #step(stage, fraction, detail = "") {
     if (fraction < this.#fraction) return;
     this.#fraction = fraction;
