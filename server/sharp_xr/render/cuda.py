@@ -20,6 +20,7 @@ from torch import Tensor
 from sharp_xr.device_gaussians import DeviceGaussians
 from sharp_xr.gaussians import COVARIANCE_ENTRIES, Gaussians
 from sharp_xr.render import Frame, RenderSettings, View, check_views, finite_gaussians, tiny_scene
+from sharp_xr.render.device_frame import DeviceFrame, FrameTensors
 
 Rasterization = Callable[..., tuple[Tensor, Tensor, Any]]
 
@@ -81,11 +82,14 @@ class CudaRenderer:
         """
         gaussians, view = tiny_scene()
         try:
-            self.render(self.prepare(gaussians), [view, view])
-        except (ImportError, AttributeError) as error:  # gsplat leaves its extension None
+            _ = self.render(self.prepare(gaussians), [view, view]).rgb  # waits for the device
+        except (ImportError, AttributeError, RuntimeError) as error:
+            # No nvcc: gsplat leaves its extension None. A failed build is any of them, with the
+            # compiler's output behind the first line.
+            reason = str(error).partition("\n")[0]
             raise RuntimeError(
-                f"gsplat could not build its CUDA kernels ({error}): it wants nvcc and a C++"
-                f" compiler; {WAY_OUT}"
+                f"gsplat could not build or run its CUDA kernels ({reason}): it wants nvcc and a"
+                f" C++ compiler that go with torch {torch.__version__}; {WAY_OUT}"
             ) from error
 
     def prepare(self, gaussians: Gaussians) -> CudaScene:
@@ -108,15 +112,14 @@ class CudaRenderer:
     def render(
         self, scene: object, views: Sequence[View], settings: RenderSettings = RenderSettings()
     ) -> Frame:
-        """See :class:`sharp_xr.render.Renderer`."""
+        """See :class:`sharp_xr.render.Renderer`; the frame stays on the device until asked for."""
         if not isinstance(scene, CudaScene):
             raise ValueError("the cuda renderer got a scene that another renderer prepared")
         check_views(views)
         with torch.inference_mode():
             picture, alpha, _ = self._rasterization(**self.keywords(scene, views, settings))
             rgb = srgb_from_linear(picture[..., :3]).permute(0, 3, 1, 2).contiguous()
-            depth = picture[..., 3].contiguous()
-        return Frame(rgb.cpu().numpy(), depth.cpu().numpy(), alpha[..., 0].cpu().numpy())
+        return DeviceFrame(FrameTensors(rgb, picture[..., 3], alpha[..., 0]))
 
     def keywords(
         self, scene: CudaScene, views: Sequence[View], settings: RenderSettings

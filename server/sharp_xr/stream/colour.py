@@ -7,17 +7,24 @@ BT.709, limited range, written straight into the planes of a reused frame, eyes 
     V = 128 + 224 (0.5000 R - 0.4542 G - 0.0458 B)
 
 (ITU-R BT.709-6, items 3.2 to 3.5). Rounding is to nearest; numbers outside 0 to 1 are clipped.
+A frame that is on a GPU is converted there: it leaves the device once, and as bytes.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import av
 import numba
 import numpy as np
 from numpy.typing import NDArray
+
+from sharp_xr.render import Frame
+from sharp_xr.render.device_frame import DeviceFrame, to_host
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 Float32 = NDArray[np.float32]
 UInt8 = NDArray[np.uint8]
@@ -46,6 +53,37 @@ def new_picture(width: int, height: int) -> av.VideoFrame:
     if width % 2 or height % 2:
         raise ValueError(f"a picture of {width} x {height} px, wanted even numbers")
     return av.VideoFrame(width, height, "yuv420p")
+
+
+def write_frame(frame: Frame, picture: av.VideoFrame) -> None:
+    """Write a frame's views side by side, wherever it is; the picture is H high and V W wide."""
+    if isinstance(frame, DeviceFrame):
+        _copy_planes(to_host(yuv_on_device(frame.tensors.rgb)), picture)
+    else:
+        write_picture(frame.rgb, picture)
+
+
+def yuv_on_device(rgb: Tensor) -> Tensor:
+    """[V, 3, H, W] sRGB -> the planes one after the other, [1.5 H V W] bytes."""
+    import torch  # who has a tensor has it already
+
+    views, _, height, width = rgb.shape
+    wide = rgb.clamp(0, 1).permute(1, 2, 0, 3).reshape(3, height, views * width)
+    four = wide.view(3, height // 2, 2, -1, 2).sum((2, 4))  # [3, H / 2, V W / 2]
+    kr, kg, kb = float(KR), float(KG), float(KB)
+    luma, luma4 = (kr * r + kg * g + kb * b for r, g, b in (wide, four))
+    u, v = float(U_SCALE) * (four[2] - luma4), float(V_SCALE) * (four[0] - luma4)
+    shifted = (16.5 + 219 * luma).flatten(), (128.5 + u).flatten(), (128.5 + v).flatten()
+    return torch.cat(shifted).to(torch.uint8)
+
+
+def _copy_planes(packed: UInt8, picture: av.VideoFrame) -> None:
+    """[1.5 H W] -> the rows of the picture, which have padding at their ends."""
+    parts = planes(picture)
+    assert len(packed) == sum(plane.size for plane in parts)
+    for plane in parts:
+        plane[:] = packed[: plane.size].reshape(plane.shape)
+        packed = packed[plane.size :]
 
 
 def write_picture(rgb: Float32, picture: av.VideoFrame) -> None:

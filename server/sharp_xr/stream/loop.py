@@ -25,7 +25,7 @@ import av
 
 from sharp_xr.render import PreparedScene, Renderer, RenderSettings
 from sharp_xr.render.camera import View, view_from_eye
-from sharp_xr.stream.colour import new_picture, write_picture
+from sharp_xr.stream.colour import new_picture, write_frame
 from sharp_xr.stream.latest import Latest
 from sharp_xr.stream.poses import Poses
 from sharp_xr_protocol.messages import Tracking, Video
@@ -164,7 +164,7 @@ class DrawLoop:
         frame = self._renderer.render(scene.prepared, self._views(arrival.tracking), self._settings)
         picture = self._free.popleft()
         try:
-            write_picture(frame.rgb, picture)
+            write_frame(frame, picture)
         except BaseException:
             self._free.append(picture)
             raise

@@ -92,6 +92,7 @@ def test_the_call_fits_gsplat(version: str) -> None:
         "backgrounds": (2, 3),
     }
     assert all(x.dtype == torch.float32 for x in call.values() if isinstance(x, Tensor))
+    assert torch.equal(call["covars"], call["covars"].mT)
     bound.apply_defaults()
     assert {name: bound.arguments[name] for name in LEANT_ON} == LEANT_ON
 
@@ -181,6 +182,13 @@ def test_what_a_prediction_left_on_the_device_is_drawn_from_there(renderer: Cuda
     assert set(vars(gaussians)) == {"tensors"}
 
 
+def test_a_frame_stays_on_the_device_but_for_what_is_asked_for(renderer: CudaRenderer) -> None:
+    frame = renderer.render(renderer.prepare(random_scene(10)), odd_views())
+    assert set(vars(frame)) == {"tensors"}
+    assert frame.depth is frame.depth
+    assert set(vars(frame)) == {"tensors", "depth"}
+
+
 def test_a_refocused_scene_is_drawn_as_its_gaussians_are(renderer: CudaRenderer) -> None:
     scene, views = random_scene(150), odd_views()
     frame = renderer.render(renderer.prepare(scene).refocused(2.5), views)
@@ -202,10 +210,18 @@ def test_warming_up_draws(rasterization: Rasterization) -> None:
 
 def test_kernels_that_cannot_be_built_end_in_a_sentence() -> None:
     def broken(**call: Any) -> tuple[Tensor, Tensor, Mapping[str, Tensor]]:
-        raise ImportError("no nvcc")
+        raise RuntimeError("Error building extension 'gsplat_cuda': [1/9] nvcc\nptxas: no")
 
-    with pytest.raises(RuntimeError, match=r"\(no nvcc\).*run with --device cpu"):
+    with pytest.raises(RuntimeError, match="'gsplat_cuda': .*nvcc\\).*run with --device cpu$"):
         CudaRenderer(rasterization=broken).warm_up()
+
+
+def test_without_a_cuda_toolkit_gsplat_ends_in_a_sentence(
+    rasterization: Rasterization, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys.modules["gsplat.cuda._backend"], "_C", None)
+    with pytest.raises(RuntimeError, match=r"could not build or run .*run with --device cpu$"):
+        CudaRenderer(rasterization=rasterization).warm_up()
 
 
 def test_a_scene_of_another_renderer_is_refused() -> None:

@@ -1,9 +1,13 @@
 import av
 import numpy as np
 import pytest
+import torch
 from numpy.typing import NDArray
 
-from sharp_xr.stream.colour import new_picture, planes, write_picture
+from sharp_xr.render import Frame, device_frame
+from sharp_xr.render.device_frame import DeviceFrame, FrameTensors
+from sharp_xr.stream import colour
+from sharp_xr.stream.colour import new_picture, planes, write_frame, write_picture
 
 # ITU-R BT.709-6: rows are Y, U, V of R, G, B in 0 to 1, before the limited range's scaling.
 MATRIX = np.array(
@@ -26,13 +30,39 @@ def plain(rgb: NDArray[np.float32]) -> list[NDArray[np.float64]]:
 
 
 @pytest.mark.parametrize(("views", "width", "height"), [(2, 48, 32), (1, 2, 2), (2, 50, 6)])
-def test_the_one_pass_conversion_is_the_plain_formula(views: int, width: int, height: int) -> None:
+@pytest.mark.parametrize("on_device", [False, True])
+def test_a_frame_becomes_what_the_plain_formula_says(
+    views: int, width: int, height: int, on_device: bool
+) -> None:
     rng = np.random.default_rng(0)
     rgb = rng.uniform(-0.2, 1.2, (views, 3, height, width)).astype(np.float32)
     picture = new_picture(views * width, height)
-    write_picture(rgb, picture)
+    write_frame(frame_of(rgb, on_device=on_device), picture)
     for ours, wanted in zip(planes(picture), plain(rgb), strict=True):
         assert np.abs(ours - wanted).max() <= 0.501  # rounding to nearest, in float32
+
+
+def frame_of(rgb: NDArray[np.float32], *, on_device: bool) -> Frame:
+    """With a device that is the CPU in the GPU's place."""
+    nothing = np.zeros(rgb[:, 0].shape, np.float32)
+    if not on_device:
+        return Frame(rgb, nothing, nothing)
+    flat = torch.from_numpy(nothing)
+    return DeviceFrame(FrameTensors(torch.from_numpy(rgb), flat, flat))
+
+
+def test_a_frame_on_a_device_leaves_it_once_and_as_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
+    left = []
+
+    def watched(tensor: torch.Tensor) -> NDArray[np.uint8]:
+        left.append((tensor.dtype, tensor.numel()))
+        return device_frame.to_host(tensor)
+
+    monkeypatch.setattr(colour, "to_host", watched)
+    frame = frame_of(np.full((2, 3, 32, 48), 0.5, np.float32), on_device=True)
+    write_frame(frame, new_picture(96, 32))
+    assert left == [(torch.uint8, 96 * 32 * 3 // 2)]
+    assert set(vars(frame)) == {"tensors"}  # rgb would be among them, had it been asked for
 
 
 @pytest.mark.parametrize(
