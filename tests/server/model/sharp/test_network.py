@@ -24,6 +24,7 @@ from tests.server.model.sharp.parity import (
 from torch import Tensor
 
 from sharp_xr.model.sharp.config import TINY
+from sharp_xr.model.sharp.cpu import packed
 
 IMPLEMENTATIONS: dict[str, Implementation] = {"modules": modules, "engine": engine}
 
@@ -157,6 +158,11 @@ def test_the_engine_leaves_the_weights_as_they_are() -> None:
     before = {name: tensor.clone() for name, tensor in state("tiny").items()}
     predicted(engine, "tiny", "panorama")
     assert all(torch.equal(tensor, before[name]) for name, tensor in state("tiny").items())
+
+
+def test_a_torch_without_packed_layers_computes_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(packed, "PACKS", False)
+    assert errors(predicted(engine, "tiny", "panorama"), wanted("tiny", "panorama")) <= BARS
 
 
 def test_bfloat16_stays_near_float32() -> None:
