@@ -166,17 +166,35 @@ class Render:
     """What draws. Without it: the best that there is."""
     size: int = 768
     """Longer side of one eye's picture, pixels."""
+    at: Annotated[str | None, arg(metavar="X,Y,Z", help_behavior_hint="")] = None
+    """A .png from there, in the photo's direction: metres right, up and back of its camera. The
+    photo itself is 0,0,0."""
+    depth: bool = False
+    """Depth, near blue and far red, in place of the scene's colours."""
 
     def run(self) -> int:
         from sharp_xr import draw, logs
+        from sharp_xr.progress import ProgressLine
 
         logs.configure(as_json=False)
+        line = ProgressLine(self.output.name)
         try:
-            wish = draw.Wish(self.trajectory, self.stereo, self.renderer, self.size)
-            done = draw.run(self.scene, self.output, wish)
+            wish = draw.Wish(
+                self.trajectory,
+                self.stereo,
+                self.renderer,
+                self.size,
+                at=draw.place(self.at),
+                depth=self.depth,
+            )
+            done = draw.run(self.scene, self.output, wish, line.show)
         except draw.DrawError as error:
-            return fail(str(error))
-        print(f"sharp-xr: {done}", file=sys.stderr)
+            line.end(str(error))
+            return 1
+        except KeyboardInterrupt:
+            line.end(f"{self.output}: stopped, nothing is written")
+            raise
+        line.end(done)
         return 0
 
 

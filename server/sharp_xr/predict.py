@@ -7,7 +7,6 @@ decoder costs that photo and no other, and Ctrl-C ends a prediction that takes m
 from __future__ import annotations
 
 import asyncio
-import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from sharp_xr.formats.ply import PhotoCamera, write_ply
 from sharp_xr.model import ModelError
 from sharp_xr.photo import PhotoError
 from sharp_xr.prediction import OnProgress, Prediction, PredictionWorker
+from sharp_xr.progress import ProgressLine
 
 MAX_BYTES = 64 << 20
 """Of a photo's file, as for uploads."""
@@ -105,32 +105,6 @@ async def one(worker: Worker, photo: Path, target: Path, focal: Focal) -> bool:
         line.end(f"{photo} -> {target}: {count} Gaussians; {times}, store {store_s:.2f} s")
         return True
     return False
-
-
-class ProgressLine:
-    """One line of a terminal that is written again and again; elsewhere only its last state."""
-
-    def __init__(self, name: str) -> None:
-        self._name = name
-        self._live = sys.stderr.isatty()
-
-    def show(self, stage: str, fraction: float, detail: str = "") -> None:
-        """How much of the stage is done, and what the model says to it."""
-        if self._live:
-            self._write(f"\r\x1b[K{self._name}: {progress_words(stage, fraction, detail)}")
-
-    def end(self, sentence: str) -> None:
-        """The last state."""
-        self._write(("\r\x1b[K" if self._live else "") + f"sharp-xr: {sentence}\n")
-
-    def _write(self, text: str) -> None:
-        sys.stderr.write(text)
-        sys.stderr.flush()
-
-
-def progress_words(stage: str, fraction: float, detail: str) -> str:
-    """As "predict 34 %, tile 12 of 35"."""
-    return f"{stage} {fraction * 100:.0f} %" + (f", {detail}" if detail else "")
 
 
 def _read(path: Path) -> bytes:

@@ -30,6 +30,9 @@ def test_commands_take_what_the_documentation_shows() -> None:
     assert parse(["render", "s.ply", "-o", "s.mp4", "--stereo", "--trajectory", "swipe"]) == (
         Render(Path("s.ply"), Path("s.mp4"), stereo=True, trajectory="swipe")
     )
+    assert parse(["render", "s.ply", "-o", "s.png", "--at", "-0.1,0,0", "--depth"]) == (
+        Render(Path("s.ply"), Path("s.png"), at="-0.1,0,0", depth=True)
+    )
     assert parse(["doctor", "--json"]) == Doctor(json=True)
 
 

@@ -120,7 +120,9 @@ def test_a_terminal_is_told_where_the_model_is(
 ) -> None:
     monkeypatch.setattr("sys.stderr.isatty", lambda: True, raising=False)
     predicted(Worker(), photo, tmp_path / "a.ply")
-    assert "IMG_1.jpg: predict 34 %, tile 12 of 35\r" in capsys.readouterr().err
+    assert (
+        "IMG_1.jpg: predict [######..............] 34 %, tile 12 of 35\r" in capsys.readouterr().err
+    )
 
 
 def test_who_stops_it_gets_no_half_file(

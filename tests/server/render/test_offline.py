@@ -74,6 +74,59 @@ def test_the_eyes_stand_beside_the_head() -> None:
     np.testing.assert_allclose((right.camera_from_photo @ middle)[:3], [-0.03, 0, 0])
 
 
+def test_from_ten_centimetres_to_the_left_the_nearer_ball_is_further_right(
+    cpu: CpuRenderer,
+) -> None:
+    middle, left, low, back = (
+        next(pictures(cpu, SCENE, LENS, Film(at=at)))
+        for at in ((0.0, 0.0, 0.0), (-0.1, 0.0, 0.0), (0.0, -0.1, 0.0), (0.0, 0.0, 1.0))
+    )
+    # 0.1 m at 1 m with 60 px.
+    assert redness(left)[0] - redness(middle)[0] == pytest.approx(6.0, abs=0.5)
+    assert redness(middle)[1] - redness(low)[1] == pytest.approx(6.0, abs=0.5)
+    # Twice as far off it is half as large.
+    red, small = ((p[..., 0] > p[..., 2]).sum() for p in (middle, back))
+    assert small == pytest.approx(red / 4, rel=0.2)
+
+
+def test_depth_is_drawn_in_colours_that_last_as_long_as_the_film(cpu: CpuRenderer) -> None:
+    near, far = next(pictures(cpu, SCENE, LENS, Film(depth=True)))[[32, 2], [48, 2]]
+    assert near.argmax() == 2 and far.argmax() == 0
+    film = [p[2, 2] for p in pictures(cpu, SCENE, LENS, Film(depth=True, steps=5))]
+    # The wall comes nearer on the way forward; ranges of their own would keep it at the end.
+    assert film[0].tolist() != film[2].tolist()
+    both = next(pictures(cpu, SCENE, LENS, Film(depth=True, stereo=True)))
+    assert both.shape == (64, 192, 3)
+
+
+def test_each_picture_is_told_of(cpu: CpuRenderer, tmp_path: Path) -> None:
+    told: list[tuple[int, int]] = []
+    write(tmp_path / "a.mp4", cpu, SCENE, LENS, Film(steps=3), lambda *of: told.append(of))
+    assert told == [(1, 3), (2, 3), (3, 3)]
+    told.clear()
+    write(tmp_path / "a.png", cpu, SCENE, LENS, Film(steps=3), lambda *of: told.append(of))
+    assert told == [(1, 1)]
+
+
+def test_who_stops_it_gets_no_half_film(cpu: CpuRenderer, tmp_path: Path) -> None:
+    def stop(done: int, total: int) -> None:
+        if done == 2:
+            raise KeyboardInterrupt
+
+    (tmp_path / "a.mp4").write_text("what was there before", encoding="utf-8")
+    with pytest.raises(KeyboardInterrupt):
+        write(tmp_path / "a.mp4", cpu, SCENE, LENS, Film(steps=3), stop)
+    assert [path.name for path in tmp_path.iterdir()] == ["a.mp4"]
+    assert (tmp_path / "a.mp4").read_text(encoding="utf-8") == "what was there before"
+
+
+def test_a_film_from_one_place_is_refused(cpu: CpuRenderer, tmp_path: Path) -> None:
+    with pytest.raises(
+        OutputError, match=r"a\.mp4 is a film, and from one place there is one \.png"
+    ):
+        write(tmp_path / "a.mp4", cpu, SCENE, LENS, Film(at=(0.0, 0.0, 0.0)))
+
+
 @pytest.mark.parametrize("name", ["scene.gif", "scene"])
 def test_other_kinds_of_file_are_refused_with_a_sentence(
     cpu: CpuRenderer, tmp_path: Path, name: str
