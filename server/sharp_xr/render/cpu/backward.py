@@ -1,0 +1,219 @@
+"""Drawing for training: a picture whose pixels can be asked what they want of the Gaussians.
+
+    drawing = workshop.draw(gaussians, cameras, lens)     five sums per pixel
+    gradients = workshop.pull(drawing, cotangents)        the loss by everything that was drawn
+
+Backward, each tile is gathered and listed again: that takes less than keeping it would. Threads get
+tiles, then groups of chunks from a shared counter; no sum depends on who got which.
+
+Memory: a ``Drawing`` keeps 80 bytes per Gaussian and 8 for each chunk on each tile of each view. A
+pull takes 40 bytes for each splat on each tile of each view (on three tiles it counts three times),
+which the workshop keeps for the next one, and 52 per Gaussian for the gradients.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sharp_xr.gaussians import Float32, Gaussians
+from sharp_xr.render.cpu.backward_chunks import GROUP, POSE, pairs_by_chunk, run_chunks
+from sharp_xr.render.cpu.backward_tiles import (
+    PLANES,
+    Scratch,
+    Tally,
+    new_scratch,
+    new_tally,
+    run_tiles,
+)
+from sharp_xr.render.cpu.projection import Lens
+from sharp_xr.render.cpu.renderer import Bins, usable_processors
+from sharp_xr.render.cpu.scene import CHUNK, MIN_ALPHA, ROWS, CpuScene, fill_chunks, visible_order
+
+Order = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """V views of M visible among N Gaussians, and what it takes to go back."""
+
+    planes: Float32
+    """[V, 5, H, W] sums of w r, w g, w b (linear), w z and w, w being a splat's weight."""
+    scene: CpuScene
+    order: Order
+    """[M] the visible Gaussians, along the curve."""
+    opacities: Float32
+    """[N]"""
+    cameras: Float32
+    """[V, 16] as of ``camera_row``."""
+    lens: Lens
+    members: tuple[NDArray[np.int32], ...]
+    """A view's chunks, tile after tile."""
+    offsets: tuple[NDArray[np.int32], ...]
+    """A view's first member of each tile."""
+
+    def most_splats(self) -> int:
+        """On any one tile, at most."""
+        return max(int(np.diff(offsets).max()) for offsets in self.offsets) * CHUNK
+
+
+@dataclass(frozen=True)
+class Gradients:
+    """A loss by each input of a drawing; zero for what is not visible."""
+
+    means: Float32
+    """[N, 3]"""
+    covariances: Float32
+    """[N, 6], an entry off the diagonal standing for both of the matrix."""
+    colors: Float32
+    """[N, 3]"""
+    opacities: Float32
+    """[N]"""
+    poses: NDArray[np.float64]
+    """[V, 12] camera from photo: the rotation row by row, each entry for itself; translation."""
+
+
+class Workshop:
+    """Threads and buffers. Any number of threads may use it."""
+
+    def __init__(self, threads: int | None = None) -> None:
+        self._threads = threads or usable_processors()
+        self._scratches: deque[Scratch] = deque(maxlen=2 * self._threads)
+
+    def draw(
+        self, gaussians: Gaussians, cameras: Float32, lens: Lens, order: Order | None = None
+    ) -> Drawing:
+        """Gaussians of ``visible_only``, in the order given or along a curve."""
+        if order is None:
+            order = visible_order(gaussians)
+        else:
+            order = order[gaussians.opacities[order] >= MIN_ALPHA]
+        scene = scene_of(gaussians, order)
+        bins = [Bins() for _ in cameras]
+        self._spread(len(cameras), lambda view: bins[view].fill(scene, cameras[view], lens))
+        planes = np.empty((len(cameras), PLANES, lens.height, lens.width), np.float32)
+        offsets = tuple(each.offsets for each in bins)
+        members = tuple(each.members[: each.offsets[-1]].copy() for each in bins)
+        drawing = Drawing(
+            planes, scene, order, gaussians.opacities.copy(), cameras, lens, members, offsets
+        )
+        self._run_tiles(drawing, planes, self._tallies(drawing, False), False)
+        return drawing
+
+    def pull(self, drawing: Drawing, cotangents: Float32) -> Gradients:
+        """What the loss is to the drawing's inputs, if it is ``cotangents`` to its planes."""
+        tallies = self._tallies(drawing, True)
+        self._run_tiles(drawing, cotangents, tallies, True)
+        return self._run_chunks(drawing, tallies)
+
+    def _tallies(self, drawing: Drawing, backward: bool) -> tuple[Tally, ...]:
+        return tuple(
+            new_tally(len(members), len(offsets) - 1, backward)
+            for members, offsets in zip(drawing.members, drawing.offsets, strict=True)
+        )
+
+    def _run_tiles(
+        self, drawing: Drawing, planes: Float32, tallies: tuple[Tally, ...], backward: bool
+    ) -> None:
+        counter = np.zeros(1, np.int64)
+        most = drawing.most_splats()
+
+        def work(_: int) -> None:
+            scratch = self._take_scratch(most)
+            run_tiles(
+                counter,
+                drawing.scene.rows,
+                drawing.cameras,
+                drawing.lens,
+                drawing.members,
+                drawing.offsets,
+                scratch,
+                planes,
+                tallies,
+                backward,
+            )
+            self._scratches.append(scratch)
+
+        self._spread(self._threads, work)
+
+    def _run_chunks(self, drawing: Drawing, tallies: tuple[Tally, ...]) -> Gradients:
+        count, chunks = len(drawing.opacities), len(drawing.scene.hulls)
+        starts = tuple(np.empty(chunks + 1, np.int32) for _ in tallies)
+        pairs = tuple(np.empty(len(members), np.int32) for members in drawing.members)
+        for members, start, pair in zip(drawing.members, starts, pairs, strict=True):
+            pairs_by_chunk(members, start, pair)
+        means, colors = np.zeros((count, 3), np.float32), np.zeros((count, 3), np.float32)
+        covariances, opacities = np.zeros((count, 6), np.float32), np.zeros(count, np.float32)
+        poses = np.zeros((-(-chunks // GROUP), len(tallies), POSE))
+        counter = np.zeros(1, np.int64)
+
+        def work(_: int) -> None:
+            run_chunks(
+                counter,
+                drawing.scene.rows,
+                drawing.order,
+                drawing.opacities,
+                drawing.cameras,
+                drawing.lens,
+                starts,
+                pairs,
+                tallies,
+                means,
+                covariances,
+                colors,
+                opacities,
+                poses,
+            )
+
+        self._spread(self._threads, work)
+        return Gradients(means, covariances, colors, opacities, poses.sum(axis=0))
+
+    def _take_scratch(self, splats: int) -> Scratch:
+        try:
+            scratch = self._scratches.pop()
+        except IndexError:
+            return new_scratch(splats)
+        return scratch if len(scratch.keys) >= splats else new_scratch(splats)
+
+    def _spread(self, jobs: int, work: Callable[[int], None]) -> None:
+        if self._threads == 1:
+            for job in range(jobs):
+                work(job)
+            return
+        with ThreadPoolExecutor(min(jobs, self._threads), "backward") as pool:
+            list(pool.map(work, range(jobs)))
+
+
+def visible_only(gaussians: Gaussians) -> Gaussians:
+    """The same number of Gaussians; those that are not finite are zero, which nobody sees."""
+    arrays = gaussians.means, gaussians.covariances, gaussians.colors, gaussians.opacities[:, None]
+    if all(np.isfinite(array).all() for array in arrays):
+        return gaussians
+    finite = np.logical_and.reduce([np.isfinite(array).all(1) for array in arrays])
+    means, covariances, colors, opacities = (
+        np.where(finite[:, None], array, np.float32(0)) for array in arrays
+    )
+    return Gaussians(means, covariances, colors, opacities[:, 0])
+
+
+def scene_of(gaussians: Gaussians, order: Order) -> CpuScene:
+    """Chunks of Gaussians in a given order."""
+    chunks = -(-len(order) // CHUNK)
+    rows = np.empty(chunks * ROWS * CHUNK, np.float32)
+    hulls, reaches = np.empty((chunks, 8, 3), np.float32), np.empty((chunks, 2), np.float32)
+    fill_chunks(
+        order,
+        gaussians.means,
+        gaussians.covariances,
+        gaussians.colors,
+        gaussians.opacities,
+        rows,
+        hulls,
+        reaches,
+    )
+    return CpuScene(len(gaussians), rows, hulls, reaches)
