@@ -342,4 +342,5 @@ def test_every_frame_shown_belongs_to_a_pose(page: Page) -> None:
     page.keyboard.press("i")
     expect(page.locator("[data-figure=matched]")).to_have_text("100 %")
     expect(page.locator("[data-figure=bitrate]")).to_contain_text("Mbit/s")
+    expect(page.locator("[data-figure=fps]")).to_have_text("still")
     expect(page.locator("[data-figure=renderer]")).to_contain_text("cpu")
