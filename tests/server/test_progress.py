@@ -9,28 +9,22 @@ import pytest
 from sharp_xr.progress import ProgressLine, progress_words
 
 
-@pytest.fixture
-def terminal(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> pytest.CaptureFixture[str]:
-    """40 columns wide."""
-    monkeypatch.setattr("sys.stderr.isatty", lambda: True, raising=False)
-    monkeypatch.setattr("shutil.get_terminal_size", lambda: os.terminal_size((40, 24)))
-    return capsys
-
-
 def test_the_bar_grows_with_the_work() -> None:
     assert progress_words("draw", 0.0, "") == "draw [....................] 0 %"
     assert progress_words("draw", 0.52, "x") == "draw [##########..........] 52 %, x"
     assert progress_words("draw", 1.0, "") == "draw [####################] 100 %"
 
 
-def test_a_line_is_written_over_and_never_wraps(terminal: pytest.CaptureFixture[str]) -> None:
+def test_a_line_is_written_over_and_never_wraps(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True, raising=False)
+    monkeypatch.setattr("shutil.get_terminal_size", lambda: os.terminal_size((40, 24)))
     line = ProgressLine("a.mp4")
     line.show("draw", 0.5, "picture 30 of 60")
     line.show("draw", 1.0, "picture 60 of 60")
     line.end("a.ply -> a.mp4")
-    _, first, second, last = terminal.readouterr().err.split("\r\x1b[K")
+    _, first, second, last = capsys.readouterr().err.split("\r\x1b[K")
     assert first.startswith("a.mp4: draw [##########..........] 50 %")
     assert len(first) == len(second) == 39
     assert last == "sharp-xr: a.ply -> a.mp4\n"
