@@ -47,8 +47,9 @@ def frame_of(rgb: NDArray[np.float32], *, on_device: bool) -> Frame:
     nothing = np.zeros(rgb[:, 0].shape, np.float32)
     if not on_device:
         return Frame(rgb, nothing, nothing)
-    flat = torch.from_numpy(nothing)
-    return DeviceFrame(FrameTensors(torch.from_numpy(rgb), flat, flat))
+    with torch.inference_mode():  # as the renderer makes them
+        flat = torch.from_numpy(nothing).clone()
+        return DeviceFrame(FrameTensors(torch.from_numpy(rgb).clone(), flat, flat))
 
 
 def test_a_frame_on_a_device_leaves_it_once_and_as_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
