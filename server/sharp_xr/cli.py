@@ -167,8 +167,7 @@ class Render:
     size: int = 768
     """Longer side of one eye's picture, pixels."""
     at: Annotated[str | None, arg(metavar="X,Y,Z", help_behavior_hint="")] = None
-    """A .png from there, in the photo's direction: metres right, up and back of its camera. The
-    photo itself is 0,0,0."""
+    """A .png from there, in the photo's direction: metres right, up, back of its camera."""
     depth: bool = False
     """Depth, near blue and far red, in place of the scene's colours."""
 
