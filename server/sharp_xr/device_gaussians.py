@@ -78,6 +78,28 @@ class DeviceGaussians(Gaussians):
         dropped = len(self) - int(keep.count_nonzero())
         return (DeviceGaussians(self.tensors[keep]) if dropped else self), dropped
 
+    def refocused(self, ratio: float) -> DeviceGaussians:
+        """As of Gaussians; stays on the device."""
+        along = self.tensors.means.new_tensor([1, 1, ratio])
+        twice = self.tensors.means.new_tensor([1, 1, ratio, 1, ratio, ratio * ratio])
+        return DeviceGaussians(
+            DeviceTensors(
+                self.tensors.means * along,
+                self.tensors.covariances * twice,
+                self.tensors.colors,
+                self.tensors.opacities,
+            )
+        )
+
+    def depth_quantile(self, share: float) -> float | None:
+        """As of Gaussians; only a number comes to the host."""
+        depths = self.tensors.means[:, 2]
+        depths = depths[depths > 0]
+        if not len(depths):
+            return None
+        # torch.quantile takes at most 16 million numbers; a nearest rank is near enough here.
+        rank = 1 + round(share * (len(depths) - 1))
+        return float(depths.kthvalue(rank).values)
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Another process gets the memory on the GPU, not the numbers through the host."""

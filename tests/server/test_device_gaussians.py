@@ -45,6 +45,16 @@ def test_what_is_not_finite_is_dropped_on_the_device() -> None:
     assert torch.equal(finite.tensors.means, gaussians.tensors.means[[0, 1, 3]])
 
 
+def test_another_focal_length_and_the_depth_of_focus_stay_on_the_device() -> None:
+    gaussians = some(1001)
+    plain = Gaussians(*(tensor.numpy() for tensor in vars(gaussians.tensors).values()))
+    longer = gaussians.refocused(1.3)
+    assert gaussians.depth_quantile(0.1) == pytest.approx(plain.depth_quantile(0.1), rel=1e-3)
+    assert set(vars(gaussians)) == set(vars(longer)) == {"tensors"}
+    np.testing.assert_allclose(longer.means, plain.refocused(1.3).means, rtol=1e-6)
+    np.testing.assert_allclose(longer.covariances, plain.refocused(1.3).covariances, rtol=1e-6)
+
+
 def test_tensors_that_do_not_fit_each_other_are_refused() -> None:
     with pytest.raises(ValueError, match=r"\(5, 3\), \(4, 6\)"):
         DeviceGaussians(

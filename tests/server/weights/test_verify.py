@@ -76,10 +76,10 @@ def test_a_network_of_another_size_can_be_told_its_heads_and_hooks(
     file: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     target = file.with_name("b.safetensors")
-    words = ["weights", "convert", str(file), str(target), "--heads", "3", "--hooks", "0", "1"]
+    words = ["weights", "convert", str(file), str(target), "--heads", "4", "--hooks", "0", "1"]
     assert run(words) == 0
     assert hashlib.sha256(target.read_bytes()).hexdigest() in capsys.readouterr().out
-    assert open_checkpoint(target).config() == TINY
+    assert open_checkpoint(target).config() == replace(TINY, vit_heads=4)
     assert run([*words[:4], "--heads", "5"]) == 1
     assert "a divisor" in capsys.readouterr().err
 

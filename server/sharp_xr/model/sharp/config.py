@@ -18,6 +18,8 @@ ATTRIBUTES = 14
 """Numbers of a Gaussian that the network corrects (sharp-model, section 6)."""
 GEOMETRY = 3
 """The first three of them, x, y and 1/z, which come from the geometry features."""
+PATCH_PX = 16
+"""Side of a ViT's patch: five doublings, and a Gaussian for 2 x 2 pixels, allow no other."""
 HEAD_DIM = 64
 """Of the attention of every published ViT of this family."""
 
@@ -34,7 +36,6 @@ class SharpConfig:
     """Of the classifiers that the checkpoint carries along; nothing evaluates them."""
     hooks: tuple[int, int] = (5, 11)
     """Blocks of the patch encoder, from 0, whose outputs are the two finest features."""
-    patch_px: int = 16
     grid: int = 24
     """Patches along a tile's side; a multiple of 8, so that the overlaps are whole tokens."""
     encoder_dims: tuple[int, int, int, int, int] = (256, 256, 512, 1024, 1024)
@@ -65,7 +66,7 @@ class SharpConfig:
     @property
     def tile_px(self) -> int:
         """Side of a tile, the ViTs' input: 384."""
-        return self.patch_px * self.grid
+        return PATCH_PX * self.grid
 
     @property
     def side_px(self) -> int:
@@ -87,13 +88,12 @@ SHARP = SharpConfig()
 """The released checkpoint."""
 
 TINY = SharpConfig(
-    vit_width=48,
+    vit_width=128,
     vit_depth=4,
-    vit_heads=3,
-    vit_mlp=96,
+    vit_heads=2,
+    vit_mlp=32,
     vit_classes=10,
     hooks=(0, 1),
-    patch_px=16,
     grid=8,
     encoder_dims=(16, 16, 24, 32, 32),
     depth_dim=16,
@@ -122,6 +122,9 @@ def config_of(shapes: Mapping[str, Sequence[int]]) -> SharpConfig:
     vit = "monodepth_model.monodepth_predictor.encoder.patch_encoder"
     encoder = "monodepth_model.monodepth_predictor.encoder"
     width = read(f"{vit}.cls_token")[2]
+    patch = read(f"{vit}.patch_embed.proj.weight")[2]
+    if patch != PATCH_PX:
+        raise ModelError(f"these weights cut patches of {patch} px, wanted {PATCH_PX}")
     depth = read.blocks(vit)
     grid = round((read(f"{vit}.pos_embed")[1] - 1) ** 0.5)
     e0, e1 = (read(f"{encoder}.upsample_latent{i}.0.weight")[0] for i in (0, 1))
@@ -135,7 +138,6 @@ def config_of(shapes: Mapping[str, Sequence[int]]) -> SharpConfig:
         vit_mlp=read(f"{vit}.blocks.0.mlp.fc1.weight")[0],
         vit_classes=read(f"{vit}.head.weight")[0],
         hooks=(depth // 4 - 1, depth // 2 - 1),
-        patch_px=read(f"{vit}.patch_embed.proj.weight")[2],
         grid=grid,
         encoder_dims=(e0, e1, e2, e3, read(f"{encoder}.fuse_lowres.weight")[0]),
         depth_dim=read("monodepth_model.monodepth_predictor.head.0.weight")[1],

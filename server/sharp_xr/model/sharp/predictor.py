@@ -14,7 +14,7 @@ from torch import Tensor
 
 from sharp_xr.device_gaussians import DeviceGaussians, DeviceTensors
 from sharp_xr.gaussians import Gaussians
-from sharp_xr.model import ModelError, Precision, Progress, silent
+from sharp_xr.model import ModelError, Precision, Progress, file_mark, silent
 from sharp_xr.model.sharp.checkpoint import Checkpoint, check_fit, open_checkpoint
 from sharp_xr.model.sharp.composer import NdcGaussians
 from sharp_xr.model.sharp.cpu.engine import Engine
@@ -70,7 +70,13 @@ class SharpPredictor:
             self._forward = Engine(weights, self.config, dtype)
         else:
             self._forward = CudaForward(checkpoint, self.device, dtype, compiled=compiled)
+        self._mark = file_mark(checkpoint)
         log.info("sharp computes in %s on %s", self.precision, self.device)
+
+    @property
+    def identity(self) -> str:
+        """Which weights, in which precision: see ``model.Identified``."""
+        return f"{self.precision} {self._mark}"
 
     def warm_up(self) -> None:
         """What a first photo would wait for."""

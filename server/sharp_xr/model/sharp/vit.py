@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from sharp_xr.model.sharp.config import SharpConfig
+from sharp_xr.model.sharp.config import PATCH_PX, SharpConfig
 
 NORM_EPS = 1e-6
 
@@ -28,7 +28,7 @@ class VisionTransformer(nn.Module):
         self.grid = config.grid
         self.cls_token = nn.Parameter(torch.zeros(1, 1, config.vit_width))
         self.pos_embed = nn.Parameter(torch.zeros(1, config.tokens, config.vit_width))
-        self.patch_embed = PatchEmbedding(config.patch_px, config.vit_width)
+        self.patch_embed = PatchEmbedding(PATCH_PX, config.vit_width)
         self.blocks = nn.ModuleList(Block(config) for _ in range(config.vit_depth))
         self.norm = nn.LayerNorm(config.vit_width, eps=NORM_EPS)
         # In the checkpoint since the classifier's days; never evaluated.

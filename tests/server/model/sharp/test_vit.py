@@ -10,13 +10,13 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from sharp_xr.model.sharp.config import TINY
+from sharp_xr.model.sharp.config import PATCH_PX, TINY
 from sharp_xr.model.sharp.vit import Attention, Block, VisionTransformer
 
 AnyModule = TypeVar("AnyModule", bound=nn.Module)
 
 CONFIG = replace(TINY, vit_depth=4, hooks=(0, 1))
-WIDTH, GRID, PATCH = CONFIG.vit_width, CONFIG.grid, CONFIG.patch_px
+WIDTH, GRID, PATCH = CONFIG.vit_width, CONFIG.grid, PATCH_PX
 
 
 @pytest.fixture

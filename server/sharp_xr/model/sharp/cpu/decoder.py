@@ -7,6 +7,8 @@ caller, who may fold it into what follows; the coarsest level's unused ``resnet1
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 
@@ -19,17 +21,24 @@ from sharp_xr.model.sharp.cpu.winograd import WinogradConvolution
 class Decoder:
     """Reads its weights level by level."""
 
-    def __init__(self, weights: Weights, prefix: str, has_lateral: bool) -> None:
-        """``has_lateral``: e0 has not the decoder's width, and a 1 x 1 brings it there."""
+    def __init__(
+        self, weights: Weights, prefix: str, has_lateral: bool, step: Callable[[float], None]
+    ) -> None:
+        """``has_lateral``: e0 has not the decoder's width, and a 1 x 1 brings it there.
+
+        ``step`` is told the done fraction after each few convolutions.
+        """
         self._weights = weights
         self._prefix = prefix
         self._has_lateral = has_lateral
+        self._step = step
 
     def __call__(self, features: Features) -> Tensor:
         """The map before the finest level's ``out_conv``, [S/2, S/2, C]."""
-        x = self._doubled(4, self._refined(4, 2, self._lateral(4, features.e4)))
-        for level, feature in ((3, features.e3), (2, features.e2), (1, features.e1)):
-            x = self._doubled(level, self._fused(level, x, self._lateral(level, feature)))
+        skips = (features.e3, features.e2, features.e1)
+        x = self._refined(4, 2, self._lateral(4, features.e4))
+        for level, feature in zip((3, 2, 1), skips, strict=True):
+            x = self._fused(level, x, self._lateral(level, feature))
         return self._fused(0, x, self._finest(features.half_e0))
 
     def _finest(self, half_e0: Tensor) -> Tensor:
@@ -40,10 +49,15 @@ class Decoder:
             double = torch.einsum("oc,icab->ioab", lateral, double)
         return Doubling(double, None)(half_e0)
 
-    def _fused(self, level: int, x: Tensor, skip: Tensor) -> Tensor:
-        """resnet2(x + resnet1(skip)); both are changed."""
-        x += self._refined(level, 1, skip)
-        return self._refined(level, 2, x)
+    def _fused(self, level: int, coarser: Tensor, skip: Tensor) -> Tensor:
+        """The coarser level's map doubled and the skip (which is changed), refined."""
+        # The skip first: at no time do more than two maps of the finest size exist.
+        skip = self._refined(level, 1, skip)
+        # Each level has four times the work of the one before it.
+        self._step(0.625 * 0.25**level)
+        x = self._refined(level, 2, self._doubling(level + 1)(coarser, add_to=skip))
+        self._step(0.25**level)
+        return x
 
     def _lateral(self, level: int, feature: Tensor) -> Tensor:
         weight = self._weights(f"{self._prefix}.convs.{level}.weight")
@@ -52,11 +66,12 @@ class Decoder:
     def _refined(self, level: int, number: int, x: Tensor) -> Tensor:
         return refined(self._weights, f"{self._prefix}.fusions.{level}.resnet{number}", x)
 
-    def _doubled(self, level: int, x: Tensor) -> Tensor:
+    def _doubling(self, level: int) -> Doubling:
+        """The end of a level: its doubling and 1 x 1 in one."""
         fusion = f"{self._prefix}.fusions.{level}"
         mixing = self._weights(f"{fusion}.out_conv.weight").flatten(1)
         weight = torch.einsum("oc,icab->ioab", mixing, self._weights(f"{fusion}.deconv.weight"))
-        return Doubling(weight, self._weights(f"{fusion}.out_conv.bias"))(x)
+        return Doubling(weight, self._weights(f"{fusion}.out_conv.bias"))
 
 
 def refined(weights: Weights, prefix: str, x: Tensor) -> Tensor:

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from sharp_xr.model.sharp.config import SharpConfig
-from sharp_xr.model.sharp.cpu.packed import Doubling, Linear, Weights
+from sharp_xr.model.sharp.cpu.packed import Doubling, Linear, Weights, give_back_memory
 from sharp_xr.model.sharp.cpu.transformer import Transformer
 from sharp_xr.model.sharp.pyramid import FINE, MIDDLE, cut, kept, pyramid
 
@@ -53,7 +53,9 @@ class Encoder:
         x0, x1, x2 = pyramid(picture)
         levels = [(cut(x0, FINE), FINE), (cut(x1, MIDDLE), MIDDLE), (x2, 1)]
         early, later, fine, middle, coarse = self._patch_encoder(levels, on_tile)
+        give_back_memory()
         whole = self._image_encoder(x2)
+        give_back_memory()
         double = self._doubling
         for name in ("upsample_latent0.1", "upsample_latent0.2"):
             early = double(name)(early)

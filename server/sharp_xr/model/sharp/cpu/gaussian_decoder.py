@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 from torch.nn import functional
@@ -17,9 +19,13 @@ PREFIX = "feature_model"
 class GaussianDecoder:
     """Reads its weights step by step."""
 
-    def __init__(self, weights: Weights, config: SharpConfig) -> None:
+    def __init__(
+        self, weights: Weights, config: SharpConfig, step: Callable[[float], None]
+    ) -> None:
+        """``step`` is told the done fraction after each few convolutions."""
         self._weights = weights
         self._config = config
+        self._step = step
 
     def __call__(self, initial: Tensor, features: Features) -> Tensor:
         """[1, 5, S, S] -> deltas [1, 14, 2, S/2, S/2] in float32."""
@@ -27,15 +33,20 @@ class GaussianDecoder:
         x = self._decoded(features)
         x += refined(self._weights, f"{PREFIX}.fusion.resnet1", skip)
         del skip
+        self._step(0.5)
         x = refined(self._weights, f"{PREFIX}.fusion.resnet2", x)
+        self._step(0.6)
         x = self._linear(f"{PREFIX}.fusion.out_conv")(x)
         # Both heads begin with a norm of the same map.
         geometry = self._head("geometry", x.clone())
+        self._step(0.8)
         return torch.cat([geometry, self._head("texture", x)], dim=1)
 
     def _decoded(self, features: Features) -> Tensor:
         has_lateral = self._config.encoder_dims[0] != self._config.gaussian_dim
-        decoder = Decoder(self._weights, f"{PREFIX}.decoder", has_lateral)
+        decoder = Decoder(
+            self._weights, f"{PREFIX}.decoder", has_lateral, lambda part: self._step(0.4 * part)
+        )
         x = decoder(features)
         return self._linear(f"{PREFIX}.decoder.fusions.0.out_conv")(x)
 

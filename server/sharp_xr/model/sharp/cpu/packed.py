@@ -10,6 +10,9 @@ platform) runs the plain one, at the plain speed; ``PACKS`` tells which.
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
+import sys
 from typing import Protocol
 
 import torch
@@ -29,6 +32,8 @@ class Weights(Protocol):
         ...
 
 
+CHUNK_NUMBERS = 4 << 20
+"""Of what is made on the way at a time: 16 MB."""
 ROWS_HINT = 1154
 """Rows that a packed weight is laid out for; others work as well."""
 
@@ -101,10 +106,27 @@ class Doubling:
         """``weight`` [Cin, Cout, 2, 2] and ``bias`` [Cout] in float32."""
         cin, cout = weight.shape[:2]
         rows = weight.permute(2, 3, 1, 0).reshape(4 * cout, cin)
+        self._channels = cout
         self._linear = Linear(rows, None if bias is None else bias.repeat(4))
 
-    def __call__(self, x: Tensor) -> Tensor:
-        """See the class."""
+    def __call__(self, x: Tensor, add_to: Tensor | None = None) -> Tensor:
+        """See the class; ``add_to`` is a map of the result's size, changed and returned."""
         height, width, _ = x.shape
-        quads = self._linear(x).view(height, width, 2, 2, -1)
-        return quads.transpose(1, 2).reshape(2 * height, 2 * width, -1)
+        channels = self._channels
+        out = add_to
+        if out is None:
+            out = x.new_zeros(2 * height, 2 * width, channels)
+        places = out.view(height, 2, width, 2, channels)
+        # Some rows at a time: what the layer makes is four times x, and in another order than out.
+        step = max(1, CHUNK_NUMBERS // (4 * width * channels))
+        for start in range(0, height, step):
+            quads = self._linear(x[start : start + step]).view(-1, width, 2, 2, channels)
+            places[start : start + step] += quads.transpose(1, 2)
+        return out
+
+
+def give_back_memory() -> None:
+    """Small tensors, freed, stay with the allocator: some 1 GB of them goes to the system here."""
+    if sys.platform == "linux":
+        with contextlib.suppress(AttributeError):  # another C library than glibc
+            ctypes.CDLL(None).malloc_trim(0)

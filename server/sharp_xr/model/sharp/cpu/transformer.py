@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from sharp_xr.model.sharp.config import SharpConfig
+from sharp_xr.model.sharp.config import PATCH_PX, SharpConfig
 from sharp_xr.model.sharp.cpu.packed import Linear, Weights
 from sharp_xr.model.sharp.vit import NORM_EPS
 
@@ -127,7 +127,7 @@ class Transformer:
         ], hooked
 
     def _embedded(self, tiles: Tensor) -> Tensor:
-        grid, patch = self._config.grid, self._config.patch_px
+        grid, patch = self._config.grid, PATCH_PX
         patches = tiles.view(len(tiles), 3, grid, patch, grid, patch).permute(0, 2, 4, 1, 3, 5)
         embedded = self._patch(patches.reshape(len(tiles), grid * grid, -1))
         cls = self._cls.expand(len(tiles), -1, -1)
