@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from sharp_xr.gaussians import Float32
 from sharp_xr.render.cpu.backward_tiles import Tally
-from sharp_xr.render.cpu.backward_vectors import GRADIENT
+from sharp_xr.render.cpu.backward_vectors import GRADIENT, fetch, lowest_bit
 from sharp_xr.render.cpu.compilation import kernel
 from sharp_xr.render.cpu.drawing import take_ticket
 from sharp_xr.render.cpu.projection import FRUSTUM_MARGIN, Lens
@@ -91,6 +91,7 @@ def run_chunks(
 ) -> None:
     """Groups of chunks until none is left; ``to_poses`` is [groups, V, 12]."""
     chunks = len(rows) // (ROWS * CHUNK)
+    totals = np.empty(GRADIENT * CHUNK, np.float32)
     sums = np.empty(GRADIENT * CHUNK, np.float32)
     result = np.empty(RESULT * CHUNK, np.float32)
     poses = np.empty((len(cameras), POSE * CHUNK), np.float32)
@@ -100,12 +101,18 @@ def run_chunks(
             return
         poses[:] = 0
         for chunk in range(group * GROUP, min(chunks, (group + 1) * GROUP)):
+            members = order[chunk * CHUNK : (chunk + 1) * CHUNK]
+            for i in members:
+                fetch(to_means, 3 * i)
+                fetch(to_covariances, 6 * i)
+                fetch(to_colors, 3 * i)
+                fetch(to_opacities, i)
             result[:] = 0
             base = chunk * ROWS * CHUNK
             for view in range(len(cameras)):
                 first, last = starts[view][chunk], starts[view][chunk + 1]
                 if first < last:
-                    add_pairs(pairs[view][first:last], tallies[view], sums)
+                    add_pairs(pairs[view][first:last], tallies[view], totals, sums)
                     pull_chunk(
                         rows[base : base + ROWS * CHUNK],
                         cameras[view],
@@ -115,7 +122,7 @@ def run_chunks(
                         poses[view],
                     )
             hand_out(
-                order[chunk * CHUNK : (chunk + 1) * CHUNK],
+                members,
                 opacities,
                 result,
                 to_means,
@@ -132,18 +139,21 @@ def run_chunks(
 
 
 @kernel
-def add_pairs(pairs: NDArray[np.int32], tally: Tally, sums: Float32) -> None:
+def add_pairs(pairs: NDArray[np.int32], tally: Tally, totals: Float32, sums: Float32) -> None:
     """One chunk's gradients of one view, over all tiles."""
-    for i in range(len(sums)):
-        sums[i] = 0
-    one = np.uint64(1)
+    for i in range(len(totals)):
+        totals[i] = 0
     for pair in pairs:
         at, lanes = tally.starts[pair] * GRADIENT, tally.lanes[pair]
-        for lane in range(CHUNK):
-            if (lanes >> np.uint64(lane)) & one:
-                for k in range(GRADIENT):
-                    sums[k * CHUNK + lane] += tally.gradients[at + k]
-                at += GRADIENT
+        while lanes:
+            total = lowest_bit(lanes) * GRADIENT
+            lanes &= lanes - np.uint64(1)
+            for k in range(GRADIENT):
+                totals[total + k] += tally.gradients[at + k]
+            at += GRADIENT
+    for lane in range(CHUNK):
+        for k in range(GRADIENT):
+            sums[k * CHUNK + lane] = totals[lane * GRADIENT + k]
 
 
 @kernel

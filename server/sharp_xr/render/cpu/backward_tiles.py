@@ -236,6 +236,16 @@ def list_blocks(found: int, column: int, row: int, scratch: Scratch) -> None:
 
 
 @kernel
+def fetch_splats(found: int, scratch: Scratch, gradients: Float32) -> None:
+    """What all blocks of a subtile read and write lies scattered in more than the second cache."""
+    for i in range(found):
+        number = np.int64(scratch.in_subtile[i])
+        vectors.fetch(scratch.records, number * RECORD)
+        if len(gradients):
+            vectors.fetch(gradients, number * GRADIENT)
+
+
+@kernel
 def touched(box: np.uint32, mask: np.int32, left: np.int32, top: np.int32) -> np.uint32:
     """A bit for each of 4 x 4 squares, from first and last column, first and last row."""
     zero, three, box_bits = np.int32(0), np.int32(3), np.int32(box)
@@ -268,6 +278,7 @@ def run_blocks(
         bit = np.uint32(1 << subtile)
         found = select(scratch.flags, scratch.numbers, count, bit, in_subtile)
         list_blocks(found, column, row, scratch)
+        fetch_splats(found, scratch, gradients)
         for block in range(BLOCKS_IN_SUBTILE * BLOCKS_IN_SUBTILE):
             x = column * SUBTILE + block % BLOCKS_IN_SUBTILE * BLOCK
             y = row * SUBTILE + block // BLOCKS_IN_SUBTILE * BLOCK

@@ -51,7 +51,7 @@ STATE = 8 * LANES
 
 FLOAT, INT32, INT64, BIT = ir.FloatType(), ir.IntType(32), ir.IntType(64), ir.IntType(1)
 FLOATS, INTS = ir.VectorType(FLOAT, LANES), ir.VectorType(INT32, LANES)
-EIGHT, FOUR = ir.VectorType(FLOAT, 8), ir.VectorType(FLOAT, 4)
+EIGHT = ir.VectorType(FLOAT, 8)
 Values = list[Any]
 
 
@@ -195,6 +195,35 @@ def pass_through(builder: Any, before: Any, alpha: Any) -> tuple[Any, Any]:
 
 
 @instruction
+def fetch(typing_context: Any, array: Any, place: Any) -> Any:
+    """Into the cache, while we work on something else: the line of an element that will be read
+    and written. There is no harm in a place beyond the end."""
+
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        start = address(context, builder, signature.args[0], args[0])
+        at = pointer(builder, builder.add(start, times(builder, args[1], 4)), 0, ir.IntType(8))
+        write, keep, data = (ir.Constant(INT32, value) for value in (1, 3, 1))
+        kinds = [at.type, INT32, INT32, INT32]
+        function = builder.module.globals.get("llvm.prefetch.p0") or ir.Function(
+            builder.module, ir.FunctionType(ir.VoidType(), kinds), "llvm.prefetch.p0"
+        )
+        builder.call(function, [at, write, keep, data])
+        return context.get_dummy_value()
+
+    return types.none(array, types.intp), generate
+
+
+@instruction
+def lowest_bit(typing_context: Any, bits: Any) -> Any:
+    """The number of the lowest bit that is set."""
+
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return builder.cttz(args[0], ir.Constant(BIT, 1))
+
+    return types.int64(types.uint64), generate
+
+
+@instruction
 def blend(
     typing_context: Any, records: Any, entries: Any, count: Any, state: Any, max_alpha: Any
 ) -> Any:
@@ -329,14 +358,30 @@ def unwind(
     return signature, generate
 
 
-def product_with(builder: Any, place: Any, matrix: Values) -> Any:
-    """16 floats in memory times the matrix's 16 rows, in two sums to halve the wait."""
+def products_with(builder: Any, places: Values, matrix: Values) -> Values:
+    """16 floats at each place times the matrix's 16 rows. Side by side, and each in two sums, so
+    that no FMA waits for the one before."""
     kind = matrix[0].type
-    sums = [constant(0.0, kind), constant(0.0, kind)]
+    sums = [[constant(0.0, kind), constant(0.0, kind)] for _ in places]
     for i, row in enumerate(matrix):
-        number = splat(builder, load(builder, place, 4 * i, FLOAT), kind)
-        sums[i & 1] = fma(builder, number, row, sums[i & 1])
-    return builder.fadd(*sums)
+        for place, pair in zip(places, sums, strict=True):
+            number = splat(builder, load(builder, place, 4 * i, FLOAT), kind)
+            pair[i & 1] = fma(builder, number, row, pair[i & 1])
+    return [builder.fadd(*pair) for pair in sums]
+
+
+def tinted(builder: Any, place: Any, tints: Values) -> Any:
+    """16 weights times [16, 4] in four vectors: red, green, blue, depth. Here a row of four pixels
+    fills a vector, each weight four times; memory could not deliver as many broadcasts."""
+    weights = load(builder, place, 0, FLOATS)
+    total = constant(0.0)
+    for row, tint in enumerate(tints):
+        lanes = [4 * row + lane // 4 for lane in range(LANES)]
+        total = fma(builder, shuffle(builder, weights, lanes), tint, total)
+    for half in (8, 4):
+        low, high = list(range(half)), list(range(half, 2 * half))
+        total = builder.fadd(shuffle(builder, total, low), shuffle(builder, total, high))
+    return total
 
 
 def about_center(builder: Any, moments: Any, record: Any, corner_x: Any, corner_y: Any) -> Any:
@@ -376,31 +421,41 @@ def collect(
 
     def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         kinds = signature.args
-        places = [address(context, builder, kinds[k], args[k]) for k in (0, 1, 3, 4, 5, 6, 7)]
-        records_at, entries_at, state_at, saved_at, moments_at, tints_at, gradients_at = places
+        records_at, entries_at, state_at, saved_at, moments_at, tints_at, gradients_at = (
+            address(context, builder, kinds[k], args[k]) for k in (0, 1, 3, 4, 5, 6, 7)
+        )
         # The pixel at X = Y = 0.
         corner_x = load(builder, state_at, 64 * PIXEL_X + 4 * 5, FLOAT)
         corner_y = load(builder, state_at, 64 * PIXEL_Y + 4 * 5, FLOAT)
 
-        def passing(matrix: Values, row: int, offset: int) -> None:
-            def group(i: Any, carried: Values) -> tuple[Values, Any]:
-                place = builder.add(saved_at, times(builder, i, 4 * SAVED))
-                numbers = numbers_of(builder, entries_at, i)
-                for k, number in enumerate(numbers):
-                    at = builder.add(place, ir.Constant(INT64, 4 * SAVED * k + 64 * row))
-                    sums = product_with(builder, at, matrix)
-                    if row == 0:
-                        record = builder.add(records_at, times(builder, number, 4 * RECORD))
-                        sums = about_center(builder, sums, record, corner_x, corner_y)
-                    target = builder.add(gradients_at, times(builder, number, 4 * GRADIENT))
-                    old = load(builder, target, offset, sums.type)
-                    store(builder, builder.fadd(old, sums), target, offset)
-                return [], ir.Constant(BIT, 1)
+        matrix = [load(builder, moments_at, 32 * i, EIGHT) for i in range(LANES)]
 
-            over_groups(builder, args[2], [], group)
+        def places(i: Any, row: int) -> Values:
+            first = builder.add(saved_at, times(builder, i, 4 * SAVED))
+            skips = [4 * SAVED * k + 64 * row for k in range(GROUP)]
+            return [builder.add(first, ir.Constant(INT64, skip)) for skip in skips]
 
-        passing([load(builder, moments_at, 32 * i, EIGHT) for i in range(LANES)], 0, 0)
-        passing([load(builder, tints_at, 16 * i, FOUR) for i in range(LANES)], 1, 24)
+        def add(number: Any, offset: int, sums: Any) -> None:
+            target = builder.add(gradients_at, times(builder, number, 4 * GRADIENT))
+            old = load(builder, target, offset, sums.type)
+            store(builder, builder.fadd(old, sums), target, offset)
+
+        def shapes(i: Any, carried: Values) -> tuple[Values, Any]:
+            products = products_with(builder, places(i, 0), matrix)
+            for number, sums in zip(numbers_of(builder, entries_at, i), products, strict=True):
+                record = builder.add(records_at, times(builder, number, 4 * RECORD))
+                add(number, 0, about_center(builder, sums, record, corner_x, corner_y))
+            return [], ir.Constant(BIT, 1)
+
+        def colors(i: Any, carried: Values) -> tuple[Values, Any]:
+            numbers = numbers_of(builder, entries_at, i)
+            for number, place in zip(numbers, places(i, 1), strict=True):
+                add(number, 24, tinted(builder, place, rows))
+            return [], ir.Constant(BIT, 1)
+
+        over_groups(builder, args[2], [], shapes)
+        rows = [load(builder, tints_at, 64 * i, FLOATS) for i in range(4)]
+        over_groups(builder, args[2], [], colors)
         return context.get_dummy_value()
 
     signature = types.none(records, entries, types.intp, state, saved, moments, tints, gradients)
