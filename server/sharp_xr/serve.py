@@ -14,6 +14,7 @@ import socket
 import sys
 from collections.abc import Callable, Coroutine, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from sharp_xr.access import is_loopback, new_token
 from sharp_xr.app import App, AppConfig, create_app
 from sharp_xr.devices import Device, renderer_for
-from sharp_xr.model import ModelError, Precision, check_name
+from sharp_xr.model import ModelError, Precision, check_name, load_predictor
 from sharp_xr.prediction import PredictionWorker
 from sharp_xr.refusal import Refusal
 from sharp_xr.scene_index import SceneError
@@ -59,6 +60,8 @@ class ServeConfig:
     model: str = "lite"
     checkpoint: Path | None = None
     precision: Precision = "auto"
+    compiled: bool = False
+    """See ``load_predictor``."""
     max_eye_px: int = 512
     max_sessions: int = 4
     show: Path | None = None
@@ -160,7 +163,13 @@ def _make_app(config: ServeConfig, token: str | None) -> App:
         max_eye_px=config.max_eye_px,
         max_sessions=config.max_sessions,
     )
-    worker = PredictionWorker(config.model, config.checkpoint, config.device.name, config.precision)
+    worker = PredictionWorker(
+        config.model,
+        config.checkpoint,
+        config.device.name,
+        config.precision,
+        load=partial(load_predictor, compiled=config.compiled),
+    )
     return App(app_config, renderer_for(config.device), worker)
 
 

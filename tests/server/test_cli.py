@@ -25,8 +25,8 @@ def test_commands_take_what_the_documentation_shows() -> None:
         Predict((Path("a.jpg"), Path("b.heic")), Path("out"), focal_35mm=26.0)
     )
     assert parse(
-        ["predict", "a.jpg", "-o", "a.npz", "--model", "sharp", "--precision", "bf16"]
-    ) == (Predict((Path("a.jpg"),), Path("a.npz"), model="sharp", precision="bf16"))
+        ["predict", "a.jpg", "-o", "a.npz", "--model", "sharp", "--precision", "bf16", "--compile"]
+    ) == (Predict((Path("a.jpg"),), Path("a.npz"), model="sharp", precision="bf16", compile=True))
     assert parse(["render", "s.ply", "-o", "s.mp4", "--stereo", "--trajectory", "swipe"]) == (
         Render(Path("s.ply"), Path("s.mp4"), stereo=True, trajectory="swipe")
     )

@@ -83,6 +83,8 @@ def load_predictor(
     checkpoint: Path | None = None,
     device: str = "cpu",
     precision: Precision = "auto",
+    *,
+    compiled: bool = False,
 ) -> Predictor:
     """The predictor of that name, its weights loaded.
 
@@ -91,6 +93,7 @@ def load_predictor(
         checkpoint: weights in place of the packaged (lite) or the fetched ones (sharp).
         device: a torch device, "cpu" or "cuda:0".
         precision: of sharp; lite is too small for it to matter.
+        compiled: put sharp through torch.compile on a GPU; a CPU has its own forward pass.
 
     Raises:
         ModelError: an unknown name, weights that are missing or do not fit, or no such device.
@@ -104,7 +107,8 @@ def load_predictor(
             from sharp_xr.model.sharp.predictor import SharpPredictor
             from sharp_xr.model.sharp.released import find_sharp_weights
 
-            return SharpPredictor(checkpoint or find_sharp_weights(), device, precision)
+            weights = checkpoint or find_sharp_weights()
+            return SharpPredictor(weights, device, precision, compiled=compiled)
         case _:
             raise _unknown(name)
 
