@@ -96,6 +96,23 @@ def select(flags: UInt32, values: UInt32, count: int, bit: np.uint32, chosen: UI
 
 
 @kernel
+def select_four(
+    flags: UInt32,
+    values: UInt32,
+    count: int,
+    first: int,
+    chosen: UInt32,
+    room: int,
+    found: NDArray[np.int64],
+) -> None:
+    """``select`` for the bits ``first`` to ``first`` + 3, whose results begin at multiples of
+    ``room``; ``found`` tells how many each has."""
+    for k in range(4):
+        part = chosen[k * room : (k + 1) * room]
+        found[k] = select(flags, values, count, np.uint32(1 << (first + k)), part)
+
+
+@kernel
 def blend(
     records: Float32, entries: UInt32, count: int, state: Float32, max_alpha: np.float32
 ) -> None:

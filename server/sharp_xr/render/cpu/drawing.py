@@ -33,10 +33,10 @@ from sharp_xr.render.cpu.blending import (
     bits_of,
     block_flags,
     start_block,
-    store_block,
     subtile_flags,
 )
 from sharp_xr.render.cpu.compilation import has_wide_vectors, instruction, kernel
+from sharp_xr.render.cpu.gathering import ASPECT, aspect_of, gather_chunk
 from sharp_xr.render.cpu.projection import (
     DEPTH,
     KEPT,
@@ -54,6 +54,8 @@ from sharp_xr.render.cpu.sorting import HISTOGRAM_SIZE, sort_keys
 
 inner_loops = simd if has_wide_vectors() else blending
 select, blend = inner_loops.select, inner_loops.blend
+select_four = inner_loops.select_four
+store_block, store_part = inner_loops.store_block, blending.store_block
 
 f32 = np.float32
 UInt32 = NDArray[np.uint32]
@@ -64,12 +66,16 @@ SUBTILE = 16
 SUBTILES = TILE // SUBTILE
 BLOCKS_IN_SUBTILE = SUBTILE // BLOCK
 BLOCKS = (TILE // BLOCK) ** 2
+AT_ONCE = 4
+"""Subtiles of a row, and blocks of one, whose lists are made in one go."""
 
 
 class Scratch(NamedTuple):
     """One thread's room to work in, for tiles of up to ``len(boxes)`` splats."""
 
     projected: Float32
+    aspect: Float32
+    depths: Float32
     records: Float32
     """The splats in the order of their chunks."""
     slab: Float32
@@ -80,8 +86,11 @@ class Scratch(NamedTuple):
     boxes: UInt32
     values: UInt32
     flags: UInt32
-    in_subtile: UInt32
-    in_block: UInt32
+    in_subtiles: UInt32
+    in_blocks: UInt32
+    """Four lists of the slab's size each."""
+    found: NDArray[np.int64]
+    """Their lengths: of four subtiles, of four blocks."""
     state: Float32
     kept_states: Float32
     """Of all blocks, between slabs."""
@@ -93,16 +102,19 @@ def new_scratch(capacity: int) -> Scratch:
     several = capacity > SLAB
     return Scratch(
         projected=aligned(RESULT_SIZE),
-        records=aligned((capacity + 1) * RECORD),
+        aspect=aligned(ASPECT),
+        depths=aligned(capacity + PADDING),
+        records=aligned((capacity + PADDING) * RECORD),
         slab=aligned((SLAB + 1) * RECORD if several else 0),
         keys=np.empty(capacity, np.uint64),
         spare_keys=np.empty(capacity, np.uint64),
         histogram=np.empty(HISTOGRAM_SIZE, np.int64),
-        boxes=np.empty(capacity, np.uint32),
+        boxes=np.empty(capacity + PADDING, np.uint32),
         values=np.empty(slab, np.uint32),
         flags=np.empty(slab, np.uint32),
-        in_subtile=np.empty(slab, np.uint32),
-        in_block=np.empty(slab, np.uint32),
+        in_subtiles=np.empty(AT_ONCE * slab, np.uint32),
+        in_blocks=np.empty(AT_ONCE * slab, np.uint32),
+        found=np.empty(2 * AT_ONCE, np.int64),
         state=aligned(STATE),
         kept_states=aligned(BLOCKS * KEPT_STATE if several else 0),
     )
@@ -131,6 +143,7 @@ def take_ticket(typing_context: Any, counter: Any) -> Any:
 def draw_tiles(
     counter: NDArray[np.int64],
     rows: Float32,
+    reaches: Float32,
     cameras: Float32,
     lens: Lens,
     members: tuple[NDArray[np.int32], ...],
@@ -153,6 +166,7 @@ def draw_tiles(
         first, last = offsets[view][tile], offsets[view][tile + 1]
         draw_tile(
             rows,
+            reaches,
             members[view][first:last],
             cameras[view],
             tile % tiles_x * TILE,
@@ -168,6 +182,7 @@ def draw_tiles(
 @kernel
 def draw_tile(
     rows: Float32,
+    reaches: Float32,
     members: NDArray[np.int32],
     camera: Float32,
     left: int,
@@ -179,7 +194,7 @@ def draw_tile(
     alpha: Float32,
 ) -> None:
     """The tile whose corner is the pixel (left, top)."""
-    count = gather(rows, members, camera, left, top, lens, scratch)
+    count = gather(rows, reaches, members, camera, left, top, lens, scratch)
     several = count > SLAB
     records = scratch.slab if several else scratch.records
     start = 0
@@ -200,6 +215,7 @@ def draw_tile(
 @kernel
 def gather(
     rows: Float32,
+    reaches: Float32,
     members: NDArray[np.int32],
     camera: Float32,
     left: int,
@@ -208,11 +224,69 @@ def gather(
     scratch: Scratch,
 ) -> int:
     """Records, boxes and sorted keys of all splats on the tile; how many."""
+    count = append_chunks(rows, reaches, members, camera, left, top, lens, scratch)
+    depths, keys = scratch.depths, scratch.keys
+    lowest, highest = np.uint32(0xFFFFFFFF), np.uint32(0)
+    for i in range(count):
+        order = np.uint32(bits_of(depths[i]))
+        lowest, highest = min(lowest, order), max(highest, order)
+        keys[i] = (np.uint64(order) << np.uint64(32)) | np.uint64(i)
+    if count > 1:
+        spare, histogram = scratch.spare_keys, scratch.histogram
+        sort_keys(keys, spare, count, np.uint64(lowest), np.uint64(highest), histogram)
+    return count
+
+
+@kernel
+def append_chunks_wide(
+    rows: Float32,
+    reaches: Float32,
+    members: NDArray[np.int32],
+    camera: Float32,
+    left: int,
+    top: int,
+    lens: Lens,
+    scratch: Scratch,
+) -> int:
+    """Records, boxes and depths of what the chunks have on the tile; how many."""
+    width, height = f32(min(TILE, lens.width - left)), f32(min(TILE, lens.height - top))
+    aspect_of(camera, f32(left), f32(top), lens, scratch.aspect)
+    count, last = 0, len(members) - 1
+    for member in range(len(members)):
+        chunk = np.int64(members[member])
+        following = np.int64(members[min(member + 1, last)])
+        count = gather_chunk(
+            rows,
+            chunk * (ROWS * CHUNK),
+            following * (ROWS * CHUNK),
+            reaches[chunk, 0],
+            scratch.aspect,
+            width,
+            height,
+            scratch.records,
+            scratch.boxes,
+            scratch.depths,
+            count,
+        )
+    return count
+
+
+@kernel
+def append_chunks_plain(
+    rows: Float32,
+    reaches: Float32,
+    members: NDArray[np.int32],
+    camera: Float32,
+    left: int,
+    top: int,
+    lens: Lens,
+    scratch: Scratch,
+) -> int:
+    """The same without explicit vectors."""
     projected, records = scratch.projected, scratch.records
-    keys, boxes = scratch.keys, scratch.boxes
+    depths, boxes = scratch.depths, scratch.boxes
     width, height = f32(min(TILE, lens.width - left)), f32(min(TILE, lens.height - top))
     count = 0
-    lowest, highest = np.uint64(0xFFFFFFFF), np.uint64(0)
     for member in range(len(members)):
         base = np.int64(members[member]) * (ROWS * CHUNK)
         chunk = rows[base : base + ROWS * CHUNK]
@@ -228,14 +302,12 @@ def gather(
             records[at + blending.R_BLUE] = chunk[BLUE * CHUNK + i]
             z = projected[DEPTH * CHUNK + i]
             records[at + blending.R_DEPTH] = z
-            boxes[count] = block_box(projected, i)
-            order = np.uint64(np.uint32(bits_of(z)))
-            lowest, highest = min(lowest, order), max(highest, order)
-            keys[count] = (order << np.uint64(32)) | np.uint64(count)
+            boxes[count], depths[count] = block_box(projected, i), z
             count += 1
-    if count > 1:
-        sort_keys(keys, scratch.spare_keys, count, lowest, highest, scratch.histogram)
     return count
+
+
+append_chunks = append_chunks_wide if has_wide_vectors() else append_chunks_plain
 
 
 @kernel
@@ -290,30 +362,82 @@ def draw_slab(
     alpha: Float32,
 ) -> None:
     """Blend ``count`` sorted splats behind what the tile's blocks hold."""
-    values, flags, in_subtile = scratch.values, scratch.flags, scratch.in_subtile
-    in_block, state = scratch.in_block, scratch.state
+    values, flags = scratch.values, scratch.flags
+    room = len(values)
     flags[count : count + PADDING] = 0
     for subtile in range(SUBTILES * SUBTILES):
+        kind = subtile % AT_ONCE
+        if kind == 0:
+            found = scratch.found[:AT_ONCE]
+            select_four(flags, values, count, subtile, scratch.in_subtiles, room, found)
         column, row = subtile % SUBTILES, subtile // SUBTILES
-        if left + column * SUBTILE >= lens.width or top + row * SUBTILE >= lens.height:
+        x, y = left + column * SUBTILE, top + row * SUBTILE
+        if x >= lens.width or y >= lens.height:
             continue
-        found = select(flags, values, count, np.uint32(1 << subtile), in_subtile)
-        block_flags(in_subtile, found, column, row)
-        in_subtile[found : found + PADDING] = 0
-        for block in range(BLOCKS_IN_SUBTILE * BLOCKS_IN_SUBTILE):
-            x = column * SUBTILE + block % BLOCKS_IN_SUBTILE * BLOCK
-            y = row * SUBTILE + block // BLOCKS_IN_SUBTILE * BLOCK
-            columns, rows = lens.width - left - x, lens.height - top - y
-            if columns <= 0 or rows <= 0:
-                continue
-            chosen = select(in_subtile, in_subtile, found, np.uint32(1 << block), in_block)
-            in_block[chosen : chosen + simd.UNROLLED] = count << 16
-            start_block(state, f32(x), f32(y), columns, rows)
-            at = (subtile * BLOCKS_IN_SUBTILE * BLOCKS_IN_SUBTILE + block) * KEPT_STATE
-            if not is_first:
-                copy_floats(scratch.kept_states, at, state, 0, KEPT_STATE)
-            blend(records, in_block, chosen, state, lens.max_alpha)
-            if is_last:
-                store_block(state, lens, left + x, top + y, rgb, depth, alpha)
-            else:
-                copy_floats(state, 0, scratch.kept_states, at, KEPT_STATE)
+        size = scratch.found[kind]
+        in_subtile = scratch.in_subtiles[kind * room : (kind + 1) * room]
+        block_flags(in_subtile, size, column, row)
+        in_subtile[size : size + PADDING] = 0
+        draw_subtile(
+            records,
+            count,
+            in_subtile,
+            size,
+            subtile,
+            left,
+            top,
+            lens,
+            scratch,
+            is_first,
+            is_last,
+            rgb,
+            depth,
+            alpha,
+        )
+
+
+@kernel
+def draw_subtile(
+    records: Float32,
+    hidden: int,
+    in_subtile: UInt32,
+    size: int,
+    subtile: int,
+    left: int,
+    top: int,
+    lens: Lens,
+    scratch: Scratch,
+    is_first: bool,
+    is_last: bool,
+    rgb: Float32,
+    depth: Float32,
+    alpha: Float32,
+) -> None:
+    """The 16 blocks of a subtile, whose ``size`` values hold their blocks' flags; record number
+    ``hidden`` is the one that no pixel sees."""
+    state, room = scratch.state, len(scratch.values)
+    column, row = subtile % SUBTILES, subtile // SUBTILES
+    for block in range(BLOCKS_IN_SUBTILE * BLOCKS_IN_SUBTILE):
+        kind = block % AT_ONCE
+        if kind == 0:
+            found = scratch.found[AT_ONCE:]
+            select_four(in_subtile, in_subtile, size, block, scratch.in_blocks, room, found)
+        x = column * SUBTILE + block % BLOCKS_IN_SUBTILE * BLOCK
+        y = row * SUBTILE + block // BLOCKS_IN_SUBTILE * BLOCK
+        columns, rows = lens.width - left - x, lens.height - top - y
+        if columns <= 0 or rows <= 0:
+            continue
+        chosen = scratch.found[AT_ONCE + kind]
+        in_block = scratch.in_blocks[kind * room : (kind + 1) * room]
+        in_block[chosen : chosen + simd.UNROLLED] = hidden << 16
+        start_block(state, f32(x), f32(y), columns, rows)
+        at = (subtile * BLOCKS_IN_SUBTILE * BLOCKS_IN_SUBTILE + block) * KEPT_STATE
+        if not is_first:
+            copy_floats(scratch.kept_states, at, state, 0, KEPT_STATE)
+        blend(records, in_block, chosen, state, lens.max_alpha)
+        if not is_last:
+            copy_floats(state, 0, scratch.kept_states, at, KEPT_STATE)
+        elif columns < BLOCK or rows < BLOCK:
+            store_part(state, lens, left + x, top + y, rgb, depth, alpha)
+        else:
+            store_block(state, lens, left + x, top + y, rgb, depth, alpha)

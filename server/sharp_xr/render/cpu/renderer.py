@@ -140,6 +140,7 @@ class CpuRenderer:
             draw_tiles(
                 counter,
                 scene.rows,
+                scene.reaches,
                 cameras,
                 lens,
                 members,

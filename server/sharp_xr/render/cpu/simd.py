@@ -106,6 +106,74 @@ def select(typing_context: Any, flags: Any, values: Any, count: Any, bit: Any, c
     return types.intp(flags, values, types.intp, types.uint32, chosen), generate
 
 
+@instruction
+def select_four(
+    typing_context: Any,
+    flags: Any,
+    values: Any,
+    count: Any,
+    first: Any,
+    chosen: Any,
+    room: Any,
+    found: Any,
+) -> Any:
+    """See blending.select_four; the flags as in ``select``, of which one pass is made here."""
+
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        kinds = signature.args
+        flags_at, values_at, chosen_at, found_at = (
+            address(context, builder, kinds[k], args[k]) for k in (0, 1, 4, 6)
+        )
+        count, two = args[2], ir.Constant(INT64, 2)
+        first = builder.trunc(args[3], INT32)
+        wanted = [
+            splat(builder, builder.shl(ir.Constant(INT32, 1 << k), first), INTS) for k in range(4)
+        ]
+        stride = builder.shl(args[5], two)
+        places = [
+            builder.add(chosen_at, builder.mul(stride, ir.Constant(INT64, k))) for k in range(4)
+        ]
+        compress = llvm_function(
+            builder, "llvm.experimental.vector.compress.v16i32", INTS, INTS, BITS, INTS
+        )
+        popcount = llvm_function(builder, "llvm.ctpop.i16", ir.IntType(16), ir.IntType(16))
+        zero, step = ir.Constant(INT64, 0), ir.Constant(INT64, LANES)
+
+        entry = builder.block
+        body, done = builder.append_basic_block("choose"), builder.append_basic_block("chosen")
+        builder.cbranch(builder.icmp_signed(">", count, zero), body, done)
+        builder.position_at_end(body)
+        i, ends = builder.phi(INT64), [builder.phi(INT64) for _ in places]
+        bytes_in = builder.shl(i, two)
+        flag = load(builder, builder.add(flags_at, bytes_in), 0, INTS)
+        value = load(builder, builder.add(values_at, bytes_in), 0, INTS)
+        longer = []
+        for bit, end in zip(wanted, ends, strict=True):
+            has = builder.icmp_unsigned("!=", builder.and_(flag, bit), constant(0, INTS))
+            store(builder, compress(value, has, ir.Constant(INTS, ir.Undefined)), end)
+            more = builder.zext(popcount(builder.bitcast(has, ir.IntType(16))), INT64)
+            longer.append(builder.add(end, builder.shl(more, two)))
+        next_i = builder.add(i, step)
+        starts = (zero, *places)
+        for phi, start, following in zip((i, *ends), starts, (next_i, *longer), strict=True):
+            phi.add_incoming(start, entry)
+            phi.add_incoming(following, body)
+        builder.cbranch(builder.icmp_signed("<", next_i, count), body, done)
+
+        builder.position_at_end(done)
+        lasts = [builder.phi(INT64) for _ in places]
+        for last, place, end in zip(lasts, places, longer, strict=True):
+            last.add_incoming(place, entry)
+            last.add_incoming(end, body)
+        for k, (last, place) in enumerate(zip(lasts, places, strict=True)):
+            store(builder, builder.lshr(builder.sub(last, place), two), found_at, 8 * k)
+        return context.get_dummy_value()
+
+    integer = types.intp
+    signature = types.none(flags, values, integer, integer, chosen, integer, found)
+    return signature, generate
+
+
 def alpha_of(builder: Any, record: Any, x: Any, y: Any, max_alpha: Any) -> Any:
     """What one splat covers of 16 pixels."""
     fma = llvm_function(builder, "llvm.fma.v16f32", FLOATS, FLOATS, FLOATS, FLOATS)
@@ -207,3 +275,84 @@ def record_address(builder: Any, records_at: Any, entries_at: Any, i: Any) -> An
     number = builder.lshr(entry, ir.Constant(INT64, 16))
     size = ir.Constant(INT64, 4 * blending.RECORD)
     return builder.add(records_at, builder.mul(number, size))
+
+
+def srgb(builder: Any, linear: Any) -> Any:
+    """See blending.srgb."""
+    fma = llvm_function(builder, "llvm.fma.v16f32", FLOATS, FLOATS, FLOATS, FLOATS)
+    root = llvm_function(builder, "llvm.sqrt.v16f32", FLOATS, FLOATS)
+    one, zero = constant(1.0), constant(0.0)
+    x = builder.select(builder.fcmp_ordered(">", linear, zero), linear, zero)
+    x = builder.select(builder.fcmp_ordered("<", x, one), x, one)
+    q = root(root(x))
+    curve = constant(float(blending.SRGB[-1]))
+    for c in blending.SRGB[-2::-1]:
+        curve = fma(curve, q, constant(float(c)))
+    curve = builder.select(builder.fcmp_ordered("<", curve, one), curve, one)
+    straight = builder.fmul(x, constant(12.92))
+    dark = builder.fcmp_ordered("<=", x, constant(float(blending.SRGB_LINEAR_UP_TO)))
+    return builder.select(dark, straight, curve)
+
+
+@instruction
+def store_block(
+    typing_context: Any, state: Any, lens: Any, x: Any, y: Any, rgb: Any, depth: Any, alpha: Any
+) -> Any:
+    """See blending.store_block; all 16 pixels must be inside of the picture."""
+
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        kinds = signature.args
+        state_at = address(context, builder, kinds[0], args[0])
+        names = list(lens.instance_class._fields)
+        background = [
+            splat(builder, builder.extract_value(args[1], names.index(name)), FLOATS)
+            for name in ("red", "green", "blue")
+        ]
+        cover = load(builder, state_at, 64 * blending.S_COVER, FLOATS)
+        gap = builder.fsub(constant(1.0), cover)
+        fma = llvm_function(builder, "llvm.fma.v16f32", FLOATS, FLOATS, FLOATS, FLOATS)
+        planes = []
+        for k, behind in enumerate(background):
+            color = load(builder, state_at, 64 * (blending.S_RED + k), FLOATS)
+            planes.append(srgb(builder, fma(gap, behind, color)))
+        least = constant(float(blending.MIN_COVER))
+        divisor = builder.select(builder.fcmp_ordered(">", cover, least), cover, least)
+        sum_of_depths = load(builder, state_at, 64 * blending.S_DEPTH, FLOATS)
+        planes += [builder.fdiv(sum_of_depths, divisor), cover]
+        for place, plane in zip(
+            plane_places(context, builder, signature, args), planes, strict=True
+        ):
+            store_rows(builder, plane, *place)
+        return context.get_dummy_value()
+
+    signature = types.none(state, lens, types.intp, types.intp, rgb, depth, alpha)
+    return signature, generate
+
+
+def plane_places(context: Any, builder: Any, signature: Any, args: Any) -> list[tuple[Any, Any]]:
+    """Of the five planes of a picture: where the pixel (x, y) is, and how many bytes a row has."""
+    x, y = args[2], args[3]
+    places = []
+    for k in (4, 5, 6):
+        array = context.make_array(signature.args[k])(context, builder, args[k])
+        strides = [builder.extract_value(array.strides, i) for i in range(signature.args[k].ndim)]
+        first = builder.ptrtoint(array.data, INT64)
+        first = builder.add(first, builder.mul(y, strides[-2]))
+        first = builder.add(first, builder.mul(x, strides[-1]))
+        channels = 3 if k == 4 else 1
+        for channel in range(channels):
+            skip = builder.mul(strides[0], ir.Constant(INT64, channel if channels > 1 else 0))
+            places.append((builder.add(first, skip), strides[-2]))
+    return places
+
+
+def store_rows(builder: Any, block: Any, place: Any, stride: Any) -> None:
+    """16 floats as four rows of four pixels."""
+    nothing = ir.Constant(FLOATS, ir.Undefined)
+    four = ir.VectorType(INT32, 4)
+    for row in range(4):
+        pixels = builder.shuffle_vector(
+            block, nothing, ir.Constant(four, [4 * row + k for k in range(4)])
+        )
+        at = builder.add(place, builder.mul(stride, ir.Constant(INT64, row)))
+        store(builder, pixels, at)
