@@ -29,11 +29,21 @@ from sharp_xr.render.cpu.backward_tiles import (
     Tally,
     new_scratch,
     new_tally,
+    places,
     run_tiles,
 )
+from sharp_xr.render.cpu.backward_vectors import GRADIENT
 from sharp_xr.render.cpu.projection import Lens
-from sharp_xr.render.cpu.renderer import Bins, usable_processors
-from sharp_xr.render.cpu.scene import CHUNK, MIN_ALPHA, ROWS, CpuScene, fill_chunks, visible_order
+from sharp_xr.render.cpu.renderer import ROOM, Bins, usable_processors
+from sharp_xr.render.cpu.scene import (
+    BLUE,
+    CHUNK,
+    MIN_ALPHA,
+    ROWS,
+    CpuScene,
+    fill_chunks,
+    visible_order,
+)
 
 Order = NDArray[np.int64]
 
@@ -45,6 +55,9 @@ class Drawing:
     planes: Float32
     """[V, 5, H, W] sums of w r, w g, w b (linear), w z and w, w being a splat's weight."""
     scene: CpuScene
+    """Its rows of blue hold places, as backward_tiles.py wants it."""
+    blues: Float32
+    """[places]"""
     order: Order
     """[M] the visible Gaussians, along the curve."""
     opacities: Float32
@@ -57,9 +70,8 @@ class Drawing:
     offsets: tuple[NDArray[np.int32], ...]
     """A view's first member of each tile."""
 
-    def most_splats(self) -> int:
-        """On any one tile, at most."""
-        return max(int(np.diff(offsets).max()) for offsets in self.offsets) * CHUNK
+    tallies: tuple[Tally, ...]
+    """A view's splats."""
 
 
 @dataclass(frozen=True)
@@ -84,6 +96,7 @@ class Workshop:
     def __init__(self, threads: int | None = None) -> None:
         self._threads = threads or usable_processors()
         self._scratches: deque[Scratch] = deque(maxlen=2 * self._threads)
+        self._rooms: deque[Float32] = deque(maxlen=1)
 
     def draw(
         self, gaussians: Gaussians, cameras: Float32, lens: Lens, order: Order | None = None
@@ -93,63 +106,74 @@ class Workshop:
             order = visible_order(gaussians)
         else:
             order = order[gaussians.opacities[order] >= MIN_ALPHA]
-        scene = scene_of(gaussians, order)
+        scene, blues = scene_of(gaussians, order)
         bins = [Bins() for _ in cameras]
         self._spread(len(cameras), lambda view: bins[view].fill(scene, cameras[view], lens))
-        planes = np.empty((len(cameras), PLANES, lens.height, lens.width), np.float32)
         offsets = tuple(each.offsets for each in bins)
         members = tuple(each.members[: each.offsets[-1]].copy() for each in bins)
         drawing = Drawing(
-            planes, scene, order, gaussians.opacities.copy(), cameras, lens, members, offsets
+            np.empty((len(cameras), PLANES, lens.height, lens.width), np.float32),
+            scene,
+            blues,
+            order,
+            gaussians.opacities.copy(),
+            cameras,
+            lens,
+            members,
+            offsets,
+            tuple(new_tally(len(pairs), len(offsets[0]) - 1) for pairs in members),
         )
-        self._run_tiles(drawing, planes, self._tallies(drawing, False), False)
+        nothing = tuple(np.empty(0, np.float32) for _ in cameras)
+        self._run_tiles(drawing, drawing.planes, nothing)
         return drawing
 
     def pull(self, drawing: Drawing, cotangents: Float32) -> Gradients:
         """What the loss is to the drawing's inputs, if it is ``cotangents`` to its planes."""
-        tallies = self._tallies(drawing, True)
-        self._run_tiles(drawing, cotangents, tallies, True)
-        return self._run_chunks(drawing, tallies)
+        sizes = [
+            places(len(members), len(drawing.offsets[0]) - 1) * GRADIENT
+            for members in drawing.members
+        ]
+        room = self._take_room(sum(sizes))
+        ends = np.cumsum(sizes)
+        gradients = tuple(room[end - size : end] for size, end in zip(sizes, ends, strict=True))
+        self._run_tiles(drawing, cotangents, gradients)
+        pulled = self._run_chunks(drawing, gradients)
+        self._rooms.append(room)
+        return pulled
 
-    def _tallies(self, drawing: Drawing, backward: bool) -> tuple[Tally, ...]:
-        return tuple(
-            new_tally(len(members), len(offsets) - 1, backward)
-            for members, offsets in zip(drawing.members, drawing.offsets, strict=True)
-        )
-
-    def _run_tiles(
-        self, drawing: Drawing, planes: Float32, tallies: tuple[Tally, ...], backward: bool
-    ) -> None:
+    def _run_tiles(self, drawing: Drawing, planes: Float32, gradients: tuple[Float32, ...]) -> None:
         counter = np.zeros(1, np.int64)
-        most = drawing.most_splats()
+        most = max(int(np.diff(offsets).max()) for offsets in drawing.offsets) * CHUNK
 
         def work(_: int) -> None:
             scratch = self._take_scratch(most)
             run_tiles(
                 counter,
                 drawing.scene.rows,
+                drawing.blues,
+                drawing.scene.reaches,
                 drawing.cameras,
                 drawing.lens,
                 drawing.members,
                 drawing.offsets,
+                drawing.tallies,
                 scratch,
                 planes,
-                tallies,
-                backward,
+                gradients,
             )
             self._scratches.append(scratch)
 
         self._spread(self._threads, work)
 
-    def _run_chunks(self, drawing: Drawing, tallies: tuple[Tally, ...]) -> Gradients:
+    def _run_chunks(self, drawing: Drawing, gradients: tuple[Float32, ...]) -> Gradients:
         count, chunks = len(drawing.opacities), len(drawing.scene.hulls)
-        starts = tuple(np.empty(chunks + 1, np.int32) for _ in tallies)
+        starts = tuple(np.empty(chunks + 1, np.int32) for _ in gradients)
         pairs = tuple(np.empty(len(members), np.int32) for members in drawing.members)
         for members, start, pair in zip(drawing.members, starts, pairs, strict=True):
             pairs_by_chunk(members, start, pair)
         means, colors = np.zeros((count, 3), np.float32), np.zeros((count, 3), np.float32)
         covariances, opacities = np.zeros((count, 6), np.float32), np.zeros(count, np.float32)
-        poses = np.zeros((-(-chunks // GROUP), len(tallies), POSE))
+        poses = np.zeros((-(-chunks // GROUP), len(gradients), POSE))
         counter = np.zeros(1, np.int64)
 
         def work(_: int) -> None:
@@ -162,7 +186,8 @@ class Workshop:
                 drawing.lens,
                 starts,
                 pairs,
-                tallies,
+                drawing.tallies,
+                gradients,
                 means,
                 covariances,
                 colors,
@@ -172,6 +197,14 @@ class Workshop:
 
         self._spread(self._threads, work)
         return Gradients(means, covariances, colors, opacities, poses.sum(axis=0))
+
+    def _take_room(self, floats: int) -> Float32:
+        """Where splats' gradients go: pages that the last pull has touched, if they suffice."""
+        try:
+            room = self._rooms.pop()
+        except IndexError:
+            return np.empty(floats, np.float32)
+        return room if len(room) >= floats else np.empty(int(floats * ROOM), np.float32)
 
     def _take_scratch(self, splats: int) -> Scratch:
         try:
@@ -201,8 +234,8 @@ def visible_only(gaussians: Gaussians) -> Gaussians:
     return Gaussians(means, covariances, colors, opacities[:, 0])
 
 
-def scene_of(gaussians: Gaussians, order: Order) -> CpuScene:
-    """Chunks of Gaussians in a given order."""
+def scene_of(gaussians: Gaussians, order: Order) -> tuple[CpuScene, Float32]:
+    """Chunks of Gaussians in a given order, and the blues that their rows give place to."""
     chunks = -(-len(order) // CHUNK)
     rows = np.empty(chunks * ROWS * CHUNK, np.float32)
     hulls, reaches = np.empty((chunks, 8, 3), np.float32), np.empty((chunks, 2), np.float32)
@@ -216,4 +249,7 @@ def scene_of(gaussians: Gaussians, order: Order) -> CpuScene:
         hulls,
         reaches,
     )
-    return CpuScene(len(gaussians), rows, hulls, reaches)
+    row = rows.reshape(chunks, ROWS, CHUNK)[:, BLUE]
+    blues = row.flatten()
+    row[:] = np.arange(chunks * CHUNK, dtype=np.int32).view(np.float32).reshape(chunks, CHUNK)
+    return CpuScene(len(gaussians), rows, hulls, reaches), blues

@@ -83,6 +83,7 @@ def run_chunks(
     starts: tuple[NDArray[np.int32], ...],
     pairs: tuple[NDArray[np.int32], ...],
     tallies: tuple[Tally, ...],
+    gradients: tuple[Float32, ...],
     to_means: Float32,
     to_covariances: Float32,
     to_colors: Float32,
@@ -112,7 +113,7 @@ def run_chunks(
             for view in range(len(cameras)):
                 first, last = starts[view][chunk], starts[view][chunk + 1]
                 if first < last:
-                    add_pairs(pairs[view][first:last], tallies[view], totals, sums)
+                    add_pairs(pairs[view][first:last], tallies[view], gradients[view], totals, sums)
                     pull_chunk(
                         rows[base : base + ROWS * CHUNK],
                         cameras[view],
@@ -139,7 +140,9 @@ def run_chunks(
 
 
 @kernel
-def add_pairs(pairs: NDArray[np.int32], tally: Tally, totals: Float32, sums: Float32) -> None:
+def add_pairs(
+    pairs: NDArray[np.int32], tally: Tally, gradients: Float32, totals: Float32, sums: Float32
+) -> None:
     """One chunk's gradients of one view, over all tiles."""
     for i in range(len(totals)):
         totals[i] = 0
@@ -149,7 +152,7 @@ def add_pairs(pairs: NDArray[np.int32], tally: Tally, totals: Float32, sums: Flo
             total = lowest_bit(lanes) * GRADIENT
             lanes &= lanes - np.uint64(1)
             for k in range(GRADIENT):
-                totals[total + k] += tally.gradients[at + k]
+                totals[total + k] += gradients[at + k]
             at += GRADIENT
     for lane in range(CHUNK):
         for k in range(GRADIENT):

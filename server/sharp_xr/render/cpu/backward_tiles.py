@@ -2,9 +2,13 @@
 
 A tile is gathered, sorted and listed as in drawing.py; the numbers in the lists have 32 bits here,
 so that there are no slabs. Forward, a block's five sums go to the planes (linear red, green, blue;
-weight times depth; weight). Backward, the planes hold the loss's derivative by each of them, and
-each splat's gradient is summed where the tile alone writes, in the splats' first order, chunk by
-chunk: which thread draws the tile changes nothing. backward_chunks.py adds up the tiles.
+weight times depth; weight), and a tally notes which splats there were, in which order. Backward,
+the planes hold the loss's derivative by each of them, and each splat's gradient is summed where the
+tile alone writes, chunk by chunk: which thread has the tile changes nothing. backward_chunks.py
+adds up the tiles.
+
+To know who is who among the gathered, the chunks' rows of blue hold the Gaussians' places (as bits
+of a float, which nobody calculates with), and blue is put into the records afterwards.
 """
 
 from __future__ import annotations
@@ -33,17 +37,19 @@ from sharp_xr.render.cpu.binning import TILE
 from sharp_xr.render.cpu.blending import BLOCK, PADDING, RECORD, bits_of
 from sharp_xr.render.cpu.compilation import kernel
 from sharp_xr.render.cpu.drawing import (
+    AT_ONCE,
     BLOCKS_IN_SUBTILE,
     SUBTILE,
     SUBTILES,
     aligned,
-    block_box,
-    select,
+    append_chunks,
+    hide_record,
+    select_four,
     take_ticket,
 )
-from sharp_xr.render.cpu.projection import DEPTH, KEPT, PEAK, RESULT_SIZE, Lens, project
-from sharp_xr.render.cpu.scene import BLUE, CHUNK, NEVER_SEEN, ROWS
-from sharp_xr.render.cpu.scene import RED as FIRST_COLOR
+from sharp_xr.render.cpu.gathering import ASPECT
+from sharp_xr.render.cpu.projection import RESULT_SIZE, Lens
+from sharp_xr.render.cpu.scene import CHUNK
 from sharp_xr.render.cpu.sorting import HISTOGRAM_SIZE, sort_keys
 
 f32 = np.float32
@@ -54,20 +60,25 @@ MOMENTS = vectors.moment_rows()
 
 
 class Scratch(NamedTuple):
-    """One thread's room to work in, for tiles of up to ``len(boxes)`` splats."""
+    """One thread's room to work in, for tiles of up to ``len(keys)`` splats."""
 
     projected: Float32
+    aspect: Float32
     records: Float32
+    boxes: UInt32
+    depths: Float32
     keys: NDArray[np.uint64]
     spare_keys: NDArray[np.uint64]
     histogram: NDArray[np.int64]
-    boxes: UInt32
-    numbers: UInt32
-    """The splats' numbers, nearest first."""
     flags: UInt32
-    in_subtile: UInt32
+    """Of the tile's splats, nearest first: which subtiles they touch."""
     subtile_flags: UInt32
-    in_block: UInt32
+    """Of a subtile's splats: which blocks they touch."""
+    in_subtiles: UInt32
+    in_blocks: UInt32
+    """Numbers of the splats of four subtiles, and of four blocks."""
+    found: NDArray[np.int64]
+    """How many each of the two has, four and four."""
     state: Float32
     tints: Float32
     """[16 * 4] a block's cotangents of colour and depth, pixel by pixel."""
@@ -77,62 +88,73 @@ class Scratch(NamedTuple):
 
 
 def new_scratch(capacity: int) -> Scratch:
-    """Room for tiles of up to so many splats: some 110 bytes for each, and 128 for each entry of
+    """Room for tiles of up to so many splats: some 140 bytes for each, and 128 for each entry of
     the longest block."""
-    lists = [np.empty(capacity + PADDING, np.uint32) for _ in range(6)]
+    room = capacity + PADDING
     return Scratch(
         projected=aligned(RESULT_SIZE),
-        records=aligned((capacity + 1) * RECORD),
+        aspect=aligned(ASPECT),
+        records=aligned(room * RECORD),
+        boxes=np.empty(room, np.uint32),
+        depths=np.empty(room, np.float32),
         keys=np.empty(capacity, np.uint64),
         spare_keys=np.empty(capacity, np.uint64),
         histogram=np.empty(HISTOGRAM_SIZE, np.int64),
-        boxes=lists[0],
-        numbers=lists[1],
-        flags=lists[2],
-        in_subtile=lists[3],
-        subtile_flags=lists[4],
-        in_block=lists[5],
+        flags=np.empty(room, np.uint32),
+        subtile_flags=np.empty(room, np.uint32),
+        in_subtiles=np.empty(AT_ONCE * room, np.uint32),
+        in_blocks=np.empty(AT_ONCE * room, np.uint32),
+        found=np.empty(2 * AT_ONCE, np.int64),
         state=aligned(STATE),
         tints=aligned(4 * LANES),
         moments=MOMENTS,
-        saved=aligned((capacity + PADDING) * SAVED),
+        saved=aligned(room * SAVED),
     )
 
 
 class Tally(NamedTuple):
-    """Where the gradients of one view's splats are. A pair is a chunk on a tile; a pair's splats
-    follow each other, in the order of their lanes."""
+    """Which splats the tiles of one view have, noted forward for the way back. A pair is a chunk
+    on a tile; a pair's splats follow each other, in the order of their lanes. Tile t, whose first
+    pair is p, has its splats from place 64 p + t on: room for all, and one that nobody sees. What
+    is not used is never touched, so that it costs addresses, not memory."""
 
     starts: NDArray[np.int64]
-    """[pairs] first splat of each pair."""
+    """[pairs] place of each pair's first splat."""
     lanes: NDArray[np.uint64]
     """[pairs] which Gaussians of the chunk are splats on the tile, a bit each."""
-    gradients: Float32
-    """[room * GRADIENT] for 64 splats per pair and a hidden one per tile; what is not used is
-    never touched, so that it costs addresses, not memory."""
+    numbers: UInt32
+    """[places] a tile's splats from the nearest on, by their number among them."""
 
 
-def new_tally(pairs: int, tiles: int, backward: bool) -> Tally:
-    """Forward there is nothing to sum."""
-    room = (pairs * CHUNK + tiles) * GRADIENT if backward else 0
-    starts, lanes = np.empty(pairs, np.int64), np.empty(pairs, np.uint64)
-    return Tally(starts, lanes, np.empty(room, np.float32))
+def new_tally(pairs: int, tiles: int) -> Tally:
+    numbers = np.empty(places(pairs, tiles) + PADDING, np.uint32)
+    return Tally(np.empty(pairs, np.int64), np.empty(pairs, np.uint64), numbers)
+
+
+def places(pairs: int, tiles: int) -> int:
+    """How many splats a tally has room for."""
+    return pairs * CHUNK + tiles
 
 
 @kernel
 def run_tiles(
     counter: NDArray[np.int64],
     rows: Float32,
+    blues: Float32,
+    reaches: Float32,
     cameras: Float32,
     lens: Lens,
     members: tuple[NDArray[np.int32], ...],
     offsets: tuple[NDArray[np.int32], ...],
+    tallies: tuple[Tally, ...],
     scratch: Scratch,
     planes: Float32,
-    tallies: tuple[Tally, ...],
-    backward: bool,
+    gradients: tuple[Float32, ...],
 ) -> None:
-    """Tiles until none is left; ``planes`` [V, 5, H, W] are written forward and read backward."""
+    """Tiles until none is left; ``planes`` [V, 5, H, W] are written forward and read backward.
+
+    ``gradients`` are empty forward; backward they have ten floats for each place.
+    """
     views = len(cameras)
     tiles_x = (lens.width + TILE - 1) // TILE
     tickets = views * (len(offsets[0]) - 1)
@@ -143,106 +165,101 @@ def run_tiles(
         view, tile = ticket % views, ticket // views
         first, last = offsets[view][tile], offsets[view][tile + 1]
         left, top = tile % tiles_x * TILE, tile // tiles_x * TILE
+        chunks, tally = members[view][first:last], tallies[view]
+        count = append_chunks(rows, reaches, chunks, cameras[view], left, top, lens, scratch)
+        hide_record(scratch.records, count)
         base = first * CHUNK + tile
-        tally = tallies[view]
-        starts, lanes = tally.starts[first:last], tally.lanes[first:last]
-        chunks = members[view][first:last]
-        count = gather(rows, chunks, cameras[view], left, top, lens, scratch, base, starts, lanes)
-        gradients = tally.gradients[base * GRADIENT : (base + count + 1) * GRADIENT]
-        for i in range(len(gradients)):
-            gradients[i] = 0
-        run_blocks(count, left, top, lens, scratch, planes[view], gradients, backward)
+        numbers = tally.numbers[base : base + count + PADDING]
+        own = gradients[view][base * GRADIENT : (base + count + 1) * GRADIENT]
+        if len(own):
+            color_blue(count, blues, scratch.records)
+            for i in range(len(own)):
+                own[i] = 0
+        else:
+            note_pairs(
+                count, base, chunks, scratch, tally.starts[first:last], tally.lanes[first:last]
+            )
+            color_blue(count, blues, scratch.records)
+            note_order(count, scratch, numbers)
+        list_subtiles(count, numbers, scratch)
+        run_blocks(count, left, top, lens, numbers, scratch, planes[view], own)
 
 
 @kernel
-def gather(
-    rows: Float32,
-    members: NDArray[np.int32],
-    camera: Float32,
-    left: int,
-    top: int,
-    lens: Lens,
-    scratch: Scratch,
+def note_pairs(
+    count: int,
     base: int,
+    chunks: NDArray[np.int32],
+    scratch: Scratch,
     starts: NDArray[np.int64],
     lanes: NDArray[np.uint64],
-) -> int:
-    """Records, boxes, sorted numbers and subtiles of all splats on the tile; how many.
-
-    ``base`` is the first one's place among the view's; starts and lanes are the tile's part of the
-    tally's.
-    """
-    projected, records = scratch.projected, scratch.records
-    keys, boxes = scratch.keys, scratch.boxes
-    width, height = f32(min(TILE, lens.width - left)), f32(min(TILE, lens.height - top))
-    count = 0
-    lowest, highest = np.uint64(0xFFFFFFFF), np.uint64(0)
-    for member in range(len(members)):
-        place = np.int64(members[member]) * (ROWS * CHUNK)
-        chunk = rows[place : place + ROWS * CHUNK]
-        project(chunk, camera, f32(left), f32(top), width, height, lens, projected)
-        start, kept = count, np.uint64(0)
-        for i in range(CHUNK):
-            if projected[KEPT * CHUNK + i] == 0:
-                continue
-            at = count * RECORD
-            for k in range(PEAK + 1):
-                records[at + k] = projected[k * CHUNK + i]
-            for k in range(BLUE - FIRST_COLOR + 1):
-                records[at + blending.R_RED + k] = chunk[(FIRST_COLOR + k) * CHUNK + i]
-            z = projected[DEPTH * CHUNK + i]
-            records[at + blending.R_DEPTH] = z
-            boxes[count] = block_box(projected, i)
-            order = np.uint64(np.uint32(bits_of(z)))
-            lowest, highest = min(lowest, order), max(highest, order)
-            keys[count] = (order << np.uint64(32)) | np.uint64(count)
-            kept |= np.uint64(1) << np.uint64(i)
-            count += 1
-        starts[member], lanes[member] = base + start, kept
-    if count > 1:
-        sort_keys(keys, scratch.spare_keys, count, lowest, highest, scratch.histogram)
-    hide_record(records, count)
-    list_subtiles(count, scratch)
-    return count
+) -> None:
+    """Which of its Gaussians each chunk has on the tile. Their places stand where blue will."""
+    splat = 0
+    for pair in range(len(chunks)):
+        starts[pair], kept = base + splat, np.uint64(0)
+        while splat < count:
+            place = np.int64(bits_of(scratch.records[splat * RECORD + blending.R_BLUE]))
+            if place // CHUNK != chunks[pair]:
+                break
+            kept |= np.uint64(1) << np.uint64(place % CHUNK)
+            splat += 1
+        lanes[pair] = kept
 
 
 @kernel
-def hide_record(records: Float32, number: int) -> None:
-    """Make it one that no pixel sees."""
-    records[number * RECORD : (number + 1) * RECORD] = 0
-    records[number * RECORD + PEAK] = NEVER_SEEN
+def color_blue(count: int, blues: Float32, records: Float32) -> None:
+    """Put blue where the chunks' rows have the Gaussians' places."""
+    for splat in range(count):
+        at = splat * RECORD + blending.R_BLUE
+        records[at] = blues[np.int64(bits_of(records[at]))]
 
 
 @kernel
-def list_subtiles(count: int, scratch: Scratch) -> None:
-    """The sorted splats' numbers, and which of the tile's 4 x 4 subtiles each touches."""
-    keys, boxes, numbers, flags = scratch.keys, scratch.boxes, scratch.numbers, scratch.flags
+def note_order(count: int, scratch: Scratch, numbers: UInt32) -> None:
+    """The splats' numbers, nearest first."""
+    keys, depths = scratch.keys, scratch.depths
+    lowest, highest = np.uint32(0xFFFFFFFF), np.uint32(0)
     for i in range(count):
-        number = np.uint32(keys[i])
-        numbers[i] = number
+        order = np.uint32(bits_of(depths[i]))
+        lowest, highest = min(lowest, order), max(highest, order)
+        keys[i] = (np.uint64(order) << np.uint64(32)) | np.uint64(i)
+    if count > 1:
+        spare, histogram = scratch.spare_keys, scratch.histogram
+        sort_keys(keys, spare, count, np.uint64(lowest), np.uint64(highest), histogram)
+    for i in range(count):
+        numbers[i] = np.uint32(keys[i])
+
+
+@kernel
+def list_subtiles(count: int, numbers: UInt32, scratch: Scratch) -> None:
+    """Which of the tile's 4 x 4 subtiles each splat touches, nearest first."""
+    boxes, flags = scratch.boxes, scratch.flags
+    for i in range(count):
         # Two bits fewer of a block's column or row are its subtile's.
-        flags[i] = touched(boxes[number] >> np.uint32(2), np.int32(3), np.int32(0), np.int32(0))
+        box = boxes[numbers[i]] >> np.uint32(2)
+        flags[i] = touched(box, np.int32(3), np.int32(0), np.int32(0))
     flags[count : count + PADDING] = 0
 
 
 @kernel
-def list_blocks(found: int, column: int, row: int, scratch: Scratch) -> None:
-    """Which of a subtile's 4 x 4 blocks each splat on it touches."""
-    boxes, in_subtile, flags = scratch.boxes, scratch.in_subtile, scratch.subtile_flags
+def list_blocks(
+    in_subtile: UInt32, column: int, row: int, scratch: Scratch, gradients: Float32
+) -> None:
+    """Which of a subtile's 4 x 4 blocks each splat on it touches.
+
+    What its blocks read and write lies scattered in more than the second cache: it is fetched.
+    """
+    boxes, records, flags = scratch.boxes, scratch.records, scratch.subtile_flags
     left, top = np.int32(BLOCKS_IN_SUBTILE * column), np.int32(BLOCKS_IN_SUBTILE * row)
+    found = len(in_subtile)
     for i in range(found):
-        flags[i] = touched(boxes[in_subtile[i]], np.int32(15), left, top)
-    flags[found : found + PADDING] = 0
-
-
-@kernel
-def fetch_splats(found: int, scratch: Scratch, gradients: Float32) -> None:
-    """What all blocks of a subtile read and write lies scattered in more than the second cache."""
-    for i in range(found):
-        number = np.int64(scratch.in_subtile[i])
-        vectors.fetch(scratch.records, number * RECORD)
+        number = np.int64(in_subtile[i])
+        flags[i] = touched(boxes[number], np.int32(15), left, top)
+        vectors.fetch(records, number * RECORD)
         if len(gradients):
             vectors.fetch(gradients, number * GRADIENT)
+    flags[found : found + PADDING] = 0
 
 
 @kernel
@@ -264,37 +281,66 @@ def run_blocks(
     left: int,
     top: int,
     lens: Lens,
+    numbers: UInt32,
     scratch: Scratch,
     planes: Float32,
     gradients: Float32,
-    backward: bool,
 ) -> None:
     """All blocks of the tile, subtile after subtile."""
-    in_subtile, in_block = scratch.in_subtile, scratch.in_block
+    room, found = len(scratch.flags), scratch.found[:AT_ONCE]
     for subtile in range(SUBTILES * SUBTILES):
+        kind = subtile % AT_ONCE
+        if kind == 0:
+            select_four(scratch.flags, numbers, count, subtile, scratch.in_subtiles, room, found)
         column, row = subtile % SUBTILES, subtile // SUBTILES
-        if left + column * SUBTILE >= lens.width or top + row * SUBTILE >= lens.height:
+        if left + column * SUBTILE < lens.width and top + row * SUBTILE < lens.height:
+            in_subtile = scratch.in_subtiles[kind * room : kind * room + found[kind]]
+            list_blocks(in_subtile, column, row, scratch, gradients)
+            run_subtile(count, in_subtile, column, row, left, top, lens, scratch, planes, gradients)
+
+
+@kernel
+def run_subtile(
+    hidden: int,
+    in_subtile: UInt32,
+    column: int,
+    row: int,
+    left: int,
+    top: int,
+    lens: Lens,
+    scratch: Scratch,
+    planes: Float32,
+    gradients: Float32,
+) -> None:
+    """The blocks of one subtile; record number ``hidden`` is the one that nobody sees."""
+    room, found = len(scratch.flags), scratch.found[AT_ONCE:]
+    for block in range(BLOCKS_IN_SUBTILE * BLOCKS_IN_SUBTILE):
+        kind = block % AT_ONCE
+        if kind == 0:
+            select_four(
+                scratch.subtile_flags,
+                in_subtile,
+                len(in_subtile),
+                block,
+                scratch.in_blocks,
+                room,
+                found,
+            )
+        x = column * SUBTILE + block % BLOCKS_IN_SUBTILE * BLOCK
+        y = row * SUBTILE + block // BLOCKS_IN_SUBTILE * BLOCK
+        columns, rows = lens.width - left - x, lens.height - top - y
+        if columns <= 0 or rows <= 0:
             continue
-        bit = np.uint32(1 << subtile)
-        found = select(scratch.flags, scratch.numbers, count, bit, in_subtile)
-        list_blocks(found, column, row, scratch)
-        fetch_splats(found, scratch, gradients)
-        for block in range(BLOCKS_IN_SUBTILE * BLOCKS_IN_SUBTILE):
-            x = column * SUBTILE + block % BLOCKS_IN_SUBTILE * BLOCK
-            y = row * SUBTILE + block // BLOCKS_IN_SUBTILE * BLOCK
-            columns, rows = lens.width - left - x, lens.height - top - y
-            if columns <= 0 or rows <= 0:
-                continue
-            bit = np.uint32(1 << block)
-            entries = select(scratch.subtile_flags, in_subtile, found, bit, in_block)
-            in_block[entries : entries + GROUP] = count
-            start_block(scratch.state, f32(x), f32(y), columns, rows)
-            if backward:
-                read_block(scratch, left + x, top + y, planes)
-                pull_block(scratch, entries, lens.max_alpha, gradients)
-            else:
-                vectors.blend(scratch.records, in_block, entries, scratch.state, lens.max_alpha)
-                store_block(scratch.state, left + x, top + y, planes)
+        entries = found[kind]
+        in_block = scratch.in_blocks[kind * room : (kind + 1) * room]
+        in_block[entries : entries + GROUP] = hidden
+        start_block(scratch.state, f32(x), f32(y), columns, rows)
+        if len(gradients):
+            read_block(scratch, left + x, top + y, planes)
+            pull_block(scratch, in_block, entries, lens.max_alpha, gradients)
+        else:
+            vectors.blend(scratch.records, in_block, entries, scratch.state, lens.max_alpha)
+            store_block(scratch.state, left + x, top + y, planes)
 
 
 @kernel
@@ -337,10 +383,15 @@ def read_block(scratch: Scratch, x: int, y: int, planes: Float32) -> None:
 
 
 @kernel
-def pull_block(scratch: Scratch, entries: int, max_alpha: np.float32, gradients: Float32) -> None:
+def pull_block(
+    scratch: Scratch,
+    in_block: UInt32,
+    entries: int,
+    max_alpha: np.float32,
+    gradients: Float32,
+) -> None:
     """Add what the block's pixels ask of its splats."""
-    records, in_block, state = scratch.records, scratch.in_block, scratch.state
-    saved = scratch.saved
+    records, state, saved = scratch.records, scratch.state, scratch.saved
     seen = vectors.record(records, in_block, entries, state, max_alpha, saved)
     vectors.unwind(records, in_block, seen, state, max_alpha, saved)
     vectors.collect(

@@ -51,7 +51,7 @@ STATE = 8 * LANES
 
 FLOAT, INT32, INT64, BIT = ir.FloatType(), ir.IntType(32), ir.IntType(64), ir.IntType(1)
 FLOATS, INTS = ir.VectorType(FLOAT, LANES), ir.VectorType(INT32, LANES)
-EIGHT = ir.VectorType(FLOAT, 8)
+EIGHT, FOUR = ir.VectorType(FLOAT, 8), ir.VectorType(FLOAT, 4)
 Values = list[Any]
 
 
@@ -384,20 +384,19 @@ def tinted(builder: Any, place: Any, tints: Values) -> Any:
     return total
 
 
-def about_center(builder: Any, moments: Any, record: Any, corner_x: Any, corner_y: Any) -> Any:
-    """Moments about the block's second pixel -> about the splat's centre.
+def about_center(builder: Any, moments: Any, record: Any, corner: Any) -> Any:
+    """Moments about the block's second pixel, ``corner`` -> about the splat's centre.
 
-    sum e (X + d) = sum e X + d sum e, and by doing that twice sum e (X + d)^2.
+    sum e (X + d) = sum e X + d sum e, and by doing that twice sum e (X + d)^2. Where nothing is to
+    be added, the zeros in the moments' last lanes are.
     """
-    x = builder.fsub(corner_x, load(builder, record, 0, FLOAT))
-    y = builder.fsub(corner_y, load(builder, record, 4, FLOAT))
-    pair = builder.insert_element(constant(0.0, EIGHT), x, ir.Constant(INT32, 0))
-    pair = builder.insert_element(pair, y, ir.Constant(INT32, 1))
-    once = shuffle(builder, pair, [2, 0, 1, 0, 0, 1, 2, 2])
-    lower = shuffle(builder, moments, [0, 0, 0, 1, 2, 2, 6, 6])
+    center = load(builder, record, 0, FOUR)
+    way = builder.fsub(corner, center)
+    once = shuffle(builder, way, [0, 0, 1, 0, 0, 1, 0, 0])
+    lower = shuffle(builder, moments, [6, 0, 0, 1, 2, 2, 6, 6])
     moved = fma(builder, once, lower, moments)
-    twice = shuffle(builder, pair, [2, 2, 2, 0, 1, 1, 2, 2])
-    lower = shuffle(builder, moved, [0, 0, 0, 1, 1, 2, 6, 6])
+    twice = shuffle(builder, way, [0, 0, 0, 0, 1, 1, 0, 0])
+    lower = shuffle(builder, moved, [6, 6, 6, 1, 1, 2, 6, 6])
     return fma(builder, twice, lower, moved)
 
 
@@ -424,10 +423,10 @@ def collect(
         records_at, entries_at, state_at, saved_at, moments_at, tints_at, gradients_at = (
             address(context, builder, kinds[k], args[k]) for k in (0, 1, 3, 4, 5, 6, 7)
         )
-        # The pixel at X = Y = 0.
-        corner_x = load(builder, state_at, 64 * PIXEL_X + 4 * 5, FLOAT)
-        corner_y = load(builder, state_at, 64 * PIXEL_Y + 4 * 5, FLOAT)
-
+        corner = constant(0.0, FOUR)  # the pixel at X = Y = 0
+        for lane, row in enumerate((PIXEL_X, PIXEL_Y)):
+            number = load(builder, state_at, 64 * row + 4 * 5, FLOAT)
+            corner = builder.insert_element(corner, number, ir.Constant(INT32, lane))
         matrix = [load(builder, moments_at, 32 * i, EIGHT) for i in range(LANES)]
 
         def places(i: Any, row: int) -> Values:
@@ -444,7 +443,7 @@ def collect(
             products = products_with(builder, places(i, 0), matrix)
             for number, sums in zip(numbers_of(builder, entries_at, i), products, strict=True):
                 record = builder.add(records_at, times(builder, number, 4 * RECORD))
-                add(number, 0, about_center(builder, sums, record, corner_x, corner_y))
+                add(number, 0, about_center(builder, sums, record, corner))
             return [], ir.Constant(BIT, 1)
 
         def colors(i: Any, carried: Values) -> tuple[Values, Any]:
