@@ -254,7 +254,7 @@ def append_chunks_wide(
     count, last = 0, len(members) - 1
     for member in range(len(members)):
         chunk = np.int64(members[member])
-        following = np.int64(members[min(member + 1, last)])
+        following = np.int64(members[min(member + 2, last)])
         count = gather_chunk(
             rows,
             chunk * (ROWS * CHUNK),

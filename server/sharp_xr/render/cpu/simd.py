@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 from llvmlite import ir
 from numba.core import types
 
@@ -21,6 +22,14 @@ from sharp_xr.render.cpu.scene import LOG2_255
 LANES = blending.LANES
 UNROLLED = 4
 """Splats whose alphas are computed side by side, to hide the latency of the polynomial."""
+
+STEPS = [
+    (int(bits) - (k << 19)) & 0xFFFFFFFF
+    for k, bits in enumerate((2.0 ** (np.arange(16) / 16)).astype(np.float32).view(np.uint32))
+]
+"""Of 2^(k/16), see :func:`exp2`."""
+EXP2 = (1.0000000069, 0.6931878314, 0.2402194621)
+"""A minimax polynomial of 2^x for x to +-1/32, relative."""
 
 FLOAT, INT32, INT64, BIT = ir.FloatType(), ir.IntType(32), ir.IntType(64), ir.IntType(1)
 FLOATS, INTS = ir.VectorType(FLOAT, LANES), ir.VectorType(INT32, LANES)
@@ -174,6 +183,25 @@ def select_four(
     return signature, generate
 
 
+def exp2(builder: Any, power: Any) -> Any:
+    """2^power to 4e-7: a sixteenth of an octave's whole steps are looked up, and what is left, at
+    most 1/32, wants a polynomial of degree 2. Adding 1.5 2^19 rounds to steps: the sum's low four
+    bits choose from the table, the next ones are the exponent. The table's entries lack what those
+    four bits will add to them."""
+    fma = llvm_function(builder, "llvm.fma.v16f32", FLOATS, FLOATS, FLOATS, FLOATS)
+    pick = llvm_function(builder, "llvm.x86.avx512.permvar.si.512", INTS, INTS, INTS)
+    rounder = constant(1.5 * 2.0**19)
+    rounded = builder.fadd(power, rounder)
+    rest = builder.fsub(power, builder.fsub(rounded, rounder))
+    steps = builder.bitcast(rounded, INTS)
+    scale = builder.add(
+        pick(ir.Constant(INTS, STEPS), steps), builder.shl(steps, constant(19, INTS))
+    )
+    curve = fma(constant(EXP2[2]), rest, constant(EXP2[1]))
+    curve = fma(curve, rest, constant(EXP2[0]))
+    return builder.fmul(builder.bitcast(scale, FLOATS), curve)
+
+
 def alpha_of(builder: Any, record: Any, x: Any, y: Any, max_alpha: Any) -> Any:
     """What one splat covers of 16 pixels."""
     fma = llvm_function(builder, "llvm.fma.v16f32", FLOATS, FLOATS, FLOATS, FLOATS)
@@ -184,14 +212,7 @@ def alpha_of(builder: Any, record: Any, x: Any, y: Any, max_alpha: Any) -> Any:
     across = fma(qxy, dy, builder.fmul(qxx, dx))
     down = fma(builder.fmul(qyy, dy), dy, peak)
     power = fma(across, dx, down)
-    rounder = constant(float(blending.ROUNDER))
-    rounded = builder.fadd(power, rounder)
-    fraction = builder.fsub(power, builder.fsub(rounded, rounder))
-    mantissa = constant(float(blending.EXP2_4))
-    for c in (blending.EXP2_3, blending.EXP2_2, blending.EXP2_1, blending.EXP2_0):
-        mantissa = fma(mantissa, fraction, constant(float(c)))
-    exponent = builder.shl(builder.bitcast(rounded, INTS), constant(23, INTS))
-    alpha = builder.bitcast(builder.add(builder.bitcast(mantissa, INTS), exponent), FLOATS)
+    alpha = exp2(builder, power)
     alpha = builder.select(builder.fcmp_ordered("<", alpha, max_alpha), alpha, max_alpha)
     seen = builder.fcmp_ordered(">=", power, constant(-float(LOG2_255)))
     return builder.select(seen, alpha, constant(0.0))
@@ -203,7 +224,7 @@ def blend_one(
     """The state behind one more splat, and which pixels are still open."""
     fma = llvm_function(builder, "llvm.fma.v16f32", FLOATS, FLOATS, FLOATS, FLOATS)
     before, *channels, cover = sums
-    after = builder.fmul(before, builder.fsub(constant(1.0), alpha))
+    after = fma(builder.fneg(before), alpha, before)
     open_ = builder.fcmp_ordered(">", after, least)
     weight = builder.select(open_, builder.fmul(before, alpha), constant(0.0))
     values = (

@@ -17,7 +17,9 @@ Keys = NDArray[np.uint64]
 
 DIGIT = np.uint64(11)
 DIGIT_MASK = np.uint64(2047)
-HISTOGRAM_SIZE = 2048
+DIGITS = 2048
+HISTOGRAM_SIZE = 2 * DIGITS
+"""Room for two passes."""
 PATIENCE = 8
 """Moves per key that the insertion pass may take."""
 
@@ -38,8 +40,16 @@ def sort_keys(
     base = lowest << np.uint64(32)
     cut = bits - np.uint64(22) if bits > np.uint64(22) else np.uint64(0)
     shift = np.uint64(32) + cut
-    radix_pass(keys, spare, count, base, shift, histogram)
-    radix_pass(spare, keys, count, base, shift + DIGIT, histogram)
+    # One reading of the keys counts the digits of both passes.
+    low, high = histogram[:DIGITS], histogram[DIGITS:HISTOGRAM_SIZE]
+    low[:] = 0
+    high[:] = 0
+    for i in range(count):
+        digits = (keys[i] - base) >> shift
+        low[digits & DIGIT_MASK] += 1
+        high[(digits >> DIGIT) & DIGIT_MASK] += 1
+    move(keys, spare, count, base, shift, low)
+    move(spare, keys, count, base, shift + DIGIT, high)
     if cut and not insertion_pass(keys, count, PATIENCE * count):
         radix_pass(keys, spare, count, base, np.uint64(32), histogram)
         radix_pass(spare, keys, count, base, np.uint64(32) + DIGIT, histogram)
@@ -58,11 +68,25 @@ def radix_pass(
     histogram: NDArray[np.int64],
 ) -> None:
     """Stable counting sort by the 11 bits above ``shift`` of key - base."""
-    histogram[:] = 0
+    digits = histogram[:DIGITS]
+    digits[:] = 0
     for i in range(count):
-        histogram[((source[i] - base) >> shift) & DIGIT_MASK] += 1
+        digits[((source[i] - base) >> shift) & DIGIT_MASK] += 1
+    move(source, target, count, base, shift, digits)
+
+
+@kernel
+def move(
+    source: Keys,
+    target: Keys,
+    count: int,
+    base: np.uint64,
+    shift: np.uint64,
+    histogram: NDArray[np.int64],
+) -> None:
+    """Each key to its digit's next place; ``histogram`` tells how many keys a digit has."""
     total = 0
-    for digit in range(HISTOGRAM_SIZE):
+    for digit in range(DIGITS):
         here = histogram[digit]
         histogram[digit] = total
         total += here
