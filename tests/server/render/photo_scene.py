@@ -10,10 +10,15 @@ from __future__ import annotations
 
 import math
 from functools import cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import gaussian_filter, maximum_filter, zoom
+from scipy.ndimage import (  # type: ignore[import-untyped]
+    gaussian_filter,
+    maximum_filter,
+    zoom,
+)
 
 from sharp_xr.gaussians import Gaussians, linear_from_srgb
 from sharp_xr.render import View
@@ -60,9 +65,9 @@ def square_photo(name: str, side: int) -> Array:
     edge = min(height, width)
     top, left = (height - edge) // 2, (width - edge) // 2
     picture = picture[top : top + edge, left : left + edge]
-    return np.asarray(
-        transform.resize(picture, (side, side), order=3, anti_aliasing=True), np.float32
-    ).clip(0, 1)
+    resize: Any = transform.resize
+    resized = resize(picture, (side, side), order=3, anti_aliasing=True)
+    return np.asarray(resized, np.float32).clip(0, 1)
 
 
 def noise(random: np.random.Generator, side: int, bumps: int, octaves: int = 2) -> Array:

@@ -46,6 +46,18 @@ def test_every_setting_has_the_effect_it_has_in_the_reference(
     assert_same_picture(renderer, random_scene(300, seed=1), odd_views(), settings)
 
 
+def test_the_fast_picture_is_near_the_exact_one(cpu: CpuRenderer) -> None:
+    scene = cpu.prepare(random_scene(6000, seed=2, sizes_m=(0.02, 0.1)))
+    views = odd_views(96, 80)
+    exact = cpu.render(scene, views)
+    rgb, alpha = exact.rgb.copy(), exact.alpha.copy()
+    fast = cpu.render(scene, views, RenderSettings(fast=True))
+    error = float(np.mean((fast.rgb - rgb) ** 2))
+    assert 0 < error < 1e-6  # 60 dB
+    # What would have been drawn behind, but never a splat that is in front.
+    assert np.abs(fast.alpha - alpha).max() < 0.02
+
+
 def test_a_dense_scene_of_small_gaussians(cpu: CpuRenderer) -> None:
     dense = random_scene(6000, seed=2, sizes_m=(0.02, 0.1))
     assert_same_picture(cpu, dense, odd_views(96, 80), fragile=0.7)

@@ -37,6 +37,7 @@ STATE = 8 * LANES
 KEPT_STATE = 6 * LANES
 
 MIN_TRANSMITTANCE = f32(1e-4)
+FAST_TRANSMITTANCE = f32(4e-3)
 MIN_COVER = f32(1e-10)
 
 # 2^s = 2^round(s) 2^f with f in -1/2..1/2: adding 1.5 2^23 rounds s to an integer in the sum's low
@@ -48,6 +49,13 @@ EXP2_0, EXP2_1, EXP2_2, EXP2_3, EXP2_4 = (
     f32(0.24024744849965343),
     f32(0.05591786210492883),
     f32(0.00957010165204712),
+)
+# Degree 3, to 1e-4.
+EXP2_FAST_0, EXP2_FAST_1, EXP2_FAST_2, EXP2_FAST_3 = (
+    f32(0.9999280737),
+    f32(0.6932609885),
+    f32(0.2426111209),
+    f32(0.0551716527),
 )
 SRGB_LINEAR_UP_TO = f32(0.0031308)
 # 1.055 x^(1/2.4) - 0.055 as a minimax polynomial in x^(1/4), 1.6e-6 off at most.
@@ -140,6 +148,37 @@ def blend(
             state[S_DEPTH * LANES + i] += weight * record[R_DEPTH]
             state[S_COVER * LANES + i] += weight
         if entry & 7 == 7 and most_open(state) <= MIN_TRANSMITTANCE:
+            return
+
+
+@kernel
+def blend_fast(
+    records: Float32, entries: UInt32, count: int, state: Float32, max_alpha: np.float32
+) -> None:
+    """The same, but a splat is drawn before its pixel ends, and a block ends where all its pixels
+    are at 4e-3 or less. (To stop *before* a splat at 4e-3 would leave out opaque ones: errors of
+    0.25.)"""
+    for entry in range(count):
+        at = np.int64(entries[entry] >> np.uint32(16)) * RECORD
+        record = records[at : at + RECORD]
+        for i in range(LANES):
+            dx = state[PIXEL_X * LANES + i] - record[0]
+            dy = state[PIXEL_Y * LANES + i] - record[1]
+            power = (record[2] * dx + record[3] * dy) * dx + (record[4] * dy * dy + record[5])
+            rounded = power + ROUNDER
+            f = power - (rounded - ROUNDER)
+            mantissa = ((EXP2_FAST_3 * f + EXP2_FAST_2) * f + EXP2_FAST_1) * f + EXP2_FAST_0
+            exponent = np.int32(bits_of(rounded) << np.int32(23))
+            alpha = min(float_of(np.int32(bits_of(mantissa) + exponent)), max_alpha)
+            weight = state[TRANSMITTANCE * LANES + i] * alpha
+            weight = weight if power >= -LOG2_255 else f32(0)
+            state[TRANSMITTANCE * LANES + i] -= weight
+            state[S_RED * LANES + i] += weight * record[R_RED]
+            state[S_GREEN * LANES + i] += weight * record[R_GREEN]
+            state[S_BLUE * LANES + i] += weight * record[R_BLUE]
+            state[S_DEPTH * LANES + i] += weight * record[R_DEPTH]
+            state[S_COVER * LANES + i] += weight
+        if entry & 7 == 7 and most_open(state) <= FAST_TRANSMITTANCE:
             return
 
 

@@ -54,7 +54,7 @@ from sharp_xr.render.cpu.sorting import HISTOGRAM_SIZE, sort_keys
 
 inner_loops = simd if has_wide_vectors() else blending
 select, blend = inner_loops.select, inner_loops.blend
-select_four = inner_loops.select_four
+select_four, blend_fast = inner_loops.select_four, inner_loops.blend_fast
 store_block, store_part = inner_loops.store_block, blending.store_block
 
 f32 = np.float32
@@ -434,7 +434,10 @@ def draw_subtile(
         at = (subtile * BLOCKS_IN_SUBTILE * BLOCKS_IN_SUBTILE + block) * KEPT_STATE
         if not is_first:
             copy_floats(scratch.kept_states, at, state, 0, KEPT_STATE)
-        blend(records, in_block, chosen, state, lens.max_alpha)
+        if lens.fast:
+            blend_fast(records, in_block, chosen, state, lens.max_alpha)
+        else:
+            blend(records, in_block, chosen, state, lens.max_alpha)
         if not is_last:
             copy_floats(state, 0, scratch.kept_states, at, KEPT_STATE)
         elif columns < BLOCK or rows < BLOCK:

@@ -149,10 +149,11 @@ class Centers(NamedTuple):
 def centers(rows: list[Vector], aspect: list[Vector]) -> Centers:
     r, (t0, t1, t2, fx, fy, cx, cy) = aspect[:9], aspect[9:16]
     x, y, z = rows[X], rows[Y], rows[Z]
-    depth = r[6] * x + r[7] * y + r[8] * z + t2
+    # Begun with the translation, each is three fused steps.
+    depth = r[8] * z + t2 + r[7] * y + r[6] * x
     inverse = depth.reciprocal()
-    u = (r[0] * x + r[1] * y + r[2] * z + t0) * inverse
-    v = (r[3] * x + r[4] * y + r[5] * z + t1) * inverse
+    u = (r[2] * z + t0 + r[1] * y + r[0] * x) * inverse
+    v = (r[5] * z + t1 + r[4] * y + r[3] * x) * inverse
     return Centers(depth, inverse, u, v, u * fx + cx, v * fy + cy)
 
 
@@ -250,7 +251,9 @@ def quarters(builder: Any, rows: list[Any]) -> list[Any]:
     k + 8 and k + 12."""
     low = [i + j for i in range(0, LANES, 4) for j in (0, LANES, 1, LANES + 1)]
     high = [i + 2 for i in low]
-    pairs = [shuffled(builder, *rows[k : k + 2], picks) for k in (0, 2) for picks in (low, high)]
+    pairs = [
+        shuffled(builder, rows[k], rows[k + 1], picks) for k in (0, 2) for picks in (low, high)
+    ]
     first = [i + j for i in range(0, LANES, 4) for j in (0, 1, LANES, LANES + 1)]
     second = [i + 2 for i in first]
     return [

@@ -55,6 +55,7 @@ class Lens(NamedTuple):
     """The background, linear."""
     green: np.float32
     blue: np.float32
+    fast: bool
 
 
 def lens_of(width: int, height: int, settings: RenderSettings) -> Lens:
@@ -62,7 +63,8 @@ def lens_of(width: int, height: int, settings: RenderSettings) -> Lens:
     red, green, blue = (f32(channel) for channel in settings.background)
     # Dividing by z wants a z.
     near = f32(max(settings.near, 1e-6))
-    return Lens(width, height, near, f32(settings.eps2d), f32(settings.max_alpha), red, green, blue)
+    eps2d, max_alpha = f32(settings.eps2d), f32(settings.max_alpha)
+    return Lens(width, height, near, eps2d, max_alpha, red, green, blue, bool(settings.fast))
 
 
 def camera_row(view: View) -> Float32:

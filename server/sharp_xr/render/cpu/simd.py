@@ -29,7 +29,8 @@ STEPS = [
 ]
 """Of 2^(k/16), see :func:`exp2`."""
 EXP2 = (1.0000000069, 0.6931878314, 0.2402194621)
-"""A minimax polynomial of 2^x for x to +-1/32, relative."""
+EXP2_FAST = (1.00011728, 0.69312007)
+"""Minimax polynomials of 2^x for x to +-1/32, relative."""
 
 FLOAT, INT32, INT64, BIT = ir.FloatType(), ir.IntType(32), ir.IntType(64), ir.IntType(1)
 FLOATS, INTS = ir.VectorType(FLOAT, LANES), ir.VectorType(INT32, LANES)
@@ -183,11 +184,11 @@ def select_four(
     return signature, generate
 
 
-def exp2(builder: Any, power: Any) -> Any:
-    """2^power to 4e-7: a sixteenth of an octave's whole steps are looked up, and what is left, at
-    most 1/32, wants a polynomial of degree 2. Adding 1.5 2^19 rounds to steps: the sum's low four
-    bits choose from the table, the next ones are the exponent. The table's entries lack what those
-    four bits will add to them."""
+def exp2(builder: Any, power: Any, coefficients: tuple[float, ...]) -> Any:
+    """2^power, to 4e-7 or 1.2e-4 as the polynomial goes: whole sixteenths of an octave are looked
+    up, and what is left, 1/32 at most, is the polynomial's. Adding 1.5 2^19 rounds to sixteenths:
+    the sum's low four bits choose from the table, the next ones are the exponent. The table's
+    entries lack what those four bits will add to them."""
     fma = llvm_function(builder, "llvm.fma.v16f32", FLOATS, FLOATS, FLOATS, FLOATS)
     pick = llvm_function(builder, "llvm.x86.avx512.permvar.si.512", INTS, INTS, INTS)
     rounder = constant(1.5 * 2.0**19)
@@ -197,12 +198,14 @@ def exp2(builder: Any, power: Any) -> Any:
     scale = builder.add(
         pick(ir.Constant(INTS, STEPS), steps), builder.shl(steps, constant(19, INTS))
     )
-    curve = fma(constant(EXP2[2]), rest, constant(EXP2[1]))
-    curve = fma(curve, rest, constant(EXP2[0]))
+    *lower, highest = coefficients
+    curve = constant(highest)
+    for c in reversed(lower):
+        curve = fma(curve, rest, constant(c))
     return builder.fmul(builder.bitcast(scale, FLOATS), curve)
 
 
-def alpha_of(builder: Any, record: Any, x: Any, y: Any, max_alpha: Any) -> Any:
+def alpha_of(builder: Any, record: Any, x: Any, y: Any, max_alpha: Any, fast: bool) -> Any:
     """What one splat covers of 16 pixels."""
     fma = llvm_function(builder, "llvm.fma.v16f32", FLOATS, FLOATS, FLOATS, FLOATS)
     px, py, qxx, qxy, qyy, peak = (
@@ -212,21 +215,23 @@ def alpha_of(builder: Any, record: Any, x: Any, y: Any, max_alpha: Any) -> Any:
     across = fma(qxy, dy, builder.fmul(qxx, dx))
     down = fma(builder.fmul(qyy, dy), dy, peak)
     power = fma(across, dx, down)
-    alpha = exp2(builder, power)
+    alpha = exp2(builder, power, EXP2_FAST if fast else EXP2)
     alpha = builder.select(builder.fcmp_ordered("<", alpha, max_alpha), alpha, max_alpha)
     seen = builder.fcmp_ordered(">=", power, constant(-float(LOG2_255)))
     return builder.select(seen, alpha, constant(0.0))
 
 
 def blend_one(
-    builder: Any, record: Any, alpha: Any, sums: list[Any], least: Any
+    builder: Any, record: Any, alpha: Any, sums: list[Any], least: Any, fast: bool
 ) -> tuple[list[Any], Any]:
     """The state behind one more splat, and which pixels are still open."""
     fma = llvm_function(builder, "llvm.fma.v16f32", FLOATS, FLOATS, FLOATS, FLOATS)
     before, *channels, cover = sums
     after = fma(builder.fneg(before), alpha, before)
     open_ = builder.fcmp_ordered(">", after, least)
-    weight = builder.select(open_, builder.fmul(before, alpha), constant(0.0))
+    weight = builder.fmul(before, alpha)
+    if not fast:
+        weight = builder.select(open_, weight, constant(0.0))
     values = (
         splat(builder, load(builder, record, 4 * k, FLOAT), FLOATS)
         for k in (blending.R_RED, blending.R_GREEN, blending.R_BLUE, blending.R_DEPTH)
@@ -235,11 +240,9 @@ def blend_one(
     return [after, *blended, builder.fadd(cover, weight)], open_
 
 
-@instruction
-def blend(
-    typing_context: Any, records: Any, entries: Any, count: Any, state: Any, max_alpha: Any
-) -> Any:
-    """See blending.blend; the three entries after the end must name a record that no pixel sees."""
+def blend_until(transmittance: float, fast: bool) -> Callable[..., Any]:
+    """See blending.blend and blend_fast; the three entries after the end must name a record that no
+    pixel sees."""
 
     def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         kinds = signature.args
@@ -247,7 +250,7 @@ def blend(
             address(context, builder, kinds[k], args[k]) for k in (0, 1, 3)
         )
         count, highest = args[2], splat(builder, args[4], FLOATS)
-        least = constant(float(blending.MIN_TRANSMITTANCE))
+        least = constant(transmittance)
         *sums_before, x, y = (load(builder, state_at, 64 * k, FLOATS) for k in range(8))
         zero = ir.Constant(INT64, 0)
 
@@ -261,10 +264,10 @@ def blend(
             record_address(builder, records_at, entries_at, builder.add(i, ir.Constant(INT64, k)))
             for k in range(UNROLLED)
         ]
-        alphas = [alpha_of(builder, record, x, y, highest) for record in at]
+        alphas = [alpha_of(builder, record, x, y, highest, fast) for record in at]
         sums: list[Any] = phis
         for record, alpha in zip(at, alphas, strict=True):
-            sums, open_ = blend_one(builder, record, alpha, sums, least)
+            sums, open_ = blend_one(builder, record, alpha, sums, least, fast)
         following = builder.add(i, ir.Constant(INT64, UNROLLED))
         any_open = llvm_function(builder, "llvm.vector.reduce.or.v16i1", BIT, BITS)(open_)
         more = builder.and_(builder.icmp_signed("<", following, count), any_open)
@@ -285,8 +288,12 @@ def blend(
             store(builder, result, state_at, 64 * k)
         return context.get_dummy_value()
 
-    signature = types.none(records, entries, types.intp, state, types.float32)
-    return signature, generate
+    def instruction_(
+        typing_context: Any, records: Any, entries: Any, count: Any, state: Any, max_alpha: Any
+    ) -> Any:
+        return types.none(records, entries, types.intp, state, types.float32), generate
+
+    return instruction(instruction_)
 
 
 def record_address(builder: Any, records_at: Any, entries_at: Any, i: Any) -> Any:
@@ -296,6 +303,10 @@ def record_address(builder: Any, records_at: Any, entries_at: Any, i: Any) -> An
     number = builder.lshr(entry, ir.Constant(INT64, 16))
     size = ir.Constant(INT64, 4 * blending.RECORD)
     return builder.add(records_at, builder.mul(number, size))
+
+
+blend = blend_until(float(blending.MIN_TRANSMITTANCE), fast=False)
+blend_fast = blend_until(float(blending.FAST_TRANSMITTANCE), fast=True)
 
 
 def srgb(builder: Any, linear: Any) -> Any:
