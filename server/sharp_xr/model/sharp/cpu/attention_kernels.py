@@ -9,38 +9,45 @@ tile of 48 queries stays in the first caches from the scores to the result. Both
 In bfloat16 the two halves of a 32-bit unit are multiplied and summed by one instruction (AVX-512
 BF16): a unit is a pair of channels, then a pair of keys. The loops are the same, of units.
 
-Layouts, for U units of channels of a head, D channels, L = LANES, R = ROWS, Q = queries of a tile:
+Layouts, for U units of channels of a head, D channels, R = ROWS, S = STEPS, Q = queries of a tile:
 
-    keys     [N / R, U / L, R, L]    filled up with copies of the last, which raise no maximum
+    keys     [N / R, U / S, R, S]    filled up with copies of the last, which raise no maximum
     values   [D / R, N, R]           or pairs of keys, [D / R, N / 2, R]
     queries  [U, Q]
     scores   [N, Q] float32          before the scale
     shares   [CHUNK, Q]              exponentials of scores, at first not over their sum
     mixed    [D, Q] float32
 
-Places are addresses in bytes. What comes from winograd_kernels.py is the words that vectors are
-written with; numba does not renew what it keeps on disk when those change (model/kernels.py).
+Places are addresses in bytes.
 """
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
-import llvmlite.binding
 import numpy as np
 from llvmlite import ir
 from numba.core import types
 from numpy.typing import NDArray
 
 from sharp_xr.model.kernels import kernel
+from sharp_xr.model.sharp.cpu.attention_vectors import (
+    BFLOATS,
+    as_pairs,
+    exp2,
+    loop,
+    moved,
+    rounded,
+    times,
+    times_and_sum,
+    transposed,
+)
 from sharp_xr.model.sharp.cpu.winograd_kernels import (
     FLOAT,
     FLOATS,
     INT32,
     INT64,
-    INTS,
     LANES,
     NOTHING,
     VECTOR_BYTES,
@@ -49,7 +56,6 @@ from sharp_xr.model.sharp.cpu.winograd_kernels import (
     at_least,
     fma,
     instruction,
-    llvm_call,
     load,
     splat,
     store,
@@ -63,48 +69,9 @@ WIDE, NARROW = 3, 1
 CHUNK = 96
 """Keys, or pairs of keys, whose shares are in the first cache while values are summed."""
 UNIT_BYTES = 4
-
-EXP2 = {
-    # Remez, of the relative error in -1/2..1/2; lowest power first.
-    3: (0.9999280735394012, 0.6932609854606555, 0.24261112219321604, 0.055171669057925),  # 7.5e-5
-    5: (  # 7.5e-8
-        1.0000000716546849,
-        0.6931469670647609,
-        0.24022119723839974,
-        0.055507132734978495,
-        0.009675541334453752,
-        0.0013276471992533978,
-    ),
-}
-ROUNDING = 1.5 * 2**23
-"""What is added to it has no place left for a fraction: its lowest bits are a whole number."""
-LEAST = -126.0
-"""2 to this is the smallest float32 that is not subnormal, and nothing beside the largest, 1."""
-
-
-class BFloat(ir.types.Type):  # type: ignore[misc]
-    """LLVM's bfloat, which llvmlite does not know."""
-
-    def _to_string(self) -> str:
-        return "bfloat"
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, BFloat)
-
-    def __hash__(self) -> int:
-        return hash(BFloat)
-
-
-BFLOAT, INT16 = BFloat(), ir.IntType(16)
-BFLOATS, BFLOAT_PAIRS = ir.VectorType(BFLOAT, LANES), ir.VectorType(BFLOAT, 2 * LANES)
-
-
-def multiplies_pairs() -> bool:
-    """Whether the processor has AVX-512 BF16."""
-    chosen = os.environ.get("NUMBA_CPU_FEATURES")
-    if chosen is not None:
-        return "+avx512bf16" in chosen.split(",")
-    return bool(llvmlite.binding.get_host_cpu_features().get("avx512bf16", False))
+STEPS = LANES // 2
+"""Units of channels that lie side by side in a key: a head has an even number of such pieces."""
+INT16 = ir.IntType(16)
 
 
 def of_pairs(kind: Any) -> bool:
@@ -120,42 +87,6 @@ def by_width(builder: Any, vectors: Any) -> Iterator[int]:
             yield WIDE
         with otherwise:
             yield NARROW
-
-
-def loop(
-    builder: Any, count: Any, starts: list[Any], body: Callable[[Any, list[Any]], list[Any]]
-) -> list[Any]:
-    """``values = body(i, values)`` for i below ``count``, which is not zero; the last values."""
-    entry, block = builder.block, builder.append_basic_block("loop")
-    builder.branch(block)
-    builder.position_at_end(block)
-    i, values = builder.phi(INT64), [builder.phi(start.type) for start in starts]
-    after = body(i, values)
-    following, end = builder.add(i, ir.Constant(INT64, 1)), builder.block
-    done = builder.append_basic_block("done")
-    builder.cbranch(builder.icmp_signed("<", following, count), block, done)
-    incoming = zip([i, *values], [ir.Constant(INT64, 0), *starts], [following, *after], strict=True)
-    for phi, start, then in incoming:
-        phi.add_incoming(start, entry)
-        phi.add_incoming(then, end)
-    builder.position_at_end(done)
-    return after
-
-
-def moved(builder: Any, place: Any, offset: int) -> Any:
-    return builder.add(place, ir.Constant(INT64, offset))
-
-
-def times(builder: Any, value: Any, factor: int) -> Any:
-    return builder.mul(value, ir.Constant(INT64, factor))
-
-
-def times_and_sum(builder: Any, pairs: bool, a: Any, b: Any, c: Any) -> Any:
-    """a b + c; a and b are vectors of units."""
-    if not pairs:
-        return fma(builder, a, b, c)
-    a, b = (builder.bitcast(value, BFLOAT_PAIRS) for value in (a, b))
-    return llvm_call(builder, "llvm.x86.avx512bf16.dpbf16ps.512", FLOATS, c, a, b)
 
 
 def product(
@@ -182,6 +113,24 @@ def product(
     return loop(builder, count, [left, right, *[NOTHING] * ROWS * vectors], add_products)[2:]
 
 
+def channel_sums(
+    builder: Any, pairs: bool, vectors: int, left: Any, right: Any, blocks: Any, scores: Any
+) -> list[Any]:
+    """Scores; of float32 the sum of two sums, which halves the error of the whole attention."""
+    if pairs:
+        return product(builder, pairs, vectors, left, right, blocks, STEPS)
+    half = builder.lshr(blocks, ir.Constant(INT64, 1))
+    for n, value in enumerate(product(builder, pairs, vectors, left, right, half, STEPS)):
+        store(builder, value, scores, VECTOR_BYTES * n)
+    left = builder.add(left, times(builder, half, UNIT_BYTES * ROWS * STEPS))
+    right = builder.add(right, times(builder, half, VECTOR_BYTES * vectors * STEPS))
+    sums = product(builder, pairs, vectors, left, right, half, STEPS)
+    return [
+        builder.fadd(value, load(builder, scores, VECTOR_BYTES * n, FLOATS))
+        for n, value in enumerate(sums)
+    ]
+
+
 @instruction
 def score_keys(
     typing_context: Any,
@@ -193,12 +142,12 @@ def score_keys(
     scores: Any,
     highest: Any,
 ) -> Any:
-    """ROWS keys, of ``blocks`` = U / LANES, with a tile's queries; raises the highest scores."""
+    """ROWS keys, of ``blocks`` = U / STEPS, with a tile's queries; raises the highest scores."""
 
     def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         _, vectors, keys, queries, blocks, scores, highest = args
         for width in by_width(builder, vectors):
-            sums = product(builder, of_pairs(kind), width, keys, queries, blocks, LANES)
+            sums = channel_sums(builder, of_pairs(kind), width, keys, queries, blocks, scores)
             for n, value in enumerate(sums):
                 store(builder, value, scores, VECTOR_BYTES * n)
             for n in range(width):
@@ -209,27 +158,6 @@ def score_keys(
         return context.get_dummy_value()
 
     return types.none(kind, *[types.intp] * 6), generate
-
-
-def exp2(builder: Any, x: Any, degree: int) -> Any:
-    """2 to the power of x, in bits; x is not above 1."""
-    x = at_least(builder, x, ir.Constant(FLOATS, [LEAST] * LANES))
-    rounding = ir.Constant(FLOATS, [ROUNDING] * LANES)
-    whole = builder.fadd(x, rounding)
-    part = builder.fsub(x, builder.fsub(whole, rounding))
-    *lower, power = (ir.Constant(FLOATS, [float(np.float32(c))] * LANES) for c in EXP2[degree])
-    for coefficient in reversed(lower):
-        power = fma(builder, power, part, coefficient)
-    exponent = builder.shl(builder.bitcast(whole, INTS), ir.Constant(INTS, [23] * LANES))
-    return builder.add(builder.bitcast(power, INTS), exponent)
-
-
-def as_pairs(builder: Any, low: Any, high: Any) -> Any:
-    """Bits of two vectors of float32, rounded to bfloat16, in the halves of one."""
-    half = ir.Constant(INTS, [0x8000] * LANES)
-    low, high = builder.add(low, half), builder.add(high, half)
-    low = builder.lshr(low, ir.Constant(INTS, [16] * LANES))
-    return builder.or_(low, builder.and_(high, ir.Constant(INTS, [0xFFFF0000] * LANES)))
 
 
 @instruction
@@ -244,7 +172,7 @@ def share_out(
     shares: Any,
     total: Any,
 ) -> Any:
-    """Scores of ``count`` keys, or pairs of keys -> 2^(scale (score - highest)); their sum added."""
+    """Scores of ``count`` keys, or pairs -> 2^(scale (score - highest)); their sum is added."""
     pairs = of_pairs(kind)
     keys, degree = (2, 3) if pairs else (1, 5)
 
@@ -255,7 +183,9 @@ def share_out(
             bits = []
             for key in range(keys):
                 score = load(builder, scores, VECTOR_BYTES * (width * key + n), FLOATS)
-                bits.append(exp2(builder, fma(builder, score, scale, shift), degree))
+                power = exp2(builder, fma(builder, score, scale, shift), degree)
+                bits.append(rounded(builder, power) if pairs else power)
+                # The sum is of what is multiplied: so a part of what rounding does cancels.
                 sums[n] = builder.fadd(sums[n], builder.bitcast(bits[-1], FLOATS))
             share = as_pairs(builder, *bits) if pairs else bits[0]
             store(builder, share, shares, VECTOR_BYTES * n)
@@ -269,14 +199,14 @@ def share_out(
             offsets = [VECTOR_BYTES * n for n in range(width)]
             tops = [load(builder, highest, offset, FLOATS) for offset in offsets]
             shifts = [builder.fneg(builder.fmul(top, scale)) for top in tops]
-            sums = [load(builder, total, offset, FLOATS) for offset in offsets]
 
             def body(_: Any, state: list[Any], shifts: list[Any] = shifts) -> list[Any]:
                 return exponentials(builder, scale, state, shifts)
 
-            sums = loop(builder, count, [scores, shares, *sums], body)[2:]
+            sums = loop(builder, count, [scores, shares, *[NOTHING] * width], body)[2:]
             for offset, value in zip(offsets, sums, strict=True):
-                store(builder, value, total, offset)
+                before = load(builder, total, offset, FLOATS)
+                store(builder, builder.fadd(value, before), total, offset)
         return context.get_dummy_value()
 
     arguments = (*[types.intp] * 3, types.float32, *[types.intp] * 3)
@@ -309,23 +239,6 @@ def add_values(
     return types.none(kind, *[types.intp] * 5, types.boolean), generate
 
 
-def transposed(builder: Any, rows: list[Any]) -> list[Any]:
-    """LANES vectors: squares of 2, 4, ... lanes change places with their mirror images."""
-    rows, width = list(rows), 1
-    while width < LANES:
-        first = [lane - width + LANES if lane & width else lane for lane in range(LANES)]
-        second = [lane + LANES if lane & width else lane + width for lane in range(LANES)]
-        for i in range(LANES):
-            if not i & width:
-                a, b = rows[i], rows[i + width]
-                rows[i], rows[i + width] = (
-                    builder.shuffle_vector(a, b, ir.Constant(INTS, lanes))
-                    for lanes in (first, second)
-                )
-        width *= 2
-    return rows
-
-
 @instruction
 def take_queries(typing_context: Any, table: Any, at: Any, queries: Any, step: Any) -> Any:
     """LANES units, ``at`` bytes behind the addresses of a table -> columns ``step`` bytes apart."""
@@ -349,10 +262,9 @@ def give_mixed(
 
     def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         _, mixed, step, total, table, at = args
-        one = ir.Constant(FLOATS, [1.0] * LANES)
-        part = builder.fdiv(one, load(builder, total, 0, FLOATS))
+        whole = load(builder, total, 0, FLOATS)
         places = [builder.add(mixed, times(builder, step, n)) for n in range(LANES)]
-        columns = [builder.fmul(load(builder, place, 0, FLOATS), part) for place in places]
+        columns = [builder.fdiv(load(builder, place, 0, FLOATS), whole) for place in places]
         for n, row in enumerate(transposed(builder, columns)):
             if of_pairs(kind):
                 row = builder.fptrunc(row, BFLOATS)
@@ -380,11 +292,11 @@ def fill(typing_context: Any, place: Any, vectors: Any, value: Any) -> Any:
 
 @instruction
 def copy_units(typing_context: Any, place: Any, to: Any) -> Any:
-    """LANES of them."""
+    """STEPS of them."""
 
     def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         place, to = args
-        store(builder, load(builder, place, 0, FLOATS), to, 0)
+        store(builder, load(builder, place, 0, ir.VectorType(INT32, STEPS)), to, 0)
         return context.get_dummy_value()
 
     return types.none(types.intp, types.intp), generate
@@ -411,17 +323,23 @@ def take_values(typing_context: Any, kind: Any, value: Any, following: Any, to: 
 @kernel
 def pack_keys(first: int, token: int, count: int, units: int, keys: int) -> None:
     """``first`` is the first key's address, ``token`` the way to the next."""
-    blocks = units // LANES
+    blocks, step = units // STEPS, UNIT_BYTES * STEPS
     for n in range((count + ROWS - 1) // ROWS * ROWS):
         place = first + min(n, count - 1) * token
-        to = keys + (n // ROWS * blocks * ROWS + n % ROWS) * VECTOR_BYTES
+        to = keys + (n // ROWS * blocks * ROWS + n % ROWS) * step
         for block in range(blocks):
-            copy_units(place + block * VECTOR_BYTES, to + block * ROWS * VECTOR_BYTES)
+            copy_units(place + block * step, to + block * ROWS * step)
 
 
 @kernel
 def pack_values(
-    kind: np.float32, per_unit: int, first: int, token: int, count: int, units: int, values: int
+    kind: np.float32 | np.int32,
+    per_unit: int,
+    first: int,
+    token: int,
+    count: int,
+    units: int,
+    values: int,
 ) -> None:
     """As pack_keys; the value behind an odd last one is the last again, whose share is zero."""
     rows, step = (count + per_unit - 1) // per_unit, UNIT_BYTES * ROWS
@@ -435,7 +353,7 @@ def pack_values(
 
 @kernel
 def attend_tile(
-    kind: np.float32,
+    kind: np.float32 | np.int32,
     per_unit: int,
     vectors: int,
     count: int,
@@ -445,7 +363,7 @@ def attend_tile(
 ) -> None:
     """``vectors`` of queries that are in their place -> mixed, and the sum of the shares."""
     keys, values, queries, scores, shares, mixed, highest = places
-    width, step, blocks = VECTOR_BYTES * vectors, UNIT_BYTES * ROWS, units // LANES
+    width, step, blocks = VECTOR_BYTES * vectors, UNIT_BYTES * ROWS, units // STEPS
     total = highest + width
     fill(highest, vectors, -np.inf)
     fill(total, vectors, 0.0)
@@ -490,7 +408,7 @@ def cut(
 
 @kernel
 def attend(
-    kind: np.float32,
+    kind: np.float32 | np.int32,
     per_unit: int,
     qkv: Floats,
     rows: NDArray[np.int64],

@@ -2,8 +2,8 @@
 
 What makes it quicker than the plain modules, exactly (section 14): packed weights; LayerNorm's
 affine folded into the layer behind it and LayerScale into the layer before it; the residual added
-by the layer itself; and in the last block only those tokens that the merge keeps ask (their keys
-and values are all there).
+by the layer itself; in bf16 attention of our own; and in the last block only those tokens that the
+merge keeps ask (their keys and values are all there).
 
 In bf16 the residual stream, the LayerNorms and the softmax stay in float32.
 """
@@ -17,6 +17,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from sharp_xr.model.sharp.config import PATCH_PX, SharpConfig
+from sharp_xr.model.sharp.cpu.attention import attention, plain_attention
 from sharp_xr.model.sharp.cpu.packed import Linear, Weights
 from sharp_xr.model.sharp.vit import NORM_EPS
 
@@ -26,7 +27,8 @@ class Block:
 
     def __init__(self, weights: Weights, prefix: str, heads: int, dtype: torch.dtype) -> None:
         self._heads = heads
-        self._dtype = dtype
+        # Not yet in float32: attention.py says why.
+        self._attention = attention if dtype == torch.bfloat16 else plain_attention
 
         def get(name: str) -> tuple[Tensor, Tensor]:
             return weights(f"{prefix}.{name}.weight"), weights(f"{prefix}.{name}.bias")
@@ -38,22 +40,19 @@ class Block:
 
     def __call__(self, x: Tensor) -> Tensor:
         """[B, N, D] float32 -> the same; ``x`` may be changed."""
-        batch, count, width = x.shape
-        qkv = self._qkv(normed(x)).view(batch, count, 3, self._heads, width // self._heads)
-        q, k, v = qkv.permute(2, 0, 3, 1, 4)
-        return self._mixed(x, q, k, v)
+        return self._mixed(x, self._attention(self._qkv_of(x)))
 
     def asked_by(self, x: Tensor, rows: Tensor) -> Tensor:
         """As the block itself, for the tokens ``rows`` [M] of one tile [N, D] alone: [M, D]."""
-        count, width = x.shape
-        normal = normed(x)
         # Queries of tokens that do not ask cost 2 % of a block; a layer of its own would too.
-        qkv = self._qkv(normal).view(1, count, 3, self._heads, width // self._heads)
-        q, k, v = qkv.permute(2, 0, 3, 1, 4)
-        return self._mixed(x[rows][None], q[:, :, rows], k, v)[0]
+        return self._mixed(x[rows][None], self._attention(self._qkv_of(x[None]), rows))[0]
 
-    def _mixed(self, x: Tensor, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
-        mixed = functional.scaled_dot_product_attention(q, k, v).transpose(1, 2).reshape(x.shape)
+    def _qkv_of(self, x: Tensor) -> Tensor:
+        """Queries, keys and values: [B, N, 3, heads, D / heads]."""
+        batch, count, width = x.shape
+        return self._qkv(normed(x)).view(batch, count, 3, self._heads, width // self._heads)
+
+    def _mixed(self, x: Tensor, mixed: Tensor) -> Tensor:
         x = self._proj.added(mixed, to=x)
         return self._fc2.added(self._fc1(normed(x), gelu=True), to=x)
 
