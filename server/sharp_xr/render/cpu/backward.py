@@ -171,8 +171,13 @@ class Workshop:
         pairs = tuple(np.empty(len(members), np.int32) for members in drawing.members)
         for members, start, pair in zip(drawing.members, starts, pairs, strict=True):
             pairs_by_chunk(members, start, pair)
-        means, colors = np.zeros((count, 3), np.float32), np.zeros((count, 3), np.float32)
-        covariances, opacities = np.zeros((count, 6), np.float32), np.zeros(count, np.float32)
+        # np.zeros would be on small pages, and it takes them longer to be found than to be filled.
+        means, covariances, colors, opacities = (
+            np.empty((count, columns), np.float32) for columns in (3, 6, 3, 1)
+        )
+        if len(drawing.order) < count:
+            for array in (means, covariances, colors, opacities):
+                array.fill(0)
         poses = np.zeros((-(-chunks // GROUP), len(gradients), POSE))
         counter = np.zeros(1, np.int64)
 
@@ -191,12 +196,12 @@ class Workshop:
                 means,
                 covariances,
                 colors,
-                opacities,
+                opacities[:, 0],
                 poses,
             )
 
         self._spread(self._threads, work)
-        return Gradients(means, covariances, colors, opacities, poses.sum(axis=0))
+        return Gradients(means, covariances, colors, opacities[:, 0], poses.sum(axis=0))
 
     def _take_room(self, floats: int) -> Float32:
         """Where splats' gradients go: pages that the last pull has touched, if they suffice."""
@@ -211,7 +216,7 @@ class Workshop:
             scratch = self._scratches.pop()
         except IndexError:
             return new_scratch(splats)
-        return scratch if len(scratch.keys) >= splats else new_scratch(splats)
+        return scratch if len(scratch.common.keys) >= splats else new_scratch(splats)
 
     def _spread(self, jobs: int, work: Callable[[int], None]) -> None:
         if self._threads == 1:

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from sharp_xr.gaussians import Float32
 from sharp_xr.render.cpu.backward_tiles import Tally
-from sharp_xr.render.cpu.backward_vectors import GRADIENT, fetch, lowest_bit
+from sharp_xr.render.cpu.backward_vectors import GRADIENT, add_gradient, fetch, lowest_bit
 from sharp_xr.render.cpu.compilation import kernel
 from sharp_xr.render.cpu.drawing import take_ticket
 from sharp_xr.render.cpu.projection import FRUSTUM_MARGIN, Lens
@@ -48,7 +48,8 @@ MEANS, COVARIANCES, LOG_OPACITY, COLORS = 0, 3, 9, 10
 RESULT = 13
 POSE = 12
 """Rotation row by row, translation."""
-LARGEST = f32(np.finfo(np.float32).max)
+LARGEST = f32(1e30)
+"""What is beyond has overflowed, or will."""
 
 
 @kernel
@@ -149,10 +150,8 @@ def add_pairs(
     for pair in pairs:
         at, lanes = tally.starts[pair] * GRADIENT, tally.lanes[pair]
         while lanes:
-            total = lowest_bit(lanes) * GRADIENT
+            add_gradient(gradients, at, totals, lowest_bit(lanes) * GRADIENT)
             lanes &= lanes - np.uint64(1)
-            for k in range(GRADIENT):
-                totals[total + k] += gradients[at + k]
             at += GRADIENT
     for lane in range(CHUNK):
         for k in range(GRADIENT):
@@ -160,9 +159,9 @@ def add_pairs(
 
 
 @kernel
-def finite(number: np.float32) -> np.float32:
+def kept(fine: bool, number: np.float32) -> np.float32:
     """What a Gaussian that overflows asks for is nothing."""
-    return number if abs(number) <= LARGEST else f32(0)
+    return number if fine else f32(0)
 
 
 @kernel
@@ -226,36 +225,40 @@ def pull_chunk(
         to_x, to_y = to_u * inverse, to_v * inverse
         to_z = sums[SPLAT_DEPTH * CHUNK + i] - (u * to_u + v * to_v + spread) * inverse
 
-        result[MEANS * CHUNK + i] += finite(r00 * to_x + r10 * to_y + r20 * to_z)
-        result[(MEANS + 1) * CHUNK + i] += finite(r01 * to_x + r11 * to_y + r21 * to_z)
-        result[(MEANS + 2) * CHUNK + i] += finite(r02 * to_x + r12 * to_y + r22 * to_z)
         hxx, hxy, hyy = f32(0.5) * gxx * sx * sx, f32(0.5) * gxy * sx * sy, f32(0.5) * gyy * sy * sy
         h0, h1, h2 = hxx * a0 + hxy * b0, hxx * a1 + hxy * b1, hxx * a2 + hxy * b2
         k0, k1, k2 = hxy * a0 + hyy * b0, hxy * a1 + hyy * b1, hxy * a2 + hyy * b2
+        # Every product of the sizes above is in one of these; a NaN is not below anything.
+        total = to_x + to_y + to_z + h0 + h1 + h2 + k0 + k1 + k2
+        total = total + da0 + da1 + da2 + db0 + db1 + db2
+        fine = abs(total) < LARGEST
+        result[MEANS * CHUNK + i] += kept(fine, r00 * to_x + r10 * to_y + r20 * to_z)
+        result[(MEANS + 1) * CHUNK + i] += kept(fine, r01 * to_x + r11 * to_y + r21 * to_z)
+        result[(MEANS + 2) * CHUNK + i] += kept(fine, r02 * to_x + r12 * to_y + r22 * to_z)
         # An entry off the diagonal stands for two of the matrix.
-        result[COVARIANCES * CHUNK + i] += finite(a0 * h0 + b0 * k0)
-        result[(COVARIANCES + 1) * CHUNK + i] += finite(f32(2) * (a0 * h1 + b0 * k1))
-        result[(COVARIANCES + 2) * CHUNK + i] += finite(f32(2) * (a0 * h2 + b0 * k2))
-        result[(COVARIANCES + 3) * CHUNK + i] += finite(a1 * h1 + b1 * k1)
-        result[(COVARIANCES + 4) * CHUNK + i] += finite(f32(2) * (a1 * h2 + b1 * k2))
-        result[(COVARIANCES + 5) * CHUNK + i] += finite(a2 * h2 + b2 * k2)
-        result[LOG_OPACITY * CHUNK + i] += finite(sums[S * CHUNK + i])
-        result[COLORS * CHUNK + i] += finite(sums[SPLAT_RED * CHUNK + i])
-        result[(COLORS + 1) * CHUNK + i] += finite(sums[SPLAT_GREEN * CHUNK + i])
-        result[(COLORS + 2) * CHUNK + i] += finite(sums[SPLAT_BLUE * CHUNK + i])
+        result[COVARIANCES * CHUNK + i] += kept(fine, a0 * h0 + b0 * k0)
+        result[(COVARIANCES + 1) * CHUNK + i] += kept(fine, f32(2) * (a0 * h1 + b0 * k1))
+        result[(COVARIANCES + 2) * CHUNK + i] += kept(fine, f32(2) * (a0 * h2 + b0 * k2))
+        result[(COVARIANCES + 3) * CHUNK + i] += kept(fine, a1 * h1 + b1 * k1)
+        result[(COVARIANCES + 4) * CHUNK + i] += kept(fine, f32(2) * (a1 * h2 + b1 * k2))
+        result[(COVARIANCES + 5) * CHUNK + i] += kept(fine, a2 * h2 + b2 * k2)
+        result[LOG_OPACITY * CHUNK + i] += sums[S * CHUNK + i]
+        result[COLORS * CHUNK + i] += sums[SPLAT_RED * CHUNK + i]
+        result[(COLORS + 1) * CHUNK + i] += sums[SPLAT_GREEN * CHUNK + i]
+        result[(COLORS + 2) * CHUNK + i] += sums[SPLAT_BLUE * CHUNK + i]
 
-        pose[i] += finite(to_x * x + da0)
-        pose[CHUNK + i] += finite(to_x * y + da1)
-        pose[2 * CHUNK + i] += finite(to_x * z + da2)
-        pose[3 * CHUNK + i] += finite(to_y * x + db0)
-        pose[4 * CHUNK + i] += finite(to_y * y + db1)
-        pose[5 * CHUNK + i] += finite(to_y * z + db2)
-        pose[6 * CHUNK + i] += finite(to_z * x - uc * da0 - vc * db0)
-        pose[7 * CHUNK + i] += finite(to_z * y - uc * da1 - vc * db1)
-        pose[8 * CHUNK + i] += finite(to_z * z - uc * da2 - vc * db2)
-        pose[9 * CHUNK + i] += finite(to_x)
-        pose[10 * CHUNK + i] += finite(to_y)
-        pose[11 * CHUNK + i] += finite(to_z)
+        pose[i] += kept(fine, to_x * x + da0)
+        pose[CHUNK + i] += kept(fine, to_x * y + da1)
+        pose[2 * CHUNK + i] += kept(fine, to_x * z + da2)
+        pose[3 * CHUNK + i] += kept(fine, to_y * x + db0)
+        pose[4 * CHUNK + i] += kept(fine, to_y * y + db1)
+        pose[5 * CHUNK + i] += kept(fine, to_y * z + db2)
+        pose[6 * CHUNK + i] += kept(fine, to_z * x - uc * da0 - vc * db0)
+        pose[7 * CHUNK + i] += kept(fine, to_z * y - uc * da1 - vc * db1)
+        pose[8 * CHUNK + i] += kept(fine, to_z * z - uc * da2 - vc * db2)
+        pose[9 * CHUNK + i] += kept(fine, to_x)
+        pose[10 * CHUNK + i] += kept(fine, to_y)
+        pose[11 * CHUNK + i] += kept(fine, to_z)
 
 
 @kernel
@@ -270,7 +273,7 @@ def hand_out(
 ) -> None:
     """A chunk's result to the places that its Gaussians had before they were put in order."""
     for lane in range(len(order)):
-        i = order[lane]
+        i = np.uint64(order[lane])  # numba asks signed indices whether they count from the end
         for k in range(3):
             to_means[i, k] = result[(MEANS + k) * CHUNK + lane]
             to_colors[i, k] = result[(COLORS + k) * CHUNK + lane]

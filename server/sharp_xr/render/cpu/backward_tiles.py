@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from sharp_xr.gaussians import Float32
 from sharp_xr.render.cpu import backward_vectors as vectors
-from sharp_xr.render.cpu import blending
+from sharp_xr.render.cpu import blending, drawing
 from sharp_xr.render.cpu.backward_vectors import (
     COVER,
     GRADIENT,
@@ -47,10 +47,9 @@ from sharp_xr.render.cpu.drawing import (
     select_four,
     take_ticket,
 )
-from sharp_xr.render.cpu.gathering import ASPECT
-from sharp_xr.render.cpu.projection import RESULT_SIZE, Lens
-from sharp_xr.render.cpu.scene import CHUNK
-from sharp_xr.render.cpu.sorting import HISTOGRAM_SIZE, sort_keys
+from sharp_xr.render.cpu.projection import Lens
+from sharp_xr.render.cpu.scene import CHUNK, ROWS, X, Y, Z
+from sharp_xr.render.cpu.sorting import sort_keys
 
 f32 = np.float32
 UInt32 = NDArray[np.uint32]
@@ -60,16 +59,10 @@ MOMENTS = vectors.moment_rows()
 
 
 class Scratch(NamedTuple):
-    """One thread's room to work in, for tiles of up to ``len(keys)`` splats."""
+    """One thread's room to work in, for tiles of up to ``capacity`` splats."""
 
-    projected: Float32
-    aspect: Float32
-    records: Float32
-    boxes: UInt32
-    depths: Float32
-    keys: NDArray[np.uint64]
-    spare_keys: NDArray[np.uint64]
-    histogram: NDArray[np.int64]
+    common: drawing.Scratch
+    """Records, boxes, depths and keys of the gathered, as in drawing.py."""
     flags: UInt32
     """Of the tile's splats, nearest first: which subtiles they touch."""
     subtile_flags: UInt32
@@ -88,18 +81,11 @@ class Scratch(NamedTuple):
 
 
 def new_scratch(capacity: int) -> Scratch:
-    """Room for tiles of up to so many splats: some 140 bytes for each, and 128 for each entry of
+    """Room for tiles of up to so many splats: some 250 bytes for each, and 128 for each entry of
     the longest block."""
     room = capacity + PADDING
     return Scratch(
-        projected=aligned(RESULT_SIZE),
-        aspect=aligned(ASPECT),
-        records=aligned(room * RECORD),
-        boxes=np.empty(room, np.uint32),
-        depths=np.empty(room, np.float32),
-        keys=np.empty(capacity, np.uint64),
-        spare_keys=np.empty(capacity, np.uint64),
-        histogram=np.empty(HISTOGRAM_SIZE, np.int64),
+        common=drawing.new_scratch(capacity),
         flags=np.empty(room, np.uint32),
         subtile_flags=np.empty(room, np.uint32),
         in_subtiles=np.empty(AT_ONCE * room, np.uint32),
@@ -124,11 +110,18 @@ class Tally(NamedTuple):
     """[pairs] which Gaussians of the chunk are splats on the tile, a bit each."""
     numbers: UInt32
     """[places] a tile's splats from the nearest on, by their number among them."""
+    centers: Float32
+    """[2 * places] pixels from the tile's corner, to the last bit."""
 
 
 def new_tally(pairs: int, tiles: int) -> Tally:
-    numbers = np.empty(places(pairs, tiles) + PADDING, np.uint32)
-    return Tally(np.empty(pairs, np.int64), np.empty(pairs, np.uint64), numbers)
+    room = places(pairs, tiles) + PADDING
+    return Tally(
+        np.empty(pairs, np.int64),
+        np.empty(pairs, np.uint64),
+        np.empty(room, np.uint32),
+        np.empty(2 * room, np.float32),
+    )
 
 
 def places(pairs: int, tiles: int) -> int:
@@ -166,21 +159,21 @@ def run_tiles(
         first, last = offsets[view][tile], offsets[view][tile + 1]
         left, top = tile % tiles_x * TILE, tile // tiles_x * TILE
         chunks, tally = members[view][first:last], tallies[view]
-        count = append_chunks(rows, reaches, chunks, cameras[view], left, top, lens, scratch)
-        hide_record(scratch.records, count)
+        count = append_chunks(rows, reaches, chunks, cameras[view], left, top, lens, scratch.common)
+        hide_record(scratch.common.records, count)
         base = first * CHUNK + tile
         numbers = tally.numbers[base : base + count + PADDING]
         own = gradients[view][base * GRADIENT : (base + count + 1) * GRADIENT]
+        centers = tally.centers[2 * base : 2 * (base + count)]
         if len(own):
-            color_blue(count, blues, scratch.records)
             for i in range(len(own)):
                 own[i] = 0
         else:
-            note_pairs(
-                count, base, chunks, scratch, tally.starts[first:last], tally.lanes[first:last]
-            )
-            color_blue(count, blues, scratch.records)
+            starts, lanes = tally.starts[first:last], tally.lanes[first:last]
+            note_pairs(count, base, chunks, scratch, starts, lanes)
+            note_centers(count, rows, cameras[view], left, top, scratch.common.records, centers)
             note_order(count, scratch, numbers)
+        complete_records(count, blues, centers, scratch.common.records)
         list_subtiles(count, numbers, scratch)
         run_blocks(count, left, top, lens, numbers, scratch, planes[view], own)
 
@@ -199,7 +192,7 @@ def note_pairs(
     for pair in range(len(chunks)):
         starts[pair], kept = base + splat, np.uint64(0)
         while splat < count:
-            place = np.int64(bits_of(scratch.records[splat * RECORD + blending.R_BLUE]))
+            place = np.int64(bits_of(scratch.common.records[splat * RECORD + blending.R_BLUE]))
             if place // CHUNK != chunks[pair]:
                 break
             kept |= np.uint64(1) << np.uint64(place % CHUNK)
@@ -208,24 +201,55 @@ def note_pairs(
 
 
 @kernel
-def color_blue(count: int, blues: Float32, records: Float32) -> None:
-    """Put blue where the chunks' rows have the Gaussians' places."""
+def note_centers(
+    count: int,
+    rows: Float32,
+    camera: Float32,
+    left: int,
+    top: int,
+    records: Float32,
+    centers: Float32,
+) -> None:
+    """Where the splats are, calculated in float64: what float32 loses on the way through the
+    camera is as much as small Gaussians' gradients may be off."""
+    r00, r01, r02 = np.float64(camera[0]), np.float64(camera[1]), np.float64(camera[2])
+    r10, r11, r12 = np.float64(camera[3]), np.float64(camera[4]), np.float64(camera[5])
+    r20, r21, r22 = np.float64(camera[6]), np.float64(camera[7]), np.float64(camera[8])
+    t0, t1, t2 = np.float64(camera[9]), np.float64(camera[10]), np.float64(camera[11])
+    fx, fy = np.float64(camera[12]), np.float64(camera[13])
+    cx, cy = np.float64(camera[14]) - left, np.float64(camera[15]) - top
     for splat in range(count):
-        at = splat * RECORD + blending.R_BLUE
-        records[at] = blues[np.int64(bits_of(records[at]))]
+        place = np.int64(bits_of(records[splat * RECORD + blending.R_BLUE]))
+        at = place // CHUNK * (ROWS * CHUNK) + place % CHUNK
+        x, y = np.float64(rows[at + X * CHUNK]), np.float64(rows[at + Y * CHUNK])
+        z = np.float64(rows[at + Z * CHUNK])
+        inverse = 1.0 / (r20 * x + r21 * y + r22 * z + t2)
+        centers[2 * splat] = f32((r00 * x + r01 * y + r02 * z + t0) * inverse * fx + cx)
+        centers[2 * splat + 1] = f32((r10 * x + r11 * y + r12 * z + t1) * inverse * fy + cy)
+
+
+@kernel
+def complete_records(count: int, blues: Float32, centers: Float32, records: Float32) -> None:
+    """The exact centres, and blue where the chunks' rows have the Gaussians' places."""
+    for splat in range(count):
+        at = splat * RECORD
+        records[at], records[at + 1] = centers[2 * splat], centers[2 * splat + 1]
+        place = np.int64(bits_of(records[at + blending.R_BLUE]))
+        records[at + blending.R_BLUE] = blues[place]
 
 
 @kernel
 def note_order(count: int, scratch: Scratch, numbers: UInt32) -> None:
     """The splats' numbers, nearest first."""
-    keys, depths = scratch.keys, scratch.depths
+    common = scratch.common
+    keys, depths = common.keys, common.depths
     lowest, highest = np.uint32(0xFFFFFFFF), np.uint32(0)
     for i in range(count):
         order = np.uint32(bits_of(depths[i]))
         lowest, highest = min(lowest, order), max(highest, order)
         keys[i] = (np.uint64(order) << np.uint64(32)) | np.uint64(i)
     if count > 1:
-        spare, histogram = scratch.spare_keys, scratch.histogram
+        spare, histogram = common.spare_keys, common.histogram
         sort_keys(keys, spare, count, np.uint64(lowest), np.uint64(highest), histogram)
     for i in range(count):
         numbers[i] = np.uint32(keys[i])
@@ -234,7 +258,7 @@ def note_order(count: int, scratch: Scratch, numbers: UInt32) -> None:
 @kernel
 def list_subtiles(count: int, numbers: UInt32, scratch: Scratch) -> None:
     """Which of the tile's 4 x 4 subtiles each splat touches, nearest first."""
-    boxes, flags = scratch.boxes, scratch.flags
+    boxes, flags = scratch.common.boxes, scratch.flags
     for i in range(count):
         # Two bits fewer of a block's column or row are its subtile's.
         box = boxes[numbers[i]] >> np.uint32(2)
@@ -250,7 +274,7 @@ def list_blocks(
 
     What its blocks read and write lies scattered in more than the second cache: it is fetched.
     """
-    boxes, records, flags = scratch.boxes, scratch.records, scratch.subtile_flags
+    boxes, records, flags = scratch.common.boxes, scratch.common.records, scratch.subtile_flags
     left, top = np.int32(BLOCKS_IN_SUBTILE * column), np.int32(BLOCKS_IN_SUBTILE * row)
     found = len(in_subtile)
     for i in range(found):
@@ -339,7 +363,7 @@ def run_subtile(
             read_block(scratch, left + x, top + y, planes)
             pull_block(scratch, in_block, entries, lens.max_alpha, gradients)
         else:
-            vectors.blend(scratch.records, in_block, entries, scratch.state, lens.max_alpha)
+            vectors.blend(scratch.common.records, in_block, entries, scratch.state, lens.max_alpha)
             store_block(scratch.state, left + x, top + y, planes)
 
 
@@ -391,7 +415,7 @@ def pull_block(
     gradients: Float32,
 ) -> None:
     """Add what the block's pixels ask of its splats."""
-    records, state, saved = scratch.records, scratch.state, scratch.saved
+    records, state, saved = scratch.common.records, scratch.state, scratch.saved
     seen = vectors.record(records, in_block, entries, state, max_alpha, saved)
     vectors.unwind(records, in_block, seen, state, max_alpha, saved)
     vectors.collect(
