@@ -246,6 +246,8 @@ def in_child(*arguments: str | Path) -> None:
     """This file again, in a fresh process that finds ``tests``."""
     paths = [str(ROOT), os.environ.get("PYTHONPATH", "")]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths))}
+    # A thread that waits for another one sleeps: CPU seconds are of work.
+    environment["OMP_WAIT_POLICY"] = "PASSIVE"
     subprocess.run([sys.executable, __file__, *arguments], check=True, env=environment)
 
 

@@ -9,9 +9,8 @@ Per tile of 48 queries and a head, all in the first two caches (attention_kernel
 All sums are float32. In bfloat16, where the processor multiplies pairs of it, scores and sums are
 float32 as well, and shares are rounded; elsewhere it is computed in float32.
 
-The engine takes it in bfloat16 only. In float32 it is quicker too (14 ms against 20) and nearer to
-float64 than torch's, but one Gaussian of the tests' tiny network is so ill-conditioned that its
-covariance passes its bar or not by chance: of 16 roundings of exact attention, 7 fail.
+One thread and tile at full size: 14 ms in float32 (torch: 20) and 8 in bf16 (22); in float32 also
+nearer to float64 than torch's, 4.4e-7 of the result against 6.8e-7.
 """
 
 from __future__ import annotations
