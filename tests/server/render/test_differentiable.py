@@ -22,12 +22,16 @@ from torch import Tensor
 
 from sharp_xr.gaussians import Gaussians
 from sharp_xr.render import RenderSettings, View
+from sharp_xr.render.cpu.backward import way_back
+from sharp_xr.render.cpu.backward_chunks import run_chunks
+from sharp_xr.render.cpu.backward_tiles import run_tiles
 from sharp_xr.render.cpu.renderer import CpuRenderer
 from sharp_xr.render.differentiable import (
     covariances_from,
     moved,
     rasterize,
     srgb_from_linear,
+    warm_up,
 )
 from sharp_xr.render.reference import draw
 from sharp_xr.render.reference import srgb_from_linear as reference_srgb
@@ -197,6 +201,13 @@ def test_any_number_of_threads_gives_the_same_bits() -> None:
         assert all(torch.equal(a, b) for a, b in zip(results[0], other, strict=True))
 
 
+def test_a_pull_may_be_repeated() -> None:
+    pull = way_back(random_scene(2000, seed=12), odd_views(150, 140), RenderSettings(), 2)
+    first = pull()
+    for name, again in vars(pull()).items():
+        np.testing.assert_array_equal(again, getattr(first, name))
+
+
 def test_several_threads_may_train_at_once() -> None:
     views = odd_views()
 
@@ -311,6 +322,12 @@ def test_gaussians_learn_a_picture() -> None:
         optimizer.step()
         losses.append(loss.item())
     assert losses[-1] < losses[0] / 10
+
+
+def test_warming_up_compiles_there_and_back() -> None:
+    warm_up()
+    assert run_tiles.signatures  # type: ignore[attr-defined]
+    assert run_chunks.signatures  # type: ignore[attr-defined]
 
 
 def test_input_that_does_not_fit_is_refused_with_a_sentence() -> None:

@@ -55,6 +55,7 @@ f32 = np.float32
 UInt32 = NDArray[np.uint32]
 
 PLANES = 5
+HALF = TILE // 2
 MOMENTS = vectors.moment_rows()
 
 
@@ -111,7 +112,7 @@ class Tally(NamedTuple):
     numbers: UInt32
     """[places] a tile's splats from the nearest on, by their number among them."""
     centers: Float32
-    """[2 * places] pixels from the tile's corner, to the last bit."""
+    """[2 * places] pixels from the tile's middle, rounded once."""
 
 
 def new_tally(pairs: int, tiles: int) -> Tally:
@@ -171,7 +172,9 @@ def run_tiles(
         else:
             starts, lanes = tally.starts[first:last], tally.lanes[first:last]
             note_pairs(count, base, chunks, scratch, starts, lanes)
-            note_centers(count, rows, cameras[view], left, top, scratch.common.records, centers)
+            note_centers(
+                count, rows, cameras[view], left + HALF, top + HALF, scratch.common.records, centers
+            )
             note_order(count, scratch, numbers)
         complete_records(count, blues, centers, scratch.common.records)
         list_subtiles(count, numbers, scratch)
@@ -205,19 +208,19 @@ def note_centers(
     count: int,
     rows: Float32,
     camera: Float32,
-    left: int,
-    top: int,
+    middle_x: int,
+    middle_y: int,
     records: Float32,
     centers: Float32,
 ) -> None:
-    """Where the splats are, calculated in float64: what float32 loses on the way through the
-    camera is as much as small Gaussians' gradients may be off."""
+    """Where the splats are, calculated in float64 and from the tile's middle: what float32 loses
+    on the way through the camera, and far from zero, is what small Gaussians' gradients are off."""
     r00, r01, r02 = np.float64(camera[0]), np.float64(camera[1]), np.float64(camera[2])
     r10, r11, r12 = np.float64(camera[3]), np.float64(camera[4]), np.float64(camera[5])
     r20, r21, r22 = np.float64(camera[6]), np.float64(camera[7]), np.float64(camera[8])
     t0, t1, t2 = np.float64(camera[9]), np.float64(camera[10]), np.float64(camera[11])
     fx, fy = np.float64(camera[12]), np.float64(camera[13])
-    cx, cy = np.float64(camera[14]) - left, np.float64(camera[15]) - top
+    cx, cy = np.float64(camera[14]) - middle_x, np.float64(camera[15]) - middle_y
     for splat in range(count):
         place = np.int64(bits_of(records[splat * RECORD + blending.R_BLUE]))
         at = place // CHUNK * (ROWS * CHUNK) + place % CHUNK
@@ -358,7 +361,7 @@ def run_subtile(
         entries = found[kind]
         in_block = scratch.in_blocks[kind * room : (kind + 1) * room]
         in_block[entries : entries + GROUP] = hidden
-        start_block(scratch.state, f32(x), f32(y), columns, rows)
+        start_block(scratch.state, f32(x - HALF), f32(y - HALF), columns, rows)
         if len(gradients):
             read_block(scratch, left + x, top + y, planes)
             pull_block(scratch, in_block, entries, lens.max_alpha, gradients)
