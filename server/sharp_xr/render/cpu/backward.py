@@ -7,9 +7,9 @@ Backward, each tile is gathered and listed again: that takes less than keeping i
 tiles, then groups of chunks from a shared counter; no sum depends on who got which.
 
 Memory: a ``Drawing`` keeps 72 bytes per Gaussian, 12 for each splat on each tile of each view (on
-three tiles it counts three times) and 24 for each chunk on each tile. A pull takes 40 bytes more per
-splat, which the workshop keeps for the next one, and 52 per Gaussian for the gradients. Of what is
-allocated, about half is never touched.
+three tiles it counts three times) and 24 for each chunk on each tile. A pull takes 40 bytes more
+per splat, which the workshop keeps for the next one, and 52 per Gaussian for the gradients. Of what
+is allocated, about half is never touched.
 """
 
 from __future__ import annotations
