@@ -88,10 +88,10 @@ SHARP = SharpConfig()
 """The released checkpoint."""
 
 TINY = SharpConfig(
-    vit_width=128,
+    vit_width=64,
     vit_depth=4,
-    vit_heads=2,
-    vit_mlp=32,
+    vit_heads=1,
+    vit_mlp=96,
     vit_classes=10,
     hooks=(0, 1),
     grid=8,

@@ -40,9 +40,9 @@ SIZES = {
     # The Gaussian decoder's lateral projection is the identity here, the depth decoder's is not.
     "other widths": replace(
         TINY,
-        vit_width=64,
+        vit_width=96,
         vit_depth=5,
-        vit_heads=1,
+        vit_heads=3,
         hooks=(1, 3),
         encoder_dims=(24, 16, 40, 24, 48),
         gaussian_dim=24,

@@ -118,7 +118,7 @@ def test_content_decides_what_a_file_is_not_its_name(tmp_path: Path) -> None:
 
 def test_a_pt_tells_its_network_by_its_shapes(tmp_path: Path) -> None:
     config = open_checkpoint(save_pt(tmp_path / "a.pt", tiny_state())).config()
-    assert (config.vit_width, config.vit_depth, config.grid) == (128, 4, 8)
+    assert (config.vit_width, config.vit_depth, config.grid) == (64, 4, 8)
     assert config.encoder_dims == TINY.encoder_dims
 
 
