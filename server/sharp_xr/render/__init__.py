@@ -34,6 +34,9 @@ class RenderSettings:
     fast: bool = False
     """Stop a little early, with a cheaper exponential: less time, 60 dB or more from the exact
     picture. The CPU's renderer alone knows it."""
+    budget_ms: float | None = None
+    """If a frame takes longer, later ones are drawn of fewer Gaussians, where the renderer has
+    levels of detail (the CPU's); None draws all."""
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ sharpens what motion blurred; then one a second, until head or scene change.
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import logging
 import time
 from collections import deque
@@ -36,6 +37,8 @@ STILL_FRAMES = 12
 """Pictures of an unchanged view until it is as sharp as it gets (a key frame takes about ten)."""
 KEEP_ALIVE_S = 1.0
 """Then one at this distance: a receiver that hears nothing for 3 s asks for a key frame."""
+BUDGET_MS = 33.0
+"""What drawing may take before the renderer draws fewer Gaussians: 30 pictures a second."""
 PICTURES = 3
 """One being drawn, one in the slot, one being encoded."""
 
@@ -84,6 +87,8 @@ class DrawLoop:
         self._renderer = renderer
         self._render_thread = render_thread
         self._video = video
+        if settings.budget_ms is None:
+            settings = dataclasses.replace(settings, budget_ms=BUDGET_MS)
         self._settings = settings
         self._poses = poses
         self._may_draw = may_draw

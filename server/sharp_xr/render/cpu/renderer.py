@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import sys
 import threading
+import time
+import weakref
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
@@ -16,12 +19,18 @@ from sharp_xr.gaussians import Float32, Gaussians
 from sharp_xr.render import Frame, RenderSettings, View, check_views, finite_gaussians, tiny_scene
 from sharp_xr.render.cpu.binning import bin_view, tiles_along
 from sharp_xr.render.cpu.compilation import has_wide_vectors
+from sharp_xr.render.cpu.detail import thinned
 from sharp_xr.render.cpu.drawing import Scratch, draw_tiles, new_scratch
+from sharp_xr.render.cpu.levels import LevelChooser
 from sharp_xr.render.cpu.projection import Lens, camera_row, lens_of
 from sharp_xr.render.cpu.scene import CHUNK, CpuScene, arrange
 
 ROOM = 1.25
 """How much more than needed a buffer gets when it has to grow."""
+LEVELS = (0.5, 0.25)
+"""Shares of a scene's Gaussians that its levels of detail have."""
+LEVELS_FROM = 50_000
+"""Gaussians; a scene of fewer is fast enough."""
 
 
 class Bins:
@@ -92,7 +101,12 @@ class CpuRenderer:
 
     def prepare(self, gaussians: Gaussians) -> CpuScene:
         """See :class:`sharp_xr.render.Renderer`."""
-        return arrange(finite_gaussians(gaussians))
+        finite = finite_gaussians(gaussians)
+        scene = arrange(finite)
+        if len(finite) < LEVELS_FROM:
+            return scene
+        fewer = (thinned(finite, int(share * len(finite))) for share in LEVELS)
+        return dataclasses.replace(scene, levels=tuple(arrange(level) for level in fewer))
 
     def render(
         self, scene: object, views: Sequence[View], settings: RenderSettings = RenderSettings()
@@ -101,12 +115,29 @@ class CpuRenderer:
         if not isinstance(scene, CpuScene):
             raise ValueError("the cpu renderer got a scene that another renderer prepared")
         width, height = check_views(views)
+        if settings.budget_ms is not None and scene.levels:
+            return self._render_in_time(scene, views, settings, settings.budget_ms)
         canvas = self._canvas(len(views), width, height)
         lens = lens_of(width, height, settings)
         cameras = np.stack([camera_row(view) for view in views])
         self._bin(scene, cameras, lens, canvas)
         self._draw(scene, cameras, lens, canvas)
         return canvas.frame
+
+    def _render_in_time(
+        self, scene: CpuScene, views: Sequence[View], settings: RenderSettings, budget_ms: float
+    ) -> Frame:
+        """The level that the last frames of this scene in this thread say will fit."""
+        choosers = self._own.__dict__.setdefault("choosers", weakref.WeakKeyDictionary())
+        levels = (scene, *scene.levels)
+        chooser = choosers.get(scene)
+        if chooser is None:
+            chooser = choosers[scene] = LevelChooser([len(level) for level in levels])
+        drawn = levels[chooser.level]
+        began_s = time.perf_counter()
+        frame = self.render(drawn, views, dataclasses.replace(settings, budget_ms=None))
+        chooser.took(1e3 * (time.perf_counter() - began_s), budget_ms)
+        return frame
 
     def _canvas(self, views: int, width: int, height: int) -> Canvas:
         wanted = (views, height, width)

@@ -37,7 +37,7 @@ FRUSTUM_MIN_Z = 1e-2
 """Metres. What lies further back is ordered by where the photo's camera sees it."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class CpuScene:
     """C chunks."""
 
@@ -50,6 +50,8 @@ class CpuScene:
     reaches: Float32
     """[C, 2] how far from its centre a Gaussian of the chunk is seen at most: in metres, and in
     standard deviations (what eps2d is multiplied by)."""
+    levels: tuple[CpuScene, ...] = ()
+    """The same scene of fewer and fewer Gaussians."""
 
     def __len__(self) -> int:
         return self.count
@@ -63,7 +65,8 @@ class CpuScene:
             rows[:, row] *= factor
         hulls = self.hulls * np.array([1, 1, factor], np.float32)
         reaches = self.reaches * np.array([max(factor, f32(1)), 1], np.float32)  # at most so far
-        return CpuScene(self.count, rows.ravel(), hulls, reaches)
+        levels = tuple(level.refocused(ratio) for level in self.levels)
+        return CpuScene(self.count, rows.ravel(), hulls, reaches, levels)
 
 
 def arrange(gaussians: Gaussians) -> CpuScene:
