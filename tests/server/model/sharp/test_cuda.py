@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
+from tests.server.model.sharp.oracle import Prediction
 from tests.server.model.sharp.parity import errors, metric, reference, weights
 
 from sharp_xr.device_gaussians import DeviceGaussians
@@ -41,21 +42,28 @@ def image() -> NDArray[np.uint8]:
     return np.ascontiguousarray(np.asarray(data.coffee())[:300, :400])
 
 
-def test_float32_is_within_the_bars(checkpoint: Path, image: NDArray[np.uint8]) -> None:
+@pytest.fixture(scope="module")
+def wanted(image: NDArray[np.uint8]) -> Prediction:
+    return reference(image, FACTOR, weights(TINY), TINY)
+
+
+def test_float32_is_within_the_bars(
+    checkpoint: Path, image: NDArray[np.uint8], wanted: Prediction
+) -> None:
     forward = CudaForward(checkpoint, CPU, torch.float32)
     ndc = forward(squeezed(image, TINY.side_px), torch.tensor([FACTOR]), silent)
-    wanted = reference(image, FACTOR, weights(TINY), TINY)
     found = errors(metric(ndc, image, FACTOR), wanted)
     assert found.position < 1e-4
     assert found.color < 1e-5
     assert found.opacity < 1e-5
 
 
-def test_bf16_keeps_its_islands_in_float32(checkpoint: Path, image: NDArray[np.uint8]) -> None:
+def test_bf16_keeps_its_islands_in_float32(
+    checkpoint: Path, image: NDArray[np.uint8], wanted: Prediction
+) -> None:
     forward = CudaForward(checkpoint, CPU, torch.bfloat16)
     ndc = forward(squeezed(image, TINY.side_px), torch.tensor([FACTOR]), silent)
     assert {tensor.dtype for tensor in vars(ndc).values()} == {torch.float32}
-    wanted = reference(image, FACTOR, weights(TINY), TINY)
     ours = metric(ndc, image, FACTOR)
     depth = ((ours.means[:, 2] - wanted.means[:, 2]).abs() / wanted.means[:, 2]).float()
     assert depth.quantile(0.99) < 0.03

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from functools import lru_cache
 
@@ -78,15 +77,6 @@ def wanted(size: str, name: str) -> Prediction:
 def predicted(implementation: Implementation, size: str, name: str) -> Prediction:
     height, width, factor = PHOTOS[name]
     return implementation(photo(height, width), factor, state(size), SIZES[size])
-
-
-@pytest.fixture(autouse=True, scope="module")
-def one_thread() -> Iterator[None]:
-    """The maps are small, and threads that wait for each other on busy cores take minutes."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture(params=IMPLEMENTATIONS)
