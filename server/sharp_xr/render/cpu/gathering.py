@@ -56,8 +56,11 @@ from sharp_xr.render.cpu.simd import (
 
 f32 = np.float32
 
-ASPECT = 24
+ASPECT = 40
 """Floats that describe a camera on a tile; see :func:`aspect_of`."""
+SINGLE = 24
+"""Of them, those before what float32 left of the first 16."""
+DOUBLES = ir.VectorType(ir.DoubleType(), LANES)
 CONTRACT = ("contract", "nsz")
 
 
@@ -67,12 +70,17 @@ def aspect_of(
 ) -> None:
     """What all chunks of a tile share: the camera's rotation and translation, focal lengths,
     principal point from the tile's corner, the bounds of u and v, near plane, eps2d; and for how
-    far a Gaussian is seen at most, in pixels: a factor of metres over depth, and what is added."""
+    far a Gaussian is seen at most, in pixels: a factor of metres over depth, and what is added.
+    At last, what float32 leaves of the rotation, translation, focal lengths and principal point."""
     for k in range(14):
-        aspect[k] = camera[k]
+        aspect[k], aspect[SINGLE + k] = camera[k], camera[16 + k]
     fx, fy, cx, cy = camera[12], camera[13], camera[14], camera[15]
     picture_width, picture_height = f32(lens.width), f32(lens.height)
-    aspect[14], aspect[15] = cx - left, cy - top
+    from_left = np.float64(cx) + np.float64(camera[30]) - np.float64(left)
+    from_top = np.float64(cy) + np.float64(camera[31]) - np.float64(top)
+    aspect[14], aspect[15] = f32(from_left), f32(from_top)
+    aspect[38] = f32(from_left - np.float64(aspect[14]))
+    aspect[39] = f32(from_top - np.float64(aspect[15]))
     aspect[16] = -(cx + FRUSTUM_MARGIN * picture_width) / fx
     aspect[17] = (picture_width - cx + FRUSTUM_MARGIN * picture_width) / fx
     aspect[18] = -(cy + FRUSTUM_MARGIN * picture_height) / fy
@@ -146,15 +154,28 @@ class Centers(NamedTuple):
     py: Vector
 
 
-def centers(rows: list[Vector], aspect: list[Vector]) -> Centers:
-    r, (t0, t1, t2, fx, fy, cx, cy) = aspect[:9], aspect[9:16]
-    x, y, z = rows[X], rows[Y], rows[Z]
-    # Begun with the translation, each is three fused steps.
-    depth = r[8] * z + t2 + r[7] * y + r[6] * x
-    inverse = depth.reciprocal()
-    u = (r[2] * z + t0 + r[1] * y + r[0] * x) * inverse
-    v = (r[5] * z + t1 + r[4] * y + r[3] * x) * inverse
-    return Centers(depth, inverse, u, v, u * fx + cx, v * fy + cy)
+def centers(builder: Any, rows: list[Vector], camera: list[Any]) -> Centers:
+    """In float64: half a unit of float32 in a centre is 1e-4 of what a small Gaussian covers."""
+    x, y, z = (builder.fpext(rows[k].value, DOUBLES) for k in (X, Y, Z))
+    fma = llvm_function(builder, "llvm.fma.v16f64", DOUBLES, DOUBLES, DOUBLES, DOUBLES)
+
+    def along(k: int) -> Any:
+        r0, r1, r2 = camera[3 * k : 3 * k + 3]
+        return fma(r0, x, fma(r1, y, fma(r2, z, camera[9 + k])))
+
+    def single(value: Any) -> Vector:
+        return Vector(builder, builder.fptrunc(value, FLOATS))
+
+    fx, fy, cx, cy = camera[12:]
+    exact_depth = along(2)
+    depth = single(exact_depth)
+    # One step of Newton's from float32's quotient.
+    rough = builder.fpext(depth.reciprocal().value, DOUBLES)
+    two = ir.Constant(DOUBLES, [2.0] * LANES)
+    inverse = builder.fmul(rough, fma(builder.fneg(exact_depth), rough, two))
+    u, v = builder.fmul(along(0), inverse), builder.fmul(along(1), inverse)
+    px, py = single(fma(u, fx, cx)), single(fma(v, fy, cy))
+    return Centers(depth, single(inverse), single(u), single(v), px, py)
 
 
 def may_touch(
@@ -278,6 +299,13 @@ def store_records(builder: Any, rows: list[Any], place: Any) -> None:
             store(builder, whole, place, 4 * RECORD * (4 * j + k))
 
 
+def exact_of(builder: Any, aspect_at: Any, k: int) -> Any:
+    """Number k of a camera in float64, in all lanes."""
+    parts = (load(builder, aspect_at, 4 * i, ir.FloatType()) for i in (k, SINGLE + k))
+    whole = builder.fadd(*(builder.fpext(part, ir.DoubleType()) for part in parts))
+    return splat(builder, whole, DOUBLES)
+
+
 def fetch_lines(builder: Any, place: Any) -> None:
     """Ask for 16 Gaussians' cache lines, one of each row."""
     kind = ir.FunctionType(ir.VoidType(), [ir.PointerType(), INT32, INT32, INT32])
@@ -326,8 +354,9 @@ def gather_chunk(
         popcount = llvm_function(builder, "llvm.ctpop.i16", ir.IntType(16), ir.IntType(16))
         shared = [
             Vector(builder, splat(builder, load(builder, aspect_at, 4 * k, ir.FloatType()), FLOATS))
-            for k in range(ASPECT)
+            for k in range(SINGLE)
         ]
+        exact = [exact_of(builder, aspect_at, k) for k in range(16)]
         reach_of_chunk, *size = (
             Vector(builder, splat(builder, args[k], FLOATS)) for k in (3, 5, 6)
         )
@@ -343,7 +372,7 @@ def gather_chunk(
         at = builder.add(chunk_at, i)
         fetch_lines(builder, builder.add(next_at, i))
         lanes = [Vector(builder, load(builder, at, 4 * CHUNK * row, FLOATS)) for row in range(ROWS)]
-        place_of = centers(lanes, shared)
+        place_of = centers(builder, lanes, exact)
         near = may_touch(builder, place_of, reach_of_chunk, shared, *size)
         nobody = ir.Constant(ir.IntType(16), 0)
         near_mask = builder.bitcast(near, ir.IntType(16))

@@ -68,8 +68,9 @@ def lens_of(width: int, height: int, settings: RenderSettings) -> Lens:
 
 
 def camera_row(view: View) -> Float32:
-    """[16] the rotation row by row, the translation, fx, fy, cx, cy."""
-    return np.array(
+    """[32] the rotation row by row, the translation, fx, fy, cx, cy; then what float32 left of
+    them, for those who place centres to more than its digits."""
+    exact = np.array(
         [
             *view.camera_from_photo[:3, :3].ravel(),
             *view.camera_from_photo[:3, 3],
@@ -78,8 +79,10 @@ def camera_row(view: View) -> Float32:
             view.cx,
             view.cy,
         ],
-        np.float32,
+        np.float64,
     )
+    rounded = exact.astype(np.float32)
+    return np.concatenate([rounded, (exact - rounded).astype(np.float32)])
 
 
 @kernel

@@ -6,6 +6,7 @@ import os
 import platform
 import subprocess
 import sys
+import tracemalloc
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -110,6 +111,26 @@ def test_a_thread_s_next_frame_takes_the_last_one_s_place(cpu: CpuRenderer) -> N
     first = cpu.render(scene, odd_views())
     assert cpu.render(scene, odd_views()).rgb is first.rgb
     assert cpu.render(scene, [front_view()]).rgb.shape == (1, 3, 64, 64)
+
+
+def test_a_frame_after_the_first_takes_no_memory(cpu: CpuRenderer) -> None:
+    scene, views = (
+        cpu.prepare(random_scene(20_000, seed=11, sizes_m=(0.01, 0.1))),
+        odd_views(400, 300),
+    )
+    scratches = []
+    for _ in range(3):
+        cpu.render(scene, views)
+        scratches.append({id(scratch) for scratch in cpu._scratches})
+    tracemalloc.start()
+    try:
+        cpu.render(scene, views)
+        _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    # Threads' bookkeeping and two cameras; a frame has 4.8 MB, a thread's scratch as much.
+    assert most < 100_000
+    assert {id(scratch) for scratch in cpu._scratches} <= set.union(*scratches)
 
 
 def test_one_view_three_views_and_large_views(cpu: CpuRenderer) -> None:
