@@ -154,8 +154,20 @@ class Centers(NamedTuple):
     py: Vector
 
 
-def centers(builder: Any, rows: list[Vector], camera: list[Any]) -> Centers:
-    """In float64: half a unit of float32 in a centre is 1e-4 of what a small Gaussian covers."""
+def rough_centers(rows: list[Vector], aspect: list[Vector]) -> Centers:
+    """In float32: enough to tell which chunks of 16 are nowhere near the tile."""
+    r, (t0, t1, t2, fx, fy, cx, cy) = aspect[:9], aspect[9:16]
+    x, y, z = rows[X], rows[Y], rows[Z]
+    depth = r[8] * z + t2 + r[7] * y + r[6] * x
+    inverse = depth.reciprocal()
+    u = (r[2] * z + t0 + r[1] * y + r[0] * x) * inverse
+    v = (r[5] * z + t1 + r[4] * y + r[3] * x) * inverse
+    return Centers(depth, inverse, u, v, u * fx + cx, v * fy + cy)
+
+
+def centers(builder: Any, rows: list[Vector], camera: list[Any], inverse_depth: Vector) -> Centers:
+    """In float64, from a rough 1 / z: half a unit of float32 in a centre is 1e-4 of what a small
+    Gaussian covers."""
     x, y, z = (builder.fpext(rows[k].value, DOUBLES) for k in (X, Y, Z))
     fma = llvm_function(builder, "llvm.fma.v16f64", DOUBLES, DOUBLES, DOUBLES, DOUBLES)
 
@@ -170,7 +182,7 @@ def centers(builder: Any, rows: list[Vector], camera: list[Any]) -> Centers:
     exact_depth = along(2)
     depth = single(exact_depth)
     # One step of Newton's from float32's quotient.
-    rough = builder.fpext(depth.reciprocal().value, DOUBLES)
+    rough = builder.fpext(inverse_depth.value, DOUBLES)
     two = ir.Constant(DOUBLES, [2.0] * LANES)
     inverse = builder.fmul(rough, fma(builder.fneg(exact_depth), rough, two))
     u, v = builder.fmul(along(0), inverse), builder.fmul(along(1), inverse)
@@ -183,7 +195,7 @@ def may_touch(
 ) -> Any:
     """Which of the 16 are near the tile, by how far any Gaussian of their chunk reaches."""
     rim = at.inverse * (reach * aspect[22]) + aspect[23]
-    near = at.depth.is_(">=", aspect[20])
+    near = at.depth.is_(">=", aspect[20] * 0.999)
     for condition in (
         (at.px + rim).is_(">", 0.0),
         (at.px - rim).is_("<", width),
@@ -372,13 +384,14 @@ def gather_chunk(
         at = builder.add(chunk_at, i)
         fetch_lines(builder, builder.add(next_at, i))
         lanes = [Vector(builder, load(builder, at, 4 * CHUNK * row, FLOATS)) for row in range(ROWS)]
-        place_of = centers(builder, lanes, exact)
-        near = may_touch(builder, place_of, reach_of_chunk, shared, *size)
+        rough = rough_centers(lanes, shared)
+        near = may_touch(builder, rough, reach_of_chunk, shared, *size)
         nobody = ir.Constant(ir.IntType(16), 0)
         near_mask = builder.bitcast(near, ir.IntType(16))
         builder.cbranch(builder.icmp_unsigned("!=", near_mask, nobody), shape, after)
 
         builder.position_at_end(shape)
+        place_of = centers(builder, lanes, exact, rough.inverse)
         record, box, kept = projected(builder, lanes, place_of, shared, *size)
         mask = builder.bitcast(kept, ir.IntType(16))
         builder.cbranch(builder.icmp_unsigned("!=", mask, nobody), pack, after)
