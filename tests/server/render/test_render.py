@@ -49,7 +49,7 @@ def test_every_setting_has_the_effect_it_has_in_the_reference(
 
 @pytest.mark.parametrize("seed", range(12))
 def test_any_camera_sees_what_the_reference_sees(cpu: CpuRenderer, seed: int) -> None:
-    # Off-centre, turned, pixels not square. Some thousands of such cases were run once.
+    # Off-centre, turned, pixels not square. 1,988 such cases were run once: see the README.
     random = np.random.default_rng(seed)
     width, height = (int(n) for n in random.integers(8, 120, 2))
     camera_from_photo = np.eye(4)
