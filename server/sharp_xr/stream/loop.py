@@ -37,8 +37,8 @@ STILL_FRAMES = 12
 """Pictures of an unchanged view until it is as sharp as it gets (a key frame takes about ten)."""
 KEEP_ALIVE_S = 1.0
 """Then one at this distance: a receiver that hears nothing for 3 s asks for a key frame."""
-BUDGET_MS = 33.0
-"""What drawing may take before the renderer draws fewer Gaussians: 30 pictures a second."""
+BUDGET_MS = 50.0
+"""What drawing may take before the renderer draws fewer Gaussians: 20 pictures a second."""
 PICTURES = 3
 """One being drawn, one in the slot, one being encoded."""
 
@@ -166,7 +166,10 @@ class DrawLoop:
         if arrival is None or scene is None:
             return
         began_s = self._clock()
-        frame = self._renderer.render(scene.prepared, self._views(arrival.tracking), self._settings)
+        same = self._shows(arrival.tracking, scene)
+        # Whoever keeps still waits for nothing, and gets all Gaussians.
+        settings = dataclasses.replace(self._settings, budget_ms=None) if same else self._settings
+        frame = self._renderer.render(scene.prepared, self._views(arrival.tracking), settings)
         picture = self._free.popleft()
         try:
             write_frame(frame, picture)
@@ -194,14 +197,13 @@ class DrawLoop:
             for eye in tracking.eyes
         ]
 
+    def _shows(self, tracking: Tracking, scene: ShownScene) -> bool:
+        """Whether the last picture was of this view of this scene."""
+        drawn = self._drawn
+        return drawn is not None and drawn.scene is scene and _same_view(drawn.tracking, tracking)
+
     def _count_still(self, drawn: Drawn) -> None:
-        before = self._drawn
-        same = (
-            before is not None
-            and before.scene is drawn.scene
-            and _same_view(before.tracking, drawn.tracking)
-        )
-        self._still = self._still + 1 if same else 0
+        self._still = self._still + 1 if self._shows(drawn.tracking, drawn.scene) else 0
         self._drawn = drawn
 
 

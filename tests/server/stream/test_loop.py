@@ -12,7 +12,7 @@ from tests.server.stream.barcode import BarcodeRenderer, read_barcode, tracking
 from sharp_xr.gaussians import Gaussians
 from sharp_xr.render import Frame, PreparedScene, RenderSettings, View
 from sharp_xr.stream.colour import planes
-from sharp_xr.stream.loop import KEEP_ALIVE_S, STILL_FRAMES, DrawLoop, Drawn, ShownScene
+from sharp_xr.stream.loop import BUDGET_MS, KEEP_ALIVE_S, STILL_FRAMES, DrawLoop, Drawn, ShownScene
 from sharp_xr.stream.poses import Poses
 from sharp_xr_protocol.messages import Video
 
@@ -152,6 +152,17 @@ def test_a_still_head_is_sharpened_and_then_left_alone(render_thread: ThreadPool
         assert await bench.pose(5, after_s=KEEP_ALIVE_S) is not None
         assert await bench.pose(5) is None
         assert await bench.pose(6) is not None
+
+    on_bench(render_thread, test)
+
+
+def test_a_moving_head_is_drawn_in_time_and_a_still_one_in_full(
+    render_thread: ThreadPoolExecutor,
+) -> None:
+    async def test(bench: Bench) -> None:
+        for identity in (5, 5, 5, 6):
+            await bench.pose(identity)
+        assert bench.renderer.budgets_ms == [BUDGET_MS, None, None, BUDGET_MS]
 
     on_bench(render_thread, test)
 
