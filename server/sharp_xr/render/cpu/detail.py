@@ -63,6 +63,17 @@ class Merged:
     """[G] squared error of the photo's picture, in square radians; infinite at an edge."""
 
 
+def warm_up() -> None:
+    """Compile, or read what was compiled: by thinning a wall, in rows and in disorder."""
+    x, y = np.meshgrid(np.linspace(-1, 1, 16, dtype=np.float32), np.linspace(-1, 1, 16))
+    means = np.stack([x.ravel(), y.ravel(), np.full(x.size, 2.0)], axis=1).astype(np.float32)
+    covariances = np.tile(np.array([1, 0, 0, 1, 0, 1], np.float32) * f32(0.004), (len(means), 1))
+    ones = np.ones((len(means), 3), np.float32)
+    wall = Gaussians(means, covariances, ones, ones[:, 0])
+    thinned(wall, len(wall) // 4)
+    thinned(wall[np.random.default_rng(0).permutation(len(wall))], len(wall) // 4)
+
+
 def thinned(gaussians: Gaussians, count: int) -> Gaussians:
     """About ``count`` Gaussians that look like these from near the photo's camera.
 

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from sharp_xr.gaussians import Float32, Gaussians
 from sharp_xr.render import Frame, RenderSettings, View, check_views, finite_gaussians, tiny_scene
+from sharp_xr.render.cpu import detail
 from sharp_xr.render.cpu.binning import bin_view, tiles_along
 from sharp_xr.render.cpu.compilation import has_wide_vectors
 from sharp_xr.render.cpu.detail import thinned
@@ -95,7 +96,8 @@ class CpuRenderer:
         return f"cpu ({vectors}, {self._threads} thread{'s' if self._threads > 1 else ''})"
 
     def warm_up(self) -> None:
-        """Compile, or read what was compiled: by drawing two Gaussians."""
+        """Compile, or read what was compiled: by drawing two Gaussians, and merging a few."""
+        detail.warm_up()
         gaussians, view = tiny_scene()
         self.render(self.prepare(gaussians), [view, view])
 
