@@ -61,9 +61,8 @@ def test_progress_of_an_upload_reaches_every_session(site: Site) -> None:
             assert steps[-1].message == answer.json()["id"]
 
 
-def test_a_photo_is_seen_before_it_is_stored_and_answered_after(
-    site: Site, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def hold_storing(site: Site, monkeypatch: pytest.MonkeyPatch) -> threading.Event:
+    """Nothing is stored before the event."""
     may_store, add = threading.Event(), site.store.add
 
     def slow(*args: Any) -> None:
@@ -71,6 +70,13 @@ def test_a_photo_is_seen_before_it_is_stored_and_answered_after(
         add(*args)
 
     monkeypatch.setattr(site.store, "add", slow)
+    return may_store
+
+
+def test_a_photo_is_seen_before_it_is_stored_and_answered_after(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    may_store = hold_storing(site, monkeypatch)
     answers: list[httpx.Response] = []
     with welcomed(site) as client:
         sending = threading.Thread(target=lambda: answers.append(upload(site)))
@@ -226,13 +232,7 @@ def test_a_file_on_its_way_is_cancelled_and_its_sender_told(site: Site) -> None:
 def test_what_is_seen_is_deleted_and_not_cancelled(
     site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    may_store, add = threading.Event(), site.store.add
-
-    def slow(*args: Any) -> None:
-        assert may_store.wait(20)
-        add(*args)
-
-    monkeypatch.setattr(site.store, "add", slow)
+    may_store = hold_storing(site, monkeypatch)
     answers: list[httpx.Response] = []
     with welcomed(site) as client:
         sending = threading.Thread(target=lambda: answers.append(upload(site, job="late")))
