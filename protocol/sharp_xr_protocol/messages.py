@@ -25,7 +25,7 @@ import msgspec
 
 from sharp_xr_protocol.geometry import Fov, Pose, Velocity
 
-VERSION = 1
+VERSION = 2
 """Version of the wire. Peers with unequal versions refuse each other with a sentence."""
 
 MAX_MESSAGE_BYTES = 1 << 20
@@ -86,6 +86,34 @@ class Video(msgspec.Struct, frozen=True):
     max_hz: float
     """Frames per second at most; fewer come where drawing takes longer."""
     layout: Literal["side-by-side"] = "side-by-side"
+
+
+class Layout(msgspec.Struct, frozen=True):
+    """Where things are in a frame's picture, in pixels.
+
+    ::
+
+        +-----------+-----------+
+        | left      | right     |  eye_height    colour
+        +-----+-----+-----------+
+        | l   | r   |           |  depth_height  codes of depth, where there are any
+        +-----+-----+-----------+
+        2 eye_width wide; each map of depth is depth_width wide and sees what its eye sees
+    """
+
+    eye_width: int
+    eye_height: int
+    depth_width: int = 0
+    depth_height: int = 0
+
+    def __post_init__(self) -> None:
+        if not (0 < self.eye_width <= 8192 and 0 < self.eye_height <= 8192):
+            raise ValueError(f"a picture of {self.eye_width} x {self.eye_height} px per eye")
+        if not (0 <= self.depth_width <= self.eye_width and 0 <= self.depth_height <= 8192):
+            raise ValueError(
+                f"a map of depth of {self.depth_width} x {self.depth_height} px "
+                f"beside eyes of {self.eye_width} px, wanted at most as wide"
+            )
 
 
 class Scene(msgspec.Struct, frozen=True):
@@ -179,7 +207,8 @@ class Hello(msgspec.Struct, tag="hello", frozen=True):
     display: Display
     version: int = VERSION
     capabilities: list[str] = []
-    """Optional behaviour that the client has; unknown names are ignored."""
+    """Optional behaviour that the client has; unknown names are ignored. "depth": wants depth in
+    the picture; "overscan": warps, and wants a margin around what it asks for."""
 
 
 class Tracking(msgspec.Struct, tag="tracking", frozen=True):
@@ -269,8 +298,13 @@ class FrameHeader(msgspec.Struct, tag="frame_header", frozen=True):
     head: Pose
     """world_from_head that it is drawn for."""
     eyes: tuple[Eye, Eye]
-    """As drawn: the fields of view may be wider than asked for."""
+    """As drawn: the fields of view are wider than asked for where the client has "overscan"."""
     scene: str
+    layout: Layout
+    """The picture's size may change from frame to frame; never beyond the Welcome's ``video``."""
+    near_m: float = 0.0
+    """Depth is coded in luma, c = (Y - 16) / 219 in limited range: metres along the eye's axis are
+    ``near_m / c``; c = 0 is nothing, or far away. 0: the frame has no depth."""
     times: FrameTimes = FrameTimes()
 
 

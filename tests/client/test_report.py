@@ -6,7 +6,7 @@ from sharp_xr_client.jitter import Counts
 from sharp_xr_client.report import Seen, SessionLog, figures, table
 from sharp_xr_client.simulated import eyes
 from sharp_xr_protocol.geometry import Pose
-from sharp_xr_protocol.messages import FrameHeader, FrameTimes, Tracking
+from sharp_xr_protocol.messages import FrameHeader, FrameTimes, Layout, Tracking
 
 MS = 1_000_000
 
@@ -25,7 +25,9 @@ def a_session() -> SessionLog:
             Seen(pose.key, sent_ns, sent_ns + took_ms * MS, 1000, 1024, 512, pose.key)
         )
         times = FrameTimes(1.0, 2.0, 3.0 + number)
-        log.headers[pose.key] = FrameHeader(pose.key, pose.head, pose.eyes, "scene", times)
+        log.headers[pose.key] = FrameHeader(
+            pose.key, pose.head, pose.eyes, "scene", Layout(64, 64), times=times
+        )
     log.shown = log.frames[1:]
     log.counts = Counts(received=40, missing=3, repaired=2, lost=1, nacks=4, plis=1)
     return log
@@ -70,7 +72,7 @@ def test_a_carrier_that_disagrees_is_counted() -> None:
     log.frames[0] = Seen(first.key, first.sent_ns, first.decoded_ns, 1000, 1024, 512, sei_key=1)
     header = log.headers[1800]
     moved = Pose((0.0, 0.0, 0.001))
-    log.headers[1800] = FrameHeader(header.key, moved, header.eyes, header.scene)
+    log.headers[1800] = FrameHeader(header.key, moved, header.eyes, header.scene, header.layout)
     found = figures(log)
     assert found["sei_disagreements"] == 1
     assert found["header_disagreements"] == 1

@@ -23,6 +23,7 @@ from sharp_xr_protocol.messages import (
     FromServer,
     Hello,
     IceRestart,
+    Layout,
     Offer,
     Ping,
     Pong,
@@ -79,7 +80,12 @@ FROM_SERVER: dict[str, FromServer] = {
     "scene ready": SceneReady(SCENE),
     "progress": Progress("job-1", "predict", 0.5),
     "failure": Progress("job-1", "failed", 0.25, "The file is a text, wanted a photo."),
-    "frame header": FrameHeader(90, HEAD, EYES, "5f1c", FrameTimes(0.25, 31.5, 4.0)),
+    "frame header": FrameHeader(
+        90, HEAD, EYES, "5f1c", Layout(512, 480), times=FrameTimes(0.25, 31.5, 4.0)
+    ),
+    "frame header with depth": FrameHeader(
+        180, HEAD, EYES, "5f1c", Layout(512, 480, 256, 240), near_m=0.75
+    ),
     "problem": Problem("There is no scene 'x'."),
     **BOTH,
 }

@@ -14,6 +14,7 @@ from sharp_xr_protocol.messages import (
     Eye,
     FrameHeader,
     FromServer,
+    Layout,
     Pong,
     Progress,
     SceneList,
@@ -56,7 +57,7 @@ def sent(*messages: FromServer) -> list[FromServer]:
 
 
 def header(key: int) -> FrameHeader:
-    return FrameHeader(key, Pose(), (EYE, EYE), "scene")
+    return FrameHeader(key, Pose(), (EYE, EYE), "scene", Layout(64, 64))
 
 
 def progress(job: str, fraction: float) -> Progress:

@@ -24,6 +24,7 @@ from sharp_xr_protocol.messages import (
     FromServer,
     Hello,
     IceRestart,
+    Layout,
     Offer,
     Ping,
     Pong,
@@ -368,7 +369,7 @@ def test_frame_headers_problems_and_lost_connections_are_passed_on() -> None:
     async def test() -> None:
         client = Client()
         await client.welcomed()
-        client.video.on_header(FrameHeader(9, Pose(), (EYE, EYE), "new"))
+        client.video.on_header(FrameHeader(9, Pose(), (EYE, EYE), "new", Layout(64, 64)))
         assert (await client.until(FrameHeader)).key == 9
         client.video.on_problem("the encoder is tired")
         assert (await client.until(Problem)).message == "the encoder is tired"

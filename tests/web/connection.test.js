@@ -63,7 +63,7 @@ beforeEach(() => {
 test("says Hello first and is live when it is welcomed", () => {
   newest().open();
   assert.equal(newest().sent[0].type, "hello");
-  assert.equal(newest().sent[0].version, 1);
+  assert.equal(newest().sent[0].version, 2);
   assert.equal(connection.state, "connecting");
   newest().hear(welcome);
   assert.equal(connection.state, "live");

@@ -45,7 +45,7 @@ test("refuses another version with a sentence that names both", () => {
   const bytes = encode({ ...message, version: 99, video: "of another shape" });
   assert.throws(() => decodeMessage(bytes), (error) => {
     assert.ok(error instanceof VersionError);
-    assert.match(error.message, /version 99, this page speaks 1: reload/);
+    assert.match(error.message, /version 99, this page speaks 2: reload/);
     return true;
   });
 });

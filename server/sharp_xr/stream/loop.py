@@ -29,7 +29,7 @@ from sharp_xr.render.camera import View, view_from_eye
 from sharp_xr.stream.colour import new_picture, write_frame
 from sharp_xr.stream.latest import Latest
 from sharp_xr.stream.poses import Poses
-from sharp_xr_protocol.messages import Tracking, Video
+from sharp_xr_protocol.messages import Layout, Tracking, Video
 
 log = logging.getLogger(__name__)
 
@@ -59,6 +59,7 @@ class Drawn:
     """The pose that it was drawn for."""
     scene: ShownScene
     picture: av.VideoFrame
+    layout: Layout
     pose_wait_ms: float
     render_ms: float
 
@@ -180,6 +181,7 @@ class DrawLoop:
             arrival.tracking,
             scene,
             picture,
+            Layout(self._video.eye_width, self._video.eye_height),
             pose_wait_ms=1e3 * (began_s - arrival.at_s),
             render_ms=1e3 * (self._clock() - began_s),
         )

@@ -211,6 +211,7 @@ class Stream:
             head=drawn.tracking.head,
             eyes=drawn.tracking.eyes,
             scene=drawn.scene.id,
+            layout=drawn.layout,
             times=FrameTimes(drawn.pose_wait_ms, last.render_ms, last.encode_ms),
         )
 

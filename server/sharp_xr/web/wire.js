@@ -19,7 +19,7 @@ import {
 
 export { ProtocolError };
 
-export const VERSION = 1;
+export const VERSION = 2;
 const MAX_MESSAGE_BYTES = 1 << 20;
 
 export class VersionError extends ProtocolError {}
@@ -36,6 +36,12 @@ const video = record({
   eye_height: whole,
   max_hz: real,
   layout: withDefault(oneOf("side-by-side"), "side-by-side"),
+});
+const layout = record({
+  eye_width: whole,
+  eye_height: whole,
+  depth_width: withDefault(whole, 0),
+  depth_height: withDefault(whole, 0),
 });
 const velocity = record({
   linear: withDefault(vector3, ZERO),
@@ -120,6 +126,8 @@ export const FROM_SERVER = {
     head: pose,
     eyes,
     scene: text,
+    layout,
+    near_m: withDefault(real, 0),
     times: withDefault(times, NO_TIMES),
   }),
   problem: record({ message: text }),
