@@ -11,7 +11,8 @@ from torch.nn import functional
 from sharp_xr.model.sharp.config import LAYERS, SharpConfig
 from sharp_xr.model.sharp.cpu.decoder import Decoder, convolution, refined
 from sharp_xr.model.sharp.cpu.encoder import Features
-from sharp_xr.model.sharp.cpu.packed import Linear, Weights, as_batch, as_map
+from sharp_xr.model.sharp.cpu.group_norm import group_norm
+from sharp_xr.model.sharp.cpu.packed import Linear, Weights
 
 PREFIX = "feature_model"
 
@@ -78,8 +79,7 @@ class GaussianDecoder:
         """relu(GroupNorm(x)), as a new map."""
         weight, bias = self._weights(f"{name}.weight"), self._weights(f"{name}.bias")
         groups = self._config.gaussian_groups
-        normed = functional.group_norm(as_batch(x), groups, weight, bias, eps=1e-5)
-        return as_map(normed.relu_())
+        return group_norm(x, groups, weight, bias).relu_()
 
     def _linear(self, name: str) -> Linear:
         weight = self._weights(f"{name}.weight").flatten(1)
