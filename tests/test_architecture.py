@@ -88,6 +88,13 @@ MAY_IMPORT: dict[str, set[str]] = {
         "sharp_xr.sessions",
         "sharp_xr.stream",
         "sharp_xr.uploads",
+        "sharp_xr.whep",
+        "sharp_xr_protocol",
+    },
+    "sharp_xr.whep": {
+        "sharp_xr.body",
+        "sharp_xr.refusal",
+        "sharp_xr.stream",
         "sharp_xr_protocol",
     },
     "sharp_xr.serve": {

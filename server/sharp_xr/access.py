@@ -63,7 +63,7 @@ class Access:
     def check(self, connection: HTTPConnection) -> None:
         """Raises Refusal for who may not come in."""
         self._check_host(connection)
-        if _may_change_something(connection):
+        if _may_change_something(connection) and not self._is_player(connection):
             _check_origin(connection)
         if connection.url.path not in OPEN_PATHS:
             self._check_token(connection)
@@ -87,10 +87,9 @@ class Access:
     def _check_token(self, connection: HTTPConnection) -> None:
         if self.token is None:
             return
-        scheme, _, bearer = connection.headers.get("authorization", "").partition(" ")
         given = [
             _bare(connection.query_params.get("token")),
-            _bare(bearer) if scheme.lower() == "bearer" else None,
+            _bearer(connection),
             connection.cookies.get(self.cookie),
         ]
         if not any(given):
@@ -101,6 +100,14 @@ class Access:
             )
         if not any(self._is_token(each) for each in given):
             raise Refusal(401, "that is not this server's token; it prints the right one at start")
+
+    def _is_player(self, connection: HTTPConnection) -> bool:
+        """Whether a page of any origin may send this: a WHEP player that was given the token.
+
+        No browser adds this header by itself, as it does a cookie.
+        """
+        is_whep = connection.url.path.startswith("/whep/")
+        return is_whep and self.token is not None and self._is_token(_bearer(connection))
 
     def _is_token(self, given: str | None) -> bool:
         assert self.token is not None
@@ -154,6 +161,12 @@ async def _answer(refusal: Refusal, scope: Scope, receive: Receive, send: Send) 
         await WebSocket(scope, receive, send).send_denial_response(response)
     else:
         await response(scope, receive, send)
+
+
+def _bearer(connection: HTTPConnection) -> str | None:
+    """The token in the Authorization header (RFC 6750)."""
+    scheme, _, bearer = connection.headers.get("authorization", "").partition(" ")
+    return _bare(bearer) if scheme.lower() == "bearer" else None
 
 
 def _bare(given: str | None) -> str | None:

@@ -2,6 +2,7 @@
 
     photo --POST /scenes--> Uploads --> PhotoWorker (a process) --> SceneGallery --> all sessions
     pose  --/session------> Session --> Stream --> the one render thread --> RTP
+    offer --POST /whep/---> Spectators --> Channel --> the same thread ----> RTP
 
 Life: :meth:`App.start` makes ready what a first frame and a first photo would wait for, while the
 page is served already; :meth:`App.drain` says Bye; :meth:`App.stop` ends the rest.
@@ -42,8 +43,11 @@ from sharp_xr.scenes import SceneStore
 from sharp_xr.session import Host
 from sharp_xr.sessions import Sessions
 from sharp_xr.stream import stream
+from sharp_xr.stream.channel import Studio
+from sharp_xr.stream.spectators import MAX_SPECTATORS, Spectators
 from sharp_xr.stream.stream import Stream
 from sharp_xr.uploads import PhotoWorker, Uploads
+from sharp_xr.whep import Cors, Whep
 from sharp_xr_protocol.messages import FrameHeader, ProtocolError, Scene, Video
 
 log = logging.getLogger(__name__)
@@ -64,6 +68,7 @@ class AppConfig:
     """Wanted from every client; None only on the loopback."""
     max_eye_px: int = 512
     max_sessions: int = 4
+    max_spectators: int = MAX_SPECTATORS
 
 
 class App:
@@ -77,7 +82,12 @@ class App:
         self._spare_thread = ThreadPoolExecutor(1, thread_name_prefix="warm-up")
         self.sessions = Sessions(config.max_sessions)
         self.store = SceneStore(config.data)
-        self.gallery = SceneGallery(self.store, renderer, self.sessions.scenes_changed)
+        self.gallery = SceneGallery(self.store, renderer, self._scenes_changed)
+        self.spectators = Spectators(
+            Studio(renderer, self.render_thread, config.max_eye_px),
+            self.gallery.load,
+            config.max_spectators,
+        )
         self.uploads = Uploads(self.gallery, worker, config.model, self.sessions.tell)
         self.ready = False
 
@@ -91,6 +101,10 @@ class App:
             open_video=self._open_video,
             max_eye_px=self.config.max_eye_px,
         )
+
+    def _scenes_changed(self) -> None:
+        self.sessions.scenes_changed()
+        self.spectators.scenes_changed(self.gallery.scenes())
 
     def _open_video(
         self,
@@ -129,7 +143,8 @@ class App:
     async def drain(self) -> None:
         """Bye to all clients."""
         self.ready = False
-        await self.sessions.close("the server was stopped")
+        reason = "the server was stopped"
+        await asyncio.gather(self.sessions.close(reason), self.spectators.close(reason))
 
     async def stop(self) -> None:
         """End the children; what is being stored is stored."""
@@ -157,8 +172,13 @@ def create_app(app: App) -> Starlette:
             Route("/healthz", routes.healthz),
             Route("/readyz", routes.readyz),
             WebSocketRoute("/session", routes.session),
+            *Whep(app.spectators).routes(),
         ],
-        middleware=[Middleware(Faults), Middleware(Guard, access=Access(app.config.token))],
+        middleware=[
+            Middleware(Faults),
+            Middleware(Cors, any_origin=app.config.token is not None),
+            Middleware(Guard, access=Access(app.config.token)),
+        ],
         exception_handlers={
             Refusal: _on_refusal,
             HTTPException: _on_http_exception,
