@@ -14,7 +14,7 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -111,6 +111,7 @@ class App:
         video: Video,
         on_header: Callable[[FrameHeader], None],
         *,
+        capabilities: Collection[str],
         on_problem: Callable[[str], None],
         on_lost: Callable[[str], None],
     ) -> Stream:
@@ -119,6 +120,7 @@ class App:
             self.render_thread,
             video,
             on_header,
+            capabilities=capabilities,
             on_problem=on_problem,
             on_lost=on_lost,
         )

@@ -21,7 +21,7 @@ import secrets
 import statistics
 import time
 from collections import deque
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Collection, Coroutine
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar, assert_never
 
 from sharp_xr.outbox import DisconnectedError, Outbox, Socket
@@ -99,6 +99,7 @@ class OpenVideo(Protocol):
         video: Video,
         on_header: Callable[[FrameHeader], None],
         *,
+        capabilities: Collection[str],
         on_problem: Callable[[str], None],
         on_lost: Callable[[str], None],
     ) -> ClientVideo: ...
@@ -201,6 +202,7 @@ class Session:
         self._video = self._host.open_video(
             video,
             self._outbox.put,
+            capabilities=hello.capabilities,
             on_problem=lambda sentence: self._outbox.put(Problem(sentence)),
             on_lost=self._ask_for_offer,
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Collection, Coroutine
 from typing import Any, TypeVar
 
 import pytest
@@ -100,10 +100,11 @@ class FakeVideo:
         video: Video,
         on_header: Callable[[FrameHeader], None],
         *,
+        capabilities: Collection[str],
         on_problem: Callable[[str], None],
         on_lost: Callable[[str], None],
     ) -> None:
-        self.video, self.on_header = video, on_header
+        self.video, self.on_header, self.capabilities = video, on_header, capabilities
         self.on_problem, self.on_lost = on_problem, on_lost
         self.shown: list[str | None] = []
         self.tracked: list[int] = []

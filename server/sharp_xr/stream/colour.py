@@ -7,7 +7,8 @@ BT.709, limited range, written straight into the planes of a reused frame, eyes 
     V = 128 + 224 (0.5000 R - 0.4542 G - 0.0458 B)
 
 (ITU-R BT.709-6, items 3.2 to 3.5). Rounding is to nearest; numbers outside 0 to 1 are clipped.
-A frame that is on a GPU is converted there: it leaves the device once, and as bytes.
+Codes of depth stand below, if the layout has them (``depth.py``). A frame that is on a GPU is
+converted there: it leaves the device once, and as bytes.
 """
 
 from __future__ import annotations
@@ -22,6 +23,8 @@ from numpy.typing import NDArray
 
 from sharp_xr.render import Frame
 from sharp_xr.render.device_frame import DeviceFrame, to_host
+from sharp_xr.stream.depth import codes_on_device, write_depth
+from sharp_xr_protocol.messages import Layout
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -55,16 +58,32 @@ def new_picture(width: int, height: int) -> av.VideoFrame:
     return av.VideoFrame(width, height, "yuv420p")
 
 
-def write_frame(frame: Frame, picture: av.VideoFrame) -> None:
-    """Write a frame's views side by side, wherever it is; the picture is H high and V W wide."""
+def write_frame(
+    frame: Frame, picture: av.VideoFrame, layout: Layout | None = None, near_m: float = 0.0
+) -> None:
+    """Write a frame's views side by side, wherever it is, and their depth below them.
+
+    The picture is V W wide and H + ``layout.depth_height`` high; without a layout it has no depth.
+    """
+    with_depth = layout is not None and layout.depth_height > 0
     if isinstance(frame, DeviceFrame):
-        _copy_planes(to_host(yuv_on_device(frame.tensors.rgb)), picture)
-    else:
-        write_picture(frame.rgb, picture)
+        tensors = frame.tensors
+        codes = codes_on_device(tensors.depth, near_m, layout) if layout and with_depth else None
+        _copy_planes(to_host(yuv_on_device(tensors.rgb, codes)), picture)
+        return
+    write_picture(frame.rgb, picture)
+    if layout and with_depth:
+        y, u, v = planes(picture)
+        write_depth(frame.depth, near_m, layout, y[layout.eye_height :])
+        for chroma in (u, v):
+            chroma[layout.eye_height // 2 :] = 128
 
 
-def yuv_on_device(rgb: Tensor) -> Tensor:
-    """[V, 3, H, W] sRGB -> the planes one after the other, [1.5 H V W] bytes."""
+def yuv_on_device(rgb: Tensor, codes: Tensor | None = None) -> Tensor:
+    """[V, 3, H, W] sRGB -> the planes one after the other, [1.5 H V W] bytes.
+
+    ``codes`` [h, V W] are further rows of luma, whose chroma is 128.
+    """
     import torch  # who has a tensor has it already
 
     views, _, height, width = rgb.shape
@@ -73,8 +92,12 @@ def yuv_on_device(rgb: Tensor) -> Tensor:
     kr, kg, kb = float(KR), float(KG), float(KB)
     luma, luma4 = (kr * r + kg * g + kb * b for r, g, b in (wide, four))
     u, v = float(U_SCALE) * (four[2] - luma4), float(V_SCALE) * (four[0] - luma4)
-    shifted = (16.5 + 219 * luma).flatten(), (128.5 + u).flatten(), (128.5 + v).flatten()
-    return torch.cat(shifted).to(torch.uint8)
+    parts = [(16.5 + 219 * luma), (128.5 + u), (128.5 + v)]
+    if codes is not None:
+        grey = codes.new_full((len(codes) // 2, codes.shape[1] // 2), 128)
+        below = (codes, grey, grey)
+        parts = [torch.cat((above, low)) for above, low in zip(parts, below, strict=True)]
+    return torch.cat([part.flatten() for part in parts]).to(torch.uint8)
 
 
 def _copy_planes(packed: UInt8, picture: av.VideoFrame) -> None:
@@ -89,10 +112,10 @@ def _copy_planes(packed: UInt8, picture: av.VideoFrame) -> None:
 def write_picture(rgb: Float32, picture: av.VideoFrame) -> None:
     """Write views side by side, the first one left.
 
-    ``rgb`` is [V, 3, H, W] sRGB; the picture is H high and V W wide.
+    ``rgb`` is [V, 3, H, W] sRGB; the picture is V W wide, and its upper H rows are written.
     """
     views, channels, height, width = rgb.shape
-    assert channels == 3 and (picture.width, picture.height) == (views * width, height)
+    assert channels == 3 and picture.width == views * width and picture.height >= height
     y, u, v = _rows(picture)
     _planar_to_yuv(np.ascontiguousarray(rgb), y, u, v)
 
@@ -115,7 +138,8 @@ def _rows(picture: av.VideoFrame) -> tuple[UInt8, UInt8, UInt8]:
 
 def warm_up() -> None:
     """Compile what the first frame would wait for (a second; milliseconds once it is cached)."""
-    write_picture(np.zeros((2, 3, 2, 2), np.float32), new_picture(4, 2))
+    frame = Frame(*(np.zeros(shape, np.float32) for shape in ((2, 3, 4, 4), (2, 4, 4), (2, 4, 4))))
+    write_frame(frame, new_picture(8, 6), Layout(4, 4, 2, 2), 1.0)
 
 
 # Row by row through slices, so that LLVM sees unit strides and indices that cannot be negative, and

@@ -24,12 +24,13 @@ from dataclasses import dataclass
 
 import av
 
-from sharp_xr.render import PreparedScene, Renderer, RenderSettings
+from sharp_xr.render import Frame, PreparedScene, Renderer, RenderSettings
 from sharp_xr.render.camera import View, view_from_eye
-from sharp_xr.stream.colour import new_picture, write_frame
+from sharp_xr.stream.colour import new_picture, planes, write_frame
+from sharp_xr.stream.depth import NearPlane, layout_for, picture_size
 from sharp_xr.stream.latest import Latest
 from sharp_xr.stream.poses import Poses
-from sharp_xr_protocol.messages import Layout, Tracking, Video
+from sharp_xr_protocol.messages import Eye, Layout, Tracking, Video
 
 log = logging.getLogger(__name__)
 
@@ -60,6 +61,10 @@ class Drawn:
     scene: ShownScene
     picture: av.VideoFrame
     layout: Layout
+    eyes: tuple[Eye, Eye]
+    """As drawn."""
+    near_m: float
+    """Of the depth in the picture; 0 where there is none."""
     pose_wait_ms: float
     render_ms: float
 
@@ -78,9 +83,12 @@ class DrawLoop:
         may_draw: Callable[[], bool],
         must_draw: Callable[[], bool],
         on_failure: Callable[[str], None],
+        depth: bool = False,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """``must_draw``: even where nothing has changed. ``on_failure`` is given a sentence.
+
+        ``depth``: pictures have depth below their colour.
 
         Raises:
             ValueError: a video with an odd number of pixels.
@@ -96,10 +104,12 @@ class DrawLoop:
         self._must_draw = must_draw
         self._on_failure = on_failure
         self._clock = clock
-        width, height = 2 * video.eye_width, video.eye_height
         if video.eye_width % 2:
             raise ValueError(f"a video of {video.eye_width} px per eye, wanted an even number")
-        self._free = deque(new_picture(width, height) for _ in range(PICTURES))
+        self.layout = layout_for(video.eye_width, video.eye_height, depth=depth)
+        """Of the pictures."""
+        self._near = NearPlane()
+        self._free = deque(new_picture(*picture_size(self.layout)) for _ in range(PICTURES))
         self._began_s = self._due_s = float("-inf")
         self._still = 0
         self._drawn: Drawn | None = None
@@ -173,7 +183,7 @@ class DrawLoop:
         frame = self._renderer.render(scene.prepared, self._views(arrival.tracking), settings)
         picture = self._free.popleft()
         try:
-            write_frame(frame, picture)
+            near_m = self._write(frame, picture, scene)
         except BaseException:
             self._free.append(picture)
             raise
@@ -181,7 +191,9 @@ class DrawLoop:
             arrival.tracking,
             scene,
             picture,
-            Layout(self._video.eye_width, self._video.eye_height),
+            self.layout,
+            arrival.tracking.eyes,
+            near_m,
             pose_wait_ms=1e3 * (began_s - arrival.at_s),
             render_ms=1e3 * (self._clock() - began_s),
         )
@@ -191,13 +203,23 @@ class DrawLoop:
             self.dropped += 1
             self._free.append(replaced.picture)
 
+    def _write(self, frame: Frame, picture: av.VideoFrame, scene: ShownScene) -> float:
+        """The frame into the picture; the near_m of its depth, 0 where it has none."""
+        layout = self.layout
+        if not layout.depth_height:
+            write_frame(frame, picture)
+            return 0.0
+        if self._drawn is None or self._drawn.scene is not scene:
+            self._near = NearPlane()
+        near_m = self._near.near_m
+        write_frame(frame, picture, layout, near_m)
+        luma = planes(picture)[0]
+        self._near.saw(luma[layout.eye_height :, : 2 * layout.depth_width])
+        return near_m
+
     def _views(self, tracking: Tracking) -> list[View]:
-        return [
-            view_from_eye(
-                tracking.head @ eye.pose, eye.fov, self._video.eye_width, self._video.eye_height
-            )
-            for eye in tracking.eyes
-        ]
+        size = self.layout.eye_width, self.layout.eye_height
+        return [view_from_eye(tracking.head @ eye.pose, eye.fov, *size) for eye in tracking.eyes]
 
     def _shows(self, tracking: Tracking, scene: ShownScene) -> bool:
         """Whether the last picture was of this view of this scene."""

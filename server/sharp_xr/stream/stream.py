@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Collection, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from sharp_xr.render import Renderer, RenderSettings
 from sharp_xr.stream import colour
+from sharp_xr.stream.depth import picture_size
 from sharp_xr.stream.encoder import Encoder, EncoderName, EncoderSettings, open_encoder
 from sharp_xr.stream.loop import DrawLoop, Drawn, ShownScene
 from sharp_xr.stream.peer import Peer
@@ -60,10 +61,13 @@ class Stream:
         *,
         on_problem: Callable[[str], None] = log.error,
         on_lost: Callable[[str], None] = log.warning,
+        capabilities: Collection[str] = (),
         encoder: EncoderName = "auto",
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """All callbacks run on the event loop.
+
+        ``capabilities`` of the client, as in its Hello: "depth" has depth sent with colour.
 
         ``on_header`` is given each frame's header before the frame is encoded; ``on_problem`` a
         sentence for the viewer, and the stream goes on where it can; ``on_lost`` a sentence when
@@ -84,9 +88,10 @@ class Stream:
             may_draw=self._may_draw,
             must_draw=lambda: self._rate.key_frame_due(clock()),
             on_failure=on_problem,
+            depth="depth" in capabilities,
             clock=clock,
         )
-        width, height = 2 * video.eye_width, video.eye_height
+        width, height = picture_size(self._drawing.layout)
         rates = settings_for(width, height, video.max_hz)
         self._rate = RateControl(rates)
         self._encoder_settings = EncoderSettings(width, height, video.max_hz, rates.ceiling_bps)
@@ -209,9 +214,10 @@ class Stream:
         return FrameHeader(
             key=drawn.tracking.key,
             head=drawn.tracking.head,
-            eyes=drawn.tracking.eyes,
+            eyes=drawn.eyes,
             scene=drawn.scene.id,
             layout=drawn.layout,
+            near_m=drawn.near_m,
             times=FrameTimes(drawn.pose_wait_ms, last.render_ms, last.encode_ms),
         )
 

@@ -9,8 +9,10 @@ from typing import Any
 import aiortc
 import av
 import numpy as np
+from numpy.typing import NDArray
 from tests.server.stream.barcode import read_barcode
 
+from sharp_xr.stream.colour import planes
 from sharp_xr.stream.sei import read_frame_key
 from sharp_xr.stream.stream import Stream
 
@@ -32,6 +34,8 @@ class Received:
     key_frame: bool
     eyes: tuple[float, float]
     """Mean luma of each eye's lower half."""
+    luma: NDArray[np.uint8]
+    """[H, W] of the whole picture, as coded."""
 
 
 class Receiver:
@@ -87,7 +91,7 @@ class Receiver:
 def read_frame(frame: av.VideoFrame) -> Received:
     """All three carriers of a decoded frame; ValueError where its pixels are damaged."""
     assert frame.pts is not None
-    luma = frame.to_ndarray(format="gray").astype(np.uint8, copy=False)
+    luma = planes(frame)[0].copy()
     half, middle = luma.shape[0] // 2, luma.shape[1] // 2
     side_data: Any = frame.side_data  # a container of buffers, whatever its type stub says
     keys = [read_frame_key(bytes(data)) for data in side_data]
@@ -97,4 +101,5 @@ def read_frame(frame: av.VideoFrame) -> Received:
         painted=read_barcode(luma),
         key_frame=frame.key_frame,
         eyes=(float(np.mean(luma[half:, :middle])), float(np.mean(luma[half:, middle:]))),
+        luma=luma,
     )

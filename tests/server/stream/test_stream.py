@@ -15,7 +15,7 @@ from sharp_xr.gaussians import Gaussians
 from sharp_xr.stream.loop import ShownScene
 from sharp_xr.stream.poses import is_newer
 from sharp_xr.stream.stream import Stream
-from sharp_xr_protocol.messages import Candidate, FrameHeader, ProtocolError, Video
+from sharp_xr_protocol.messages import Candidate, FrameHeader, Layout, ProtocolError, Video
 
 pytestmark = pytest.mark.usefixtures("loopback")
 
@@ -103,10 +103,12 @@ async def streaming(bench: Bench) -> AsyncIterator[None]:
 
 
 def run(
-    render_thread: ThreadPoolExecutor, test: Callable[[Bench], Coroutine[None, None, None]]
+    render_thread: ThreadPoolExecutor,
+    test: Callable[[Bench], Coroutine[None, None, None]],
+    **options: Any,
 ) -> None:
     async def main() -> None:
-        bench = Bench(render_thread)
+        bench = Bench(render_thread, **options)
         async with streaming(bench), asyncio.timeout(20):
             await test(bench)
 
@@ -136,6 +138,34 @@ def test_every_frame_says_by_rtp_by_sei_and_by_pixels_which_pose_it_shows(
         assert stats.frames >= 200 and stats.connected and stats.encoder.startswith("x264")
         assert stats.render_ms > 0 and stats.encode_ms > 0 and stats.bitrate_bps > 0
         assert not bench.problems
+
+    run(render_thread, test)
+
+
+def test_depth_comes_below_the_colour_of_the_same_frame_to_whoever_can_use_it(
+    render_thread: ThreadPoolExecutor,
+) -> None:
+    async def test(bench: Bench) -> None:
+        await bench.receive_until(lambda frame: len(bench.received) == 20)
+        headers = {header.key: header for header in bench.headers}
+        for frame in bench.received:
+            layout, near_m = headers[frame.rtp].layout, headers[frame.rtp].near_m
+            assert frame.rtp == key_of(frame.painted)
+            assert frame.luma.shape == (96 + layout.depth_height, 256)
+            maps = frame.luma[96:, : 2 * layout.depth_width].astype(float)
+            assert np.abs((maps - 16) / 219 - near_m / 1.0).max() < 0.02  # a wall at 1 m
+            assert (frame.luma[96:, 2 * layout.depth_width :] < 50).all()
+
+    run(render_thread, test, capabilities=["depth"])
+
+
+def test_no_depth_comes_unasked(render_thread: ThreadPoolExecutor) -> None:
+    async def test(bench: Bench) -> None:
+        await bench.receive_until(lambda frame: len(bench.received) == 5)
+        assert {frame.luma.shape for frame in bench.received} == {(96, 256)}
+        assert {(header.layout, header.near_m) for header in bench.headers} == {
+            (Layout(128, 96), 0.0)
+        }
 
     run(render_thread, test)
 
