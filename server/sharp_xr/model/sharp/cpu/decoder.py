@@ -46,7 +46,7 @@ class Decoder:
         double = self._weights(f"{ENCODER}.upsample_latent0.3.weight")
         if self._has_lateral:
             lateral = self._weights(f"{self._prefix}.convs.0.weight").flatten(1)
-            double = torch.einsum("oc,icab->ioab", lateral, double)
+            double = mixed(double, lateral)
         return Doubling(double, None)(half_e0)
 
     def _fused(self, level: int, coarser: Tensor, skip: Tensor) -> Tensor:
@@ -70,8 +70,16 @@ class Decoder:
         """The end of a level: its doubling and 1 x 1 in one."""
         fusion = f"{self._prefix}.fusions.{level}"
         mixing = self._weights(f"{fusion}.out_conv.weight").flatten(1)
-        weight = torch.einsum("oc,icab->ioab", mixing, self._weights(f"{fusion}.deconv.weight"))
+        weight = mixed(self._weights(f"{fusion}.deconv.weight"), mixing)
         return Doubling(weight, self._weights(f"{fusion}.out_conv.bias"))
+
+
+def mixed(double: Tensor, mixing: Tensor) -> Tensor:
+    """A doubling [I, M, 2, 2] and the 1 x 1 [O, M] behind it as one doubling [I, O, 2, 2].
+
+    In float64: a weight's own rounding is nothing beside the sum's, which all pixels would share.
+    """
+    return torch.einsum("oc,icab->ioab", mixing.double(), double.double()).float()
 
 
 def refined(weights: Weights, prefix: str, x: Tensor) -> Tensor:

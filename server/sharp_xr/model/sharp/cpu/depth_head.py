@@ -28,10 +28,12 @@ class DepthHead:
         double, double_bias = _pair(weights, f"{prefix}.head.1")
         narrow, narrow_bias = _pair(weights, f"{prefix}.head.2")
         last, last_bias = _pair(weights, f"{prefix}.head.4")
-        mixed = torch.einsum("omhw,mi->oihw", wide, mixing.flatten(1))
-        self._wide = WinogradConvolution(mixed)
+        # Folded in float64: all pixels share the weights' errors.
+        mixed = torch.einsum("omhw,mi->oihw", wide.double(), mixing.flatten(1).double())
+        self._wide = WinogradConvolution(mixed.float())
         self._wide_bias = _padded_response(mixing_bias, wide) + wide_bias
-        self._phases = phase_kernels(double, narrow).contiguous(memory_format=torch.channels_last)
+        phases = phase_kernels(double.double(), narrow.double()).float()
+        self._phases = phases.contiguous(memory_format=torch.channels_last)
         self._narrow_bias = _padded_response(double_bias, narrow) + narrow_bias
         self._last = last.flatten(1), last_bias
 
@@ -91,8 +93,8 @@ def _pair(weights: Weights, name: str) -> tuple[Tensor, Tensor]:
 
 def _padded_response(bias: Tensor, kernel: Tensor) -> Tensor:
     """What a 3 x 3 makes of a constant map [C] padded with zeros: [3, 3, O] first, middle, last."""
-    constant = bias[None, :, None, None].expand(1, -1, 3, 3)
-    return as_map(functional.conv2d(constant, kernel, padding=1))
+    constant = bias.double()[None, :, None, None].expand(1, -1, 3, 3)
+    return as_map(functional.conv2d(constant, kernel.double(), padding=1)).float()
 
 
 def _add_with_border(x: Tensor, bias: Tensor) -> Tensor:

@@ -75,7 +75,8 @@ def normed(x: Tensor) -> Tensor:
 
 def after_norm(gain: Tensor, shift: Tensor, weight: Tensor, bias: Tensor) -> tuple[Tensor, Tensor]:
     """Weight and bias of a linear layer behind a LayerNorm whose affine part they take over."""
-    return weight * gain, bias + weight @ shift
+    # A bias that is a little wrong is so for every token: its sum is float64's.
+    return weight * gain, (bias + weight.double() @ shift.double()).float()
 
 
 def scaled(weight: Tensor, bias: Tensor, gamma: Tensor) -> tuple[Tensor, Tensor]:
