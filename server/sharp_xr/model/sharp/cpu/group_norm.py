@@ -40,6 +40,6 @@ def group_statistics(x: Tensor, groups: int) -> tuple[Tensor, Tensor]:
     mean = of_groups(x.mean(1).double().mean(0))
     middle = mean.float()
     squares = torch.zeros_like(mean)
-    for rows in x.split(ROWS_AT_ONCE):
+    for rows in torch.split(x, ROWS_AT_ONCE):
         squares += (rows - middle).square_().mean((0, 1)).double() * (len(rows) / height)
     return mean, of_groups(squares) - (middle.double() - mean) ** 2
