@@ -40,7 +40,7 @@ class Fetch:
 
     def run(self) -> int:
         from sharp_xr.weights.fetch import FetchError, fetch, state_of
-        from sharp_xr.weights.progress import ProgressLine
+        from sharp_xr.weights.progress import BytesProgress
 
         release = RELEASES.get(self.name)
         if release is None:
@@ -56,7 +56,7 @@ class Fetch:
             )
         try:
             path = fetch(
-                release, folder, lambda what: ProgressLine(what, sys.stderr), keep=self.keep
+                release, folder, lambda what: BytesProgress(what, sys.stderr), keep=self.keep
             )
         except FetchError as error:
             return fail(str(error))
@@ -82,12 +82,12 @@ class Convert:
     def run(self) -> int:
         from sharp_xr.model.sharp.checkpoint import convert, open_checkpoint
         from sharp_xr.model.sharp.config import with_hooks
-        from sharp_xr.weights.progress import ProgressLine
+        from sharp_xr.weights.progress import BytesProgress
 
         with open_checkpoint(self.source) as checkpoint:
             said = checkpoint.config()
         config = with_hooks(said, self.hooks or said.hooks, self.heads or said.vit_heads)
-        report = ProgressLine(f"writing {self.target.name}", sys.stderr)
+        report = BytesProgress(f"writing {self.target.name}", sys.stderr)
         digest = convert(self.source, self.target, half=self.half, config=config, report=report)
         print(f"{self.target}\nSHA-256 {digest}")
         return 0

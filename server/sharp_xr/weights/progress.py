@@ -11,7 +11,7 @@ LOG_LINES = 10
 """Without a terminal, from beginning to end."""
 
 
-class ProgressLine:
+class BytesProgress:
     """Told bytes done and bytes in all; writes MB, MB/s and the time left."""
 
     def __init__(

@@ -6,7 +6,7 @@ import io
 
 import pytest
 
-from sharp_xr.weights.progress import ProgressLine, duration
+from sharp_xr.weights.progress import BytesProgress, duration
 
 
 class Terminal(io.StringIO):
@@ -17,7 +17,7 @@ class Terminal(io.StringIO):
 def told(stream: io.StringIO, seconds_per_step: float) -> str:
     """100 steps of 20 MB."""
     times = iter(step * seconds_per_step for step in range(1000))
-    line = ProgressLine("downloading a.pt", stream, lambda: next(times))
+    line = BytesProgress("downloading a.pt", stream, lambda: next(times))
     for step in range(101):
         line(20_000_000 * step, 2_000_000_000)
     return stream.getvalue()
@@ -45,7 +45,7 @@ def test_a_log_has_a_line_for_each_tenth() -> None:
 def test_speed_is_of_what_arrived_now_not_of_what_was_there() -> None:
     stream = io.StringIO()
     times = iter([0.0, 10.0])
-    line = ProgressLine("a", stream, lambda: next(times))
+    line = BytesProgress("a", stream, lambda: next(times))
     line(900_000_000, 1_000_000_000)
     line(1_000_000_000, 1_000_000_000)
     assert stream.getvalue().splitlines()[-1] == "a: 1,000 of 1,000 MB, 10.0 MB/s"
