@@ -25,7 +25,8 @@ from sharp_xr.gaussians import Gaussians
 from sharp_xr.model import ModelError
 from sharp_xr.prediction import OnProgress, Prediction
 from sharp_xr.render import Frame, PreparedScene, RenderSettings, View
-from sharp_xr.serve import Server, bind, uvicorn_config
+from sharp_xr.serve import bind
+from sharp_xr.web_server import Server, uvicorn_config
 
 DISTANCE_M = 2.0
 """Of the wall that the photo hangs on."""

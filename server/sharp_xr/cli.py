@@ -25,8 +25,8 @@ from sharp_xr.folders import default_data
 EXTRA_OF = {
     **dict.fromkeys(
         (
-            *("aiortc", "av", "multipart", "numba", "pi_heif", "PIL", "qrcode", "safetensors"),
-            *("starlette", "torch", "uvicorn", "websockets"),
+            *("aiortc", "av", "cryptography", "h11", "ifaddr", "multipart", "numba", "pi_heif"),
+            *("PIL", "qrcode", "safetensors", "starlette", "torch", "uvicorn", "websockets"),
         ),
         "server",
     ),
@@ -53,8 +53,9 @@ class Serve:
     """Number of the NVIDIA GPU to use. Without this and --device: the best device there is."""
     device: MaybeText = None
     """cpu or cuda:N."""
-    host: str = "127.0.0.1"
-    """Address to listen on. All but the loopback's want a token, which is printed."""
+    host: MaybeText = None
+    """Address to listen on. Without it: 127.0.0.1, or 0.0.0.0 with --https. All but the loopback's
+    want a token, which is printed."""
     port: int = 8080
     """0 takes a free one."""
     data: MaybePath = None
@@ -73,10 +74,21 @@ class Serve:
     """Clients at a time at most."""
     token: MaybeText = None
     """A token in place of a new random one; then the loopback wants it too."""
+    https: bool = False
+    """TLS, which headsets want for WebXR. Makes a certificate for this machine, and keeps it."""
+    cert: MaybePath = None
+    """A certificate of your own (PEM); means --https."""
+    key: MaybePath = None
+    """Its private key (PEM). Without it: in the same file."""
     log_json: bool = False
     """Log JSON in place of key=value."""
     verbose: bool = False
     """Log more."""
+
+    @property
+    def listens_on(self) -> str:
+        """HTTPS is for headsets, which are elsewhere."""
+        return self.host or ("0.0.0.0" if self.https or self.cert else "127.0.0.1")
 
     def run(self) -> int:
         from sharp_xr import devices, logs
@@ -92,7 +104,7 @@ class Serve:
             config = serve.ServeConfig(
                 data=self.data or default_data(),
                 device=device,
-                host=self.host,
+                host=self.listens_on,
                 port=self.port,
                 token=self.token,
                 model=self.model,
@@ -102,6 +114,9 @@ class Serve:
                 max_eye_px=self.eye_size,
                 max_sessions=self.sessions,
                 show=self.show,
+                https=self.https,
+                cert=self.cert,
+                key=self.key,
             )
             serve.run(config)
         except serve.ServeError as error:

@@ -8,21 +8,23 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import datetime
 import logging
 import signal
 import socket
+import ssl
 import sys
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-import uvicorn
-from uvicorn.protocols.http.h11_impl import H11Protocol
-
+from sharp_xr import certificates
 from sharp_xr.access import is_loopback, new_token
-from sharp_xr.app import App, AppConfig, create_app
+from sharp_xr.announcement import address, announce, outward_name
+from sharp_xr.app import App, AppConfig
+from sharp_xr.certificates import Certificate, CertificateError
 from sharp_xr.devices import Device, renderer_for
 from sharp_xr.model import ModelError, Precision, check_name, load_predictor
 from sharp_xr.prediction import PredictionWorker
@@ -30,13 +32,11 @@ from sharp_xr.refusal import Refusal
 from sharp_xr.scene_index import SceneError
 from sharp_xr.stream.selftest import check_aiortc
 from sharp_xr.uploads import scene_name
-from sharp_xr_protocol.messages import MAX_MESSAGE_BYTES
+from sharp_xr.web_server import Server, uvicorn_config
 
 log = logging.getLogger(__name__)
 
-REQUEST_TIMEOUT_S = 15.0
-"""A new connection whose request has not come by then is closed (uvicorn itself waits for ever)."""
-SHUTDOWN_TIMEOUT_S = 3
+RENEWAL_CHECK_S = 6 * 3600.0
 
 
 class ServeError(Exception):
@@ -66,12 +66,20 @@ class ServeConfig:
     max_sessions: int = 4
     show: Path | None = None
     """A photo or a ``.ply`` that becomes a scene at the start."""
+    https: bool = False
+    """TLS, with a certificate that is made and kept beside the scenes, or with ``cert``."""
+    cert: Path | None = None
+    """The user's own certificate, PEM."""
+    key: Path | None = None
+    """Its key, PEM; None: in the same file."""
 
     def __post_init__(self) -> None:
         try:
             check_name(self.model)
         except ModelError as error:
             raise ServeError(str(error)) from error
+        if self.key and not self.cert:
+            raise ServeError(f"--key {self.key} wants --cert as well: the certificate that it fits")
         for flag, value, least, most in (
             ("--port", self.port, 0, 65535),
             ("--eye-size", self.max_eye_px, 16, 4096),
@@ -91,7 +99,7 @@ def run(config: ServeConfig) -> None:
         check_aiortc()
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:
             runner.run(_serve(config))
-    except (OSError, RuntimeError, ModelError, SceneError) as error:
+    except (OSError, RuntimeError, ModelError, SceneError, CertificateError) as error:
         raise ServeError(str(error)) from error
 
 
@@ -100,14 +108,21 @@ async def _serve(config: ServeConfig) -> None:
         token = config.token
         if token is None and not is_loopback(config.host):
             token = new_token()
-        url = address(config.host, listening.getsockname()[1], token)
         app = _make_app(config, token)
+        certificate = _certificate(config)
+        scheme = "https" if certificate else "http"
+        url = address(config.host, listening.getsockname()[1], token, scheme)
         print(
             f"sharp-xr: {app.renderer.name} draws; {config.model} predicts on {config.device}",
             flush=True,
         )
-        server = Server(uvicorn_config(app))
-        await _live(app, server, listening, stop_asked, lambda: _opened(app, config, url))
+        tls = certificate.context() if certificate else None
+        server = Server(uvicorn_config(app), tls)
+        async with _renewing(config, tls):
+            await _live(
+                *(app, server, listening, stop_asked),
+                lambda: _opened(app, config, url, certificate),
+            )
 
 
 async def _live(
@@ -142,17 +157,46 @@ async def _then(
     await then()
 
 
-async def _opened(app: App, config: ServeConfig, url: str) -> None:
+async def _opened(app: App, config: ServeConfig, url: str, certificate: Certificate | None) -> None:
     """Say where the page is, then make the scene that was asked for."""
-    print(f"sharp-xr: open {url}", flush=True)
-    if config.token is None and not is_loopback(config.host) and sys.stdout.isatty():
-        _print_qr(url)
+    announce(url, config.host, certificate)
     if config.show is not None:
         try:
             data = await asyncio.to_thread(config.show.read_bytes)
             await app.uploads.make(data, scene_name(config.show.name))
         except (OSError, Refusal) as error:
             print(f"sharp-xr: {config.show}: {error}", file=sys.stderr, flush=True)
+
+
+def _certificate(config: ServeConfig) -> Certificate | None:
+    """None for plain HTTP. Raises CertificateError."""
+    now = datetime.datetime.now(datetime.UTC)
+    if config.cert is not None:
+        return certificates.given(config.cert, config.key, now)
+    if config.https:
+        return certificates.kept(config.data / "https", outward_name(config.host), now)
+    return None
+
+
+@contextlib.asynccontextmanager
+async def _renewing(config: ServeConfig, tls: ssl.SSLContext | None) -> AsyncIterator[None]:
+    """A server that runs for a year gets its next certificate meanwhile."""
+
+    async def renew() -> None:
+        while tls is not None:
+            await asyncio.sleep(RENEWAL_CHECK_S)
+            try:
+                certificate = _certificate(config)
+                if certificate:
+                    certificate.load_into(tls)
+            except CertificateError as error:
+                log.error("certificate not renewed", extra={"fields": {"why": str(error)}})
+
+    task = asyncio.create_task(renew())
+    try:
+        yield
+    finally:
+        task.cancel()
 
 
 def _make_app(config: ServeConfig, token: str | None) -> App:
@@ -193,63 +237,6 @@ def bind(host: str, port: int) -> socket.socket:
     return listening
 
 
-def address(host: str, port: int, token: str | None) -> str:
-    """The page's URL, with the token; for "all addresses" with one that others can reach."""
-    if host in ("0.0.0.0", "::", ""):
-        host = _outward_address()
-    name = f"[{host}]" if ":" in host else host
-    return f"http://{name}:{port}/" + (f"?token={token}" if token else "")
-
-
-def _outward_address() -> str:
-    """This machine's address towards the network; the loopback without one. Sends nothing."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        try:
-            probe.connect(
-                ("192.0.2.1", 9)
-            )  # a documentation address (RFC 5737): asks for the route
-        except OSError:
-            return "127.0.0.1"
-        return str(probe.getsockname()[0])
-
-
-class Server(uvicorn.Server):
-    """uvicorn without its signal handlers."""
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield
-
-
-class PatientProtocol(H11Protocol):
-    """HTTP/1.1 that ends a connection whose first request does not come (slow loris)."""
-
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        super().connection_made(transport)
-        self.loop.call_later(REQUEST_TIMEOUT_S, self._end_without_request)
-
-    def _end_without_request(self) -> None:
-        if self.scope is None and not self.transport.is_closing():
-            self.transport.close()
-
-
-def uvicorn_config(app: App) -> uvicorn.Config:
-    """How the application is served."""
-    return uvicorn.Config(
-        create_app(app),
-        http=PatientProtocol,
-        ws="websockets-sansio",
-        ws_per_message_deflate=False,
-        ws_max_size=MAX_MESSAGE_BYTES,
-        lifespan="off",
-        log_config=None,
-        access_log=False,  # its lines would hold the token
-        server_header=False,
-        timeout_keep_alive=15,
-        timeout_graceful_shutdown=SHUTDOWN_TIMEOUT_S,
-    )
-
-
 @contextlib.contextmanager
 def _signals() -> Iterator[asyncio.Event]:
     """The event is set by SIGINT or SIGTERM; a second one then has its usual, harder effect."""
@@ -277,11 +264,3 @@ def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
     except ImportError:
         return None
     return uvloop.new_event_loop
-
-
-def _print_qr(url: str) -> None:
-    import qrcode
-
-    code = qrcode.QRCode(border=1)
-    code.add_data(url)
-    code.print_ascii(invert=True)

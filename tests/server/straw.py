@@ -19,7 +19,8 @@ from sharp_xr.model import ModelError
 from sharp_xr.photo import PhotoError
 from sharp_xr.prediction import OnProgress, Prediction
 from sharp_xr.render import Frame, PreparedScene, RenderSettings, View
-from sharp_xr.serve import Server, bind, uvicorn_config
+from sharp_xr.serve import bind
+from sharp_xr.web_server import Server, uvicorn_config
 
 
 def some_gaussians(count: int = 3) -> Gaussians:

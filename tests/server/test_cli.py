@@ -14,7 +14,13 @@ from sharp_xr.cli import Doctor, Predict, Render, Serve, Train, Weights, parse, 
 
 def test_serve_needs_no_word_more() -> None:
     assert parse(["serve"]) == Serve()
-    assert Serve().host == "127.0.0.1"
+    assert Serve().listens_on == "127.0.0.1"
+
+
+def test_https_is_for_the_network_unless_a_host_is_named() -> None:
+    assert parse(["serve", "--https"]) == Serve(https=True)
+    assert Serve(https=True).listens_on == Serve(cert=Path("my.pem")).listens_on == "0.0.0.0"
+    assert Serve(https=True, host="127.0.0.1").listens_on == "127.0.0.1"
 
 
 def test_commands_take_what_the_documentation_shows() -> None:

@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 from tests.server.straw import MakeSite
 
-from sharp_xr import serve
+from sharp_xr import serve, web_server
+from sharp_xr.announcement import address
 from sharp_xr.devices import Device
-from sharp_xr.serve import ServeConfig, ServeError, address, bind
+from sharp_xr.serve import ServeConfig, ServeError, bind
 
 CPU = Device("cpu", "")
 
@@ -67,7 +68,7 @@ def test_all_addresses_become_one_that_others_can_reach() -> None:
 def test_a_connection_without_a_request_is_closed(
     make_site: MakeSite, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(serve, "REQUEST_TIMEOUT_S", 0.05)
+    monkeypatch.setattr(web_server, "REQUEST_TIMEOUT_S", 0.05)
     site = make_site()
     host, port = site.host.split(":")
     with socket.create_connection((host, int(port)), timeout=10) as connection:
