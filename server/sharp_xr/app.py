@@ -46,6 +46,7 @@ from sharp_xr.stream import stream
 from sharp_xr.stream.channel import Studio
 from sharp_xr.stream.spectators import MAX_SPECTATORS, Spectators
 from sharp_xr.stream.stream import Stream
+from sharp_xr.stream.turns import Turns
 from sharp_xr.uploads import PhotoWorker, Uploads
 from sharp_xr.whep import Cors, Whep
 from sharp_xr_protocol.messages import FrameHeader, ProtocolError, Scene, Video
@@ -79,12 +80,13 @@ class App:
         self.renderer = renderer
         self.worker = worker
         self.render_thread = ThreadPoolExecutor(1, thread_name_prefix="render")
+        self._turns = Turns()
         self._spare_thread = ThreadPoolExecutor(1, thread_name_prefix="warm-up")
         self.sessions = Sessions(config.max_sessions)
         self.store = SceneStore(config.data)
         self.gallery = SceneGallery(self.store, renderer, self._scenes_changed)
         self.spectators = Spectators(
-            Studio(renderer, self.render_thread, config.max_eye_px),
+            Studio(renderer, self.render_thread, self._turns, config.max_eye_px),
             self.gallery.load,
             config.max_spectators,
         )
@@ -123,6 +125,7 @@ class App:
             capabilities=capabilities,
             on_problem=on_problem,
             on_lost=on_lost,
+            turns=self._turns,
         )
 
     async def start(self) -> None:

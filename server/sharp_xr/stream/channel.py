@@ -38,6 +38,7 @@ from sharp_xr.stream.peer import Peer
 from sharp_xr.stream.poses import KEYS
 from sharp_xr.stream.rate import settings_for
 from sharp_xr.stream.sei import frame_key_sei
+from sharp_xr.stream.turns import Turns
 from sharp_xr_protocol.geometry import Fov, Pose
 from sharp_xr_protocol.messages import CLOCK_HZ, Scene
 
@@ -64,6 +65,8 @@ class Studio:
     renderer: Renderer
     render_thread: ThreadPoolExecutor
     """The server's one; interactive streams take turns with the channels there."""
+    turns: Turns
+    """Of that thread."""
     max_px: int = 512
     """Longer side of the picture."""
     hz: float = HZ
@@ -240,7 +243,8 @@ class Channel:
     def _draw(self) -> None:
         """In the render thread."""
         view = self._view_of(self._studio.clock())
-        settings = RenderSettings(budget_ms=BUDGET_MS)
+        sharers = self._studio.turns.sharers(self, self._studio.clock())
+        settings = RenderSettings(budget_ms=BUDGET_MS / sharers)
         frame = self._studio.renderer.render(self.shown.prepared, [view], settings)
         write_frame(frame, self._picture)
 

@@ -30,6 +30,7 @@ from sharp_xr.stream.colour import new_picture, planes, write_frame
 from sharp_xr.stream.depth import NearPlane, layout_for, picture_size
 from sharp_xr.stream.latest import Latest
 from sharp_xr.stream.poses import Poses
+from sharp_xr.stream.turns import Turns
 from sharp_xr_protocol.messages import Eye, Layout, Tracking, Video
 
 log = logging.getLogger(__name__)
@@ -39,7 +40,8 @@ STILL_FRAMES = 12
 KEEP_ALIVE_S = 1.0
 """Then one at this distance: a receiver that hears nothing for 3 s asks for a key frame."""
 BUDGET_MS = 50.0
-"""What drawing may take before the renderer draws fewer Gaussians: 20 pictures a second."""
+"""What drawing may take before the renderer draws fewer Gaussians: 20 pictures a second. Viewers
+who share the render thread share this too."""
 PICTURES = 3
 """One being drawn, one in the slot, one being encoded."""
 
@@ -84,11 +86,12 @@ class DrawLoop:
         must_draw: Callable[[], bool],
         on_failure: Callable[[str], None],
         depth: bool = False,
+        turns: Turns | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """``must_draw``: even where nothing has changed. ``on_failure`` is given a sentence.
 
-        ``depth``: pictures have depth below their colour.
+        ``depth``: pictures have depth below their colour. ``turns`` are those of the thread.
 
         Raises:
             ValueError: a video with an odd number of pixels.
@@ -96,13 +99,13 @@ class DrawLoop:
         self._renderer = renderer
         self._render_thread = render_thread
         self._video = video
-        if settings.budget_ms is None:
-            settings = dataclasses.replace(settings, budget_ms=BUDGET_MS)
         self._settings = settings
+        self._budget_ms = BUDGET_MS if settings.budget_ms is None else settings.budget_ms
         self._poses = poses
         self._may_draw = may_draw
         self._must_draw = must_draw
         self._on_failure = on_failure
+        self._turns = turns or Turns()
         self._clock = clock
         if video.eye_width % 2:
             raise ValueError(f"a video of {video.eye_width} px per eye, wanted an even number")
@@ -178,8 +181,9 @@ class DrawLoop:
             return
         began_s = self._clock()
         same = self._shows(arrival.tracking, scene)
+        budget_ms = self._budget_ms / self._turns.sharers(self, began_s)
         # Whoever keeps still waits for nothing, and gets all Gaussians.
-        settings = dataclasses.replace(self._settings, budget_ms=None) if same else self._settings
+        settings = dataclasses.replace(self._settings, budget_ms=None if same else budget_ms)
         frame = self._renderer.render(scene.prepared, self._views(arrival.tracking), settings)
         picture = self._free.popleft()
         try:

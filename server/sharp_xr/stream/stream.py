@@ -19,6 +19,7 @@ from sharp_xr.stream.poses import Poses
 from sharp_xr.stream.rate import RateControl, settings_for
 from sharp_xr.stream.sei import frame_key_sei
 from sharp_xr.stream.timing import FrameTiming, StreamStats, Timings
+from sharp_xr.stream.turns import Turns
 from sharp_xr_protocol.messages import (
     Candidate,
     FrameHeader,
@@ -63,9 +64,12 @@ class Stream:
         on_lost: Callable[[str], None] = log.warning,
         capabilities: Collection[str] = (),
         encoder: EncoderName = "auto",
+        turns: Turns | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """All callbacks run on the event loop.
+
+        ``turns`` of the render thread, if others draw on it too.
 
         ``capabilities`` of the client, as in its Hello: "depth" has depth sent with colour.
 
@@ -89,6 +93,7 @@ class Stream:
             must_draw=lambda: self._rate.key_frame_due(clock()),
             on_failure=on_problem,
             depth="depth" in capabilities,
+            turns=turns,
             clock=clock,
         )
         width, height = picture_size(self._drawing.layout)

@@ -14,6 +14,7 @@ from sharp_xr.render import Frame, PreparedScene, RenderSettings, View
 from sharp_xr.stream.colour import planes
 from sharp_xr.stream.loop import BUDGET_MS, KEEP_ALIVE_S, STILL_FRAMES, DrawLoop, Drawn, ShownScene
 from sharp_xr.stream.poses import Poses
+from sharp_xr.stream.turns import Turns
 from sharp_xr_protocol.messages import Video
 
 VIDEO = Video(eye_width=128, eye_height=64, max_hz=50.0)
@@ -31,6 +32,7 @@ class Bench:
         self.failures: list[str] = []
         self.key = 0
         self.renderer = renderer
+        self.turns = Turns()
         self.poses = Poses(clock=lambda: self.now_s)
         self.loop = DrawLoop(
             renderer,
@@ -41,6 +43,7 @@ class Bench:
             may_draw=lambda: self.may_draw,
             must_draw=lambda: self.must_draw,
             on_failure=self.failures.append,
+            turns=self.turns,
             clock=lambda: self.now_s,
         )
         self.loop.scene = SCENE
@@ -163,6 +166,16 @@ def test_a_moving_head_is_drawn_in_time_and_a_still_one_in_full(
         for identity in (5, 5, 5, 6):
             await bench.pose(identity)
         assert bench.renderer.budgets_ms == [BUDGET_MS, None, None, BUDGET_MS]
+
+    on_bench(render_thread, test)
+
+
+def test_two_who_draw_have_half_of_the_time_each(render_thread: ThreadPoolExecutor) -> None:
+    async def test(bench: Bench) -> None:
+        bench.turns.sharers("another stream", bench.now_s)
+        await bench.pose(5)
+        await bench.pose(6, after_s=2.0)  # the other one has stopped
+        assert bench.renderer.budgets_ms == [BUDGET_MS / 2, BUDGET_MS]
 
     on_bench(render_thread, test)
 
