@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 from dataclasses import dataclass
 from urllib.parse import parse_qs, urlsplit, urlunsplit
 
@@ -21,6 +22,9 @@ class Address:
     """Of the server's page, for a browser."""
     host: str
     token: str | None
+    fingerprint: str | None = None
+    """SHA-256 of the server's certificate, 64 small letters; None: an authority must vouch for it.
+    See ``trust``."""
 
     @property
     def is_loopback(self) -> bool:
@@ -31,13 +35,18 @@ class Address:
             return self.host == "localhost" or self.host.endswith(".localhost")
 
 
-def parse_address(text: str, token: str | None = None) -> Address:
+def parse_address(text: str, token: str | None = None, fingerprint: str | None = None) -> Address:
     """Read what names a server: see ``wanted`` below; the page's URL may carry ``?token=...``.
 
+    Args:
+        text: what a person typed or pasted.
+        token: in place of the URL's.
+        fingerprint: SHA-256 in hexadecimal, with colons or blanks between the bytes or without.
+
     Raises:
-        ClientError: it is none of them.
+        ClientError: one of them is not what it should be.
     """
-    wanted = "wanted ws://host:port/session, http://host:port or host:port"
+    wanted = "wanted ws://host:port/session, http://host:port (wss, https: over TLS) or host:port"
     try:
         parts = urlsplit(text if "://" in text else f"ws://{text}")
         host, port = parts.hostname, parts.port
@@ -53,4 +62,18 @@ def parse_address(text: str, token: str | None = None) -> Address:
     page = urlunsplit((scheme.replace("ws", "http"), place, "/", "", ""))
     if token is None:
         token = parse_qs(parts.query).get("token", [None])[0]
-    return Address(urlunsplit((scheme, place, path, "", "")), page, host, token)
+    if fingerprint is not None:
+        fingerprint = _fingerprint(fingerprint)
+        if scheme != "wss":
+            raise ClientError(f"--fingerprint is for TLS: use https:// or wss://, not {text!r}")
+    return Address(urlunsplit((scheme, place, path, "", "")), page, host, token, fingerprint)
+
+
+def _fingerprint(text: str) -> str:
+    plain = re.sub(r"[:\s]", "", text).lower()
+    if not re.fullmatch(r"[0-9a-f]{64}", plain):
+        raise ClientError(
+            f"--fingerprint {text!r} is no SHA-256 in hexadecimal, "
+            "wanted the one that sharp-xr serve printed (5B:2D:..., 32 bytes)"
+        )
+    return plain

@@ -31,9 +31,13 @@ class Options:
     """See a photo as a place: the client of a sharp-xr server."""
 
     server: tyro.conf.Positional[str]
-    """Address: ws://host:port/session, the page's http://host:port/?token=..., or host:port."""
+    """Address: ws://host:port/session, the page's http://host:port/?token=..., or host:port; with
+    wss and https over TLS."""
     token: str | None = None
     """What the server printed, if it listens on a network."""
+    fingerprint: Annotated[str | None, tyro.conf.arg(metavar="SHA256")] = None
+    """Of the server's certificate, as it printed it: trust this one and no other. Without it an
+    authority must vouch for the server."""
     simulate: Flag = False
     """Move a scripted head instead of a headset, and report."""
     motion: MotionName = "mixed"
@@ -59,7 +63,7 @@ def run(options: Options) -> int:
     log = SessionLog(time.monotonic_ns())
     problem: ClientError | None = None
     try:
-        address = parse_address(options.server, options.token)
+        address = parse_address(options.server, options.token, options.fingerprint)
         _check(options)
         _run_in_loop(_watch(options, address, log))
     except (ClientError, RuntimeError) as error:

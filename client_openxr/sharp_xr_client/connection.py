@@ -26,6 +26,7 @@ from sharp_xr_client.decoder import DecodedFrame
 from sharp_xr_client.jitter import Counts
 from sharp_xr_client.problem import ClientError
 from sharp_xr_client.receiver import check_aiortc, offer_loopback
+from sharp_xr_client.trust import tls_context, why_no_tls
 from sharp_xr_client.video import VideoLink
 from sharp_xr_protocol.clock import ClockOffset, Sample
 from sharp_xr_protocol.messages import (
@@ -278,9 +279,11 @@ def _settle(future: asyncio.Future[T], message: T) -> None:
 
 async def _open(address: Address) -> ClientConnection:
     headers = {"Authorization": f"Bearer {address.token}"} if address.token else {}
+    tls = await tls_context(address)  # before the token goes out
     try:
         return await open_websocket(
             address.url,
+            ssl=tls,
             additional_headers=headers,
             compression=None,  # poses do not compress, and must not wait for it
             max_size=MAX_MESSAGE_BYTES,
@@ -297,10 +300,7 @@ async def _open(address: Address) -> ClientConnection:
     except TimeoutError as error:
         raise ClientError(f"{address.url} did not answer within {REPLY_S:.0f} s") from error
     except OSError as error:
-        raise ClientError(
-            f"no server answers at {address.url} ({error.strerror or error}): "
-            "start it with 'sharp-xr serve', or check the address"
-        ) from error
+        raise ClientError(why_no_tls(address, error)) from error
 
 
 def _refusal(address: Address, response: Response) -> str:

@@ -46,3 +46,28 @@ def test_a_server_on_this_machine_is_known_by_its_name(text: str, loopback: bool
 def test_what_is_no_address_is_refused_with_what_is_wanted(text: str) -> None:
     with pytest.raises(ClientError, match="wanted ws://host:port/session"):
         parse_address(text)
+
+
+FINGERPRINT = ":".join(["5B", "2D"] * 16)
+
+
+@pytest.mark.parametrize(
+    "text", [FINGERPRINT, FINGERPRINT.replace(":", ""), f" {FINGERPRINT.lower()} "]
+)
+def test_a_fingerprint_is_taken_however_it_was_copied(text: str) -> None:
+    assert parse_address("https://host:1", fingerprint=text).fingerprint == "5b2d" * 16
+
+
+@pytest.mark.parametrize(
+    ("address", "fingerprint", "sentence"),
+    [
+        ("https://host:1", "5B:2D", "'5B:2D' is no SHA-256 in hexadecimal, wanted the one that"),
+        ("http://host:1", FINGERPRINT, "--fingerprint is for TLS: use https://"),
+        ("host:1", FINGERPRINT, "--fingerprint is for TLS"),
+    ],
+)
+def test_a_fingerprint_that_cannot_be_compared_is_refused(
+    address: str, fingerprint: str, sentence: str
+) -> None:
+    with pytest.raises(ClientError, match=sentence):
+        parse_address(address, fingerprint=fingerprint)
