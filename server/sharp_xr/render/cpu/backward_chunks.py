@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from sharp_xr.gaussians import Float32
 from sharp_xr.render.cpu.backward_tiles import Tally
 from sharp_xr.render.cpu.backward_vectors import GRADIENT, add_gradient, fetch, lowest_bit
-from sharp_xr.render.cpu.compilation import kernel
+from sharp_xr.render.cpu.compilation import allocating_kernel, kernel
 from sharp_xr.render.cpu.drawing import take_ticket
 from sharp_xr.render.cpu.projection import FRUSTUM_MARGIN, Lens
 from sharp_xr.render.cpu.scene import (
@@ -73,7 +73,7 @@ def pairs_by_chunk(
     starts[0] = 0
 
 
-@kernel
+@allocating_kernel
 def run_chunks(
     counter: NDArray[np.int64],
     rows: Float32,

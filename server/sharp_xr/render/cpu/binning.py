@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sharp_xr.gaussians import Float32
-from sharp_xr.render.cpu.compilation import kernel
+from sharp_xr.render.cpu.compilation import allocating_kernel, kernel
 from sharp_xr.render.cpu.projection import (
     KEPT,
     RESULT_SIZE,
@@ -42,7 +42,7 @@ def tiles_along(pixels: int) -> int:
     return -(-pixels // TILE)
 
 
-@kernel
+@allocating_kernel
 def bin_view(
     rows: Float32,
     hulls: Float32,

@@ -194,17 +194,16 @@ def most_open(state: Float32) -> np.float32:
 
 
 @kernel
-def subtile_flags(keys: NDArray[np.uint64], boxes: UInt32, values: UInt32, flags: UInt32) -> None:
+def subtile_flags(keys: NDArray[np.uint64], values: UInt32, flags: UInt32) -> None:
     """For each sorted key, which of a tile's 4 x 4 subtiles its box of blocks touches.
 
-    A box is first and last column, first and last row of blocks, four bits each. A value holds the
-    record's number in its upper half and the box in its lower.
+    A box is first and last column, first and last row of blocks, four bits each. A value is the
+    lower half of a key; it holds the record's number in its upper half and the box in its lower.
     """
     three, one = np.uint32(3), np.uint32(1)
     for i in range(len(keys)):
-        number = np.uint32(keys[i])
-        box = boxes[number]
-        values[i] = (number << np.uint32(16)) | box
+        box = np.uint32(keys[i])
+        values[i] = box
         x0, x1 = (box >> np.uint32(2)) & three, (box >> np.uint32(6)) & three
         y0, y1 = (box >> np.uint32(10)) & three, (box >> np.uint32(14)) & three
         columns = (np.uint32(2) << x1) - (one << x0)

@@ -27,8 +27,22 @@ overflowing Gaussians are sorted out by comparisons that NaN and infinity must r
 
 
 def kernel(function: F) -> F:
-    """Compile on the first call; dividing by zero gives an infinity, as in numpy."""
-    compiled: Any = numba.njit(nogil=True, fastmath=FAST_MATH, error_model="numpy")(function)
+    """Compile on the first call; dividing by zero gives an infinity, as in numpy.
+
+    It makes no arrays: so numba need not count who holds one. It would do so with a locked
+    instruction at each slice, for which the processor finishes all that it had begun.
+    """
+    return _compiled(function, _nrt=False)
+
+
+def allocating_kernel(function: F) -> F:
+    """One that makes arrays of its own, which is nothing for an inner loop."""
+    return _compiled(function)
+
+
+def _compiled(function: F, **options: bool) -> F:
+    compile_: Any = numba.njit(nogil=True, fastmath=FAST_MATH, error_model="numpy", **options)
+    compiled = compile_(function)
     compiled._cache = _FolderCache(function)  # type: ignore[no-untyped-call]
     return cast(F, compiled)
 

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sharp_xr.gaussians import Float32, Gaussians
-from sharp_xr.render.cpu.compilation import kernel
+from sharp_xr.render.cpu.compilation import allocating_kernel, kernel
 from sharp_xr.render.cpu.scene import visible_order
 
 f32 = np.float32
@@ -197,7 +197,7 @@ def merged(gaussians: Gaussians, groups: Indices, shown: Float32) -> Merged:
     return Merged(Gaussians(means, covariances, colors, opacities), cost * shown)
 
 
-@kernel
+@allocating_kernel
 def merge_groups(
     means: Float32,
     covariances: Float32,
@@ -260,7 +260,7 @@ def area_of(covariance: Float32) -> float:
     return float(np.sqrt(max(xx * yy - xy * xy, 1e-30)))
 
 
-@kernel
+@allocating_kernel
 def spread(
     means: Float32,
     covariances: Float32,

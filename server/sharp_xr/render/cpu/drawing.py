@@ -32,7 +32,6 @@ from sharp_xr.render.cpu.blending import (
     STATE,
     bits_of,
     block_flags,
-    start_block,
     subtile_flags,
 )
 from sharp_xr.render.cpu.compilation import has_wide_vectors, instruction, kernel
@@ -55,6 +54,7 @@ from sharp_xr.render.cpu.sorting import HISTOGRAM_SIZE, sort_keys
 inner_loops = simd if has_wide_vectors() else blending
 select, blend = inner_loops.select, inner_loops.blend
 select_four, blend_fast = inner_loops.select_four, inner_loops.blend_fast
+start_block = inner_loops.start_block
 store_block, store_part = inner_loops.store_block, blending.store_block
 
 f32 = np.float32
@@ -201,9 +201,9 @@ def draw_tile(
     while True:
         size = min(SLAB, count - start)
         keys = scratch.keys[start : start + size]
-        subtile_flags(keys, scratch.boxes, scratch.values, scratch.flags)
         if several:
             copy_slab(keys, scratch)
+        subtile_flags(keys, scratch.values, scratch.flags)
         hide_record(records, size)
         is_first, is_last = start == 0, start + size == count
         draw_slab(records, size, left, top, lens, scratch, is_first, is_last, rgb, depth, alpha)
@@ -223,14 +223,20 @@ def gather(
     lens: Lens,
     scratch: Scratch,
 ) -> int:
-    """Records, boxes and sorted keys of all splats on the tile; how many."""
+    """Records, boxes and sorted keys of all splats on the tile; how many.
+
+    A key's lower half is what the lists are made of, see ``subtile_flags``: to look the boxes up
+    in the order of depth would be a walk through the second cache. Of more splats than a slab's it
+    is the number alone.
+    """
     count = append_chunks(rows, reaches, members, camera, left, top, lens, scratch)
-    depths, keys = scratch.depths, scratch.keys
+    depths, keys, boxes = scratch.depths, scratch.keys, scratch.boxes
     lowest, highest = np.uint32(0xFFFFFFFF), np.uint32(0)
     for i in range(count):
         order = np.uint32(bits_of(depths[i]))
         lowest, highest = min(lowest, order), max(highest, order)
-        keys[i] = (np.uint64(order) << np.uint64(32)) | np.uint64(i)
+        value = np.uint64(i) if count > SLAB else np.uint64((i << 16) | np.int64(boxes[i]))
+        keys[i] = (np.uint64(order) << np.uint64(32)) | value
     if count > 1:
         spare, histogram = scratch.spare_keys, scratch.histogram
         sort_keys(keys, spare, count, np.uint64(lowest), np.uint64(highest), histogram)
@@ -333,11 +339,11 @@ def hide_record(records: Float32, number: int) -> None:
 
 @kernel
 def copy_slab(keys: NDArray[np.uint64], scratch: Scratch) -> None:
-    """The records of the keys in the keys' order, and values that name them there."""
+    """The records of the keys in the keys' order, and keys that name them there."""
     for i in range(len(keys)):
         number = int(np.int64(keys[i] & np.uint64(0xFFFFFFFF)))
         copy_floats(scratch.records, number * RECORD, scratch.slab, i * RECORD, RECORD)
-        scratch.values[i] = np.uint32(i << 16) | (scratch.values[i] & np.uint32(0xFFFF))
+        keys[i] = np.uint64((i << 16) | np.int64(scratch.boxes[number]))
 
 
 @kernel

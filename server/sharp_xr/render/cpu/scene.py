@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sharp_xr.gaussians import Float32, Gaussians
-from sharp_xr.render.cpu.compilation import kernel
+from sharp_xr.render.cpu.compilation import allocating_kernel, kernel
 
 f32 = np.float32
 
@@ -119,7 +119,7 @@ def curve_points(means: Float32, frustum: bool, points: Float32) -> None:
         points[i, 0], points[i, 1], points[i, 2] = x, y, z
 
 
-@kernel
+@allocating_kernel
 def morton_keys(
     means: Float32,
     opacities: Float32,

@@ -327,6 +327,36 @@ def srgb(builder: Any, linear: Any) -> Any:
 
 
 @instruction
+def start_block(
+    typing_context: Any, state: Any, left: Any, top: Any, columns: Any, rows: Any
+) -> Any:
+    """See blending.start_block. (Small stores would not be forwarded to the loads of whole
+    registers that follow.)"""
+
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        state_at = address(context, builder, signature.args[0], args[0])
+        steps = [i % 4 for i in range(LANES)], [i // 4 for i in range(LANES)]
+        inside = [
+            builder.icmp_signed(
+                "<", ir.Constant(INTS, lanes), splat(builder, builder.trunc(limit, INT32), INTS)
+            )
+            for lanes, limit in zip(steps, args[3:], strict=True)
+        ]
+        open_ = builder.select(builder.and_(*inside), constant(1.0), constant(0.0))
+        middles = (ir.Constant(FLOATS, [lane + 0.5 for lane in lanes]) for lanes in steps)
+        x, y = (
+            builder.fadd(splat(builder, corner, FLOATS), middle)
+            for corner, middle in zip(args[1:3], middles, strict=True)
+        )
+        for k, row in enumerate((open_, *[constant(0.0)] * 5, x, y)):
+            store(builder, row, state_at, 64 * k)
+        return context.get_dummy_value()
+
+    number, integer = types.float32, types.intp
+    return types.none(state, number, number, integer, integer), generate
+
+
+@instruction
 def store_block(
     typing_context: Any, state: Any, lens: Any, x: Any, y: Any, rgb: Any, depth: Any, alpha: Any
 ) -> Any:
