@@ -37,3 +37,28 @@ export function rotate([x, y, z, w], [vx, vy, vz]) {
     vz + w * tz + x * ty - y * tx,
   ];
 }
+
+// The rotation back.
+export function conjugate([x, y, z, w]) {
+  return [-x, -y, -z, w];
+}
+
+// a_from_c of a_from_b and b_from_c; poses are {position, orientation}.
+export function compose(a, b) {
+  const moved = rotate(a.orientation, b.position);
+  return {
+    position: [0, 1, 2].map((axis) => a.position[axis] + moved[axis]),
+    orientation: multiply(a.orientation, b.orientation),
+  };
+}
+
+// b_from_a of a_from_b.
+export function inverse({ position, orientation }) {
+  const back = conjugate(orientation);
+  return { position: rotate(back, position).map((metres) => -metres), orientation: back };
+}
+
+// [left, right, up, down] of a field of view: where its borders are at one metre.
+export function tangentsOf({ left, right, up, down }) {
+  return [left, right, up, down].map(Math.tan);
+}

@@ -19,6 +19,7 @@ import { PoseHistory } from "./history.js";
 import { watchIdle } from "./idle.js";
 import { Keyboard } from "./keyboard.js";
 import { Lens } from "./lens.js";
+import { viewOf } from "./optics.js";
 import { Panel } from "./panel.js";
 import { bindPointer } from "./pointer.js";
 import { Receiver } from "./receiver.js";
@@ -47,12 +48,15 @@ const toast = new Toast($("toast"));
 const glow = new Glow($("glow"));
 const head = new Head();
 const history = new PoseHistory();
+const headers = new PoseHistory(); // of frames, by the same keys
 const statistics = new FrameStatistics();
 const stage = new Stage({
   area: $("frame"),
   canvas: $("canvas"),
   video: $("video"),
   history,
+  headers,
+  viewOf: (scene) => viewOf(scene, head.pose.head),
   onFrame: frameShown,
   onDecoded: (key) => tracker.acknowledge(key),
 });
@@ -119,6 +123,7 @@ function hello() {
   return {
     agent: `page (${navigator.userAgent})`,
     kind: "browser",
+    capabilities: ["depth", "overscan"],
     display: { eye_width: side, eye_height: side, refresh_hz: 60 },
   };
 }
@@ -147,6 +152,7 @@ function hear(message) {
       return arrivals.hear(message);
     case "frame_header":
       times = message.times;
+      headers.remember(message.key, message);
       return undefined;
     case "problem":
       showing.refused();
@@ -222,20 +228,20 @@ function tick(before) {
     keyboard.advance(seconds);
     head.advance(seconds);
     tracker.advance(now);
+    stage.paint();
     $("hint").hidden = head.isTouched || $("canvas").hidden;
     tick(now);
   });
 }
 
-function frameShown({ key, sent, at, metadata }) {
+function frameShown({ key, sent, at, shownAt }) {
   const latency = sent ? at - sent.at : null;
   statistics.add(at, latency);
   frames.push({ key, head: sent?.head ?? null, latency });
   if (frames.length > FRAMES_REMEMBERED) frames.shift();
   if (key === null) return;
   if (sent) {
-    const shown_ms = metadata.expectedDisplayTime - sent.at;
-    connection.send({ type: "report", key, decoded_ms: latency, shown_ms });
+    connection.send({ type: "report", key, decoded_ms: latency, shown_ms: shownAt - sent.at });
   }
   if (showing.current && $("canvas").hidden) {
     $("canvas").hidden = false;

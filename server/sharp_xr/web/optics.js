@@ -48,11 +48,22 @@ export function eyesOf(scene, position) {
   }));
 }
 
+// {head, eyes, flat} of a head: what warp.js shows a frame for. Without depth, all is taken to be in the
+// window's plane: it stays where it is on the screen.
+export function viewOf(scene, head) {
+  const distance = windowDistance(scene, head.position[2]);
+  return { head, eyes: eyesOf(scene, head.position), flat: 1 / distance };
+}
+
+function windowDistance(scene, z) {
+  return Math.max(scene.focus_m + z, scene.focus_m * NEAREST_FOCUS);
+}
+
 // Seen from the side, the window lies on the other side. Its size in tangents stays: coming closer enlarges
 // the picture, as on a photo, instead of opening the field.
 function fovFrom(scene, [x, y, z]) {
   const window = windowOf(scene);
-  const distance = Math.max(scene.focus_m + z, scene.focus_m * NEAREST_FOCUS);
+  const distance = windowDistance(scene, z);
   return {
     left: Math.atan(window.left - x / distance),
     right: Math.atan(window.right - x / distance),

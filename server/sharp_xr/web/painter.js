@@ -1,118 +1,119 @@
-// Draws one side-by-side video frame on a canvas by WebGL: one eye, both, or both through coloured glasses.
+// Draws a side-by-side frame by WebGL2, warped to where the eyes are by now: one eye, both side by side, both
+// through coloured glasses, or into the eyes of a headset.
+
+import { rotate } from "./geometry.js";
+import { BOTH_EYES, FRAGMENT, VERTEX, build } from "./shader.js";
 
 export const VIEWS = ["left", "side-by-side", "anaglyph"];
 
-const VERTEX = `
-attribute vec2 corner;
-varying vec2 at;
-void main() {
-  at = vec2(corner.x, 1.0 - corner.y);
-  gl_Position = vec4(corner * 2.0 - 1.0, 0.0, 1.0);
-}`;
-
-// Least-squares red-cyan matrices for LCDs of E. Dubois, "Conversion of a Stereo Pair to Anaglyph with the
-// Least-Squares Projection Method" (2009). They hold for linear light. GLSL takes columns.
-const FRAGMENT = `
-precision mediump float;
-uniform sampler2D frame;
-uniform int view;
-uniform bool swapped;
-varying vec2 at;
-
-const mat3 LEFT = mat3(0.437, -0.062, -0.048, 0.449, -0.062, -0.050, 0.164, -0.024, -0.017);
-const mat3 RIGHT = mat3(-0.011, 0.377, -0.026, -0.032, 0.761, -0.093, -0.007, 0.009, 1.234);
-
-vec3 linear(vec3 c) {
-  return mix(c / 12.92, pow((c + 0.055) / 1.055, vec3(2.4)), step(0.04045, c));
-}
-vec3 encoded(vec3 c) {
-  return mix(c * 12.92, 1.055 * pow(c, vec3(1.0 / 2.4)) - 0.055, step(0.0031308, c));
-}
-vec3 eye(float side, vec2 p) {
-  return texture2D(frame, vec2((p.x + side) * 0.5, p.y)).rgb;
-}
-void main() {
-  vec3 color;
-  if (view == 0) {
-    color = eye(0.0, at);
-  } else if (view == 1) {
-    vec2 half_at = vec2(fract(at.x * 2.0), at.y);
-    float side = step(0.5, at.x);
-    color = eye(swapped ? 1.0 - side : side, half_at);
-  } else {
-    vec3 sum = LEFT * linear(eye(0.0, at)) + RIGHT * linear(eye(1.0, at));
-    color = encoded(clamp(sum, 0.0, 1.0));
-  }
-  gl_FragColor = vec4(color, 1.0);
-}`;
-
 export class Painter {
-  #gl;
-  #uniforms;
+  #program;
+  #texture;
+  #corners;
+  #picture = [2, 1]; // pixels of the frame, coded
 
-  // Throws an error with a sentence where the browser has no WebGL.
+  // Throws an error with a sentence where the browser has no WebGL2.
   constructor(canvas) {
     this.canvas = canvas;
     const options = { alpha: false, antialias: false, depth: false, desynchronized: true };
-    this.#gl = canvas.getContext("webgl", options);
-    if (!this.#gl) throw new Error("This browser has no WebGL, which the live view is drawn with.");
+    this.gl = canvas.getContext("webgl2", options);
+    if (!this.gl) throw new Error("This browser has no WebGL2, which the live view is drawn with.");
     this.#build();
     canvas.addEventListener("webglcontextlost", (event) => event.preventDefault());
     canvas.addEventListener("webglcontextrestored", () => this.#build());
   }
 
-  // Takes the picture that a video shows now.
-  upload(video) {
-    const gl = this.#gl;
-    gl.texImage2D(gl.TEXTURE_2D, 0, gl.RGB, gl.RGB, gl.UNSIGNED_BYTE, video);
+  // Takes a picture, `width` x `height` pixels: what a video shows now, or a VideoFrame.
+  upload(picture, width, height) {
+    const { gl } = this;
+    this.#picture = [width, height];
+    gl.bindTexture(gl.TEXTURE_2D, this.#texture);
+    gl.texImage2D(gl.TEXTURE_2D, 0, gl.RGBA, gl.RGBA, gl.UNSIGNED_BYTE, picture);
   }
 
-  // One canvas pixel per decoded pixel; CSS gives the shape.
-  draw(view, swapped, eyeWidth, eyeHeight) {
-    const gl = this.#gl;
-    const width = view === "side-by-side" ? eyeWidth * 2 : eyeWidth;
-    if (this.canvas.width !== width) this.canvas.width = width;
-    if (this.canvas.height !== eyeHeight) this.canvas.height = eyeHeight;
-    gl.viewport(0, 0, width, eyeHeight);
-    gl.uniform1i(this.#uniforms.view, VIEWS.indexOf(view));
-    gl.uniform1i(this.#uniforms.swapped, swapped ? 1 : 0);
-    gl.drawArrays(gl.TRIANGLE_STRIP, 0, 4);
+  // On the canvas. One canvas pixel per pixel of the frame; CSS gives the shape.
+  draw(view, swapped, warps, layout) {
+    const { gl, canvas } = this;
+    const { eye_width, eye_height } = layout;
+    const width = view === "side-by-side" ? eye_width * 2 : eye_width;
+    if (canvas.width !== width) canvas.width = width;
+    if (canvas.height !== eye_height) canvas.height = eye_height;
+    gl.bindFramebuffer(gl.FRAMEBUFFER, null);
+    this.#begin(warps, layout, false);
+    if (view === "left") this.#drawEye(0, [0, 0, eye_width, eye_height]);
+    else if (view === "anaglyph") this.#drawEye(BOTH_EYES, [0, 0, eye_width, eye_height]);
+    else {
+      for (const side of [0, 1]) {
+        const place = swapped ? 1 - side : side;
+        this.#drawEye(side, [place * eye_width, 0, eye_width, eye_height]);
+      }
+    }
+  }
+
+  // Into the framebuffer that is bound: for each place {side, viewport: [x, y, width, height]}. `isClear`
+  // leaves transparent what the frame has nothing in.
+  drawEyes(places, warps, layout, isClear) {
+    this.#begin(warps, layout, isClear);
+    for (const { side, viewport } of places) this.#drawEye(side, viewport);
+  }
+
+  #begin(warps, layout, isClear) {
+    const { gl } = this;
+    const { at } = this.#program;
+    gl.useProgram(this.#program.program);
+    gl.bindVertexArray(this.#corners);
+    gl.bindTexture(gl.TEXTURE_2D, this.#texture);
+    const all = (read) => new Float32Array(warps.flatMap(read));
+    gl.uniformMatrix3fv(at.turn, false, all(({ turn }) => columnsOf(turn)));
+    gl.uniform3fv(at.shift, all(({ shift }) => shift));
+    gl.uniform4fv(at.shown, all(({ shown }) => shown));
+    gl.uniform4fv(at.drawn, all(({ drawn }) => drawn));
+    gl.uniform3fv(at.plan, all(({ nearest, steps, wall }) => [nearest, steps, wall]));
+    gl.uniform1f(at.nearM, warps[0].near_m);
+    gl.uniform1i(at.isClear, isClear ? 1 : 0);
+    gl.uniform4fv(at.colourBox, this.#box(layout.eye_width, layout.eye_height));
+    gl.uniform4fv(at.depthBox, this.#box(layout.depth_width, layout.depth_height));
+  }
+
+  #drawEye(eye, viewport) {
+    this.gl.viewport(...viewport);
+    this.gl.uniform1i(this.#program.at.eye, eye);
+    this.gl.drawArrays(this.gl.TRIANGLE_STRIP, 0, 4);
+  }
+
+  #box(width, height) {
+    const [across, down] = this.#picture;
+    return [width / across, height / down, 0.5 / across, 0.5 / down];
   }
 
   #build() {
-    const gl = this.#gl;
-    const program = gl.createProgram();
-    gl.attachShader(program, compiled(gl, gl.VERTEX_SHADER, VERTEX));
-    gl.attachShader(program, compiled(gl, gl.FRAGMENT_SHADER, FRAGMENT));
-    gl.linkProgram(program);
-    gl.useProgram(program);
-    this.#uniforms = {
-      view: gl.getUniformLocation(program, "view"),
-      swapped: gl.getUniformLocation(program, "swapped"),
-    };
+    const { gl } = this;
+    this.#program = build(gl, VERTEX, FRAGMENT);
+    this.#corners = gl.createVertexArray();
+    gl.bindVertexArray(this.#corners);
     gl.bindBuffer(gl.ARRAY_BUFFER, gl.createBuffer());
     gl.bufferData(gl.ARRAY_BUFFER, new Float32Array([0, 0, 1, 0, 0, 1, 1, 1]), gl.STATIC_DRAW);
-    const corner = gl.getAttribLocation(program, "corner");
-    gl.enableVertexAttribArray(corner);
-    gl.vertexAttribPointer(corner, 2, gl.FLOAT, false, 0, 0);
-    gl.bindTexture(gl.TEXTURE_2D, gl.createTexture());
-    for (const [name, value] of [
-      [gl.TEXTURE_WRAP_S, gl.CLAMP_TO_EDGE],
-      [gl.TEXTURE_WRAP_T, gl.CLAMP_TO_EDGE],
-      [gl.TEXTURE_MIN_FILTER, gl.LINEAR],
-      [gl.TEXTURE_MAG_FILTER, gl.LINEAR],
-    ]) {
-      gl.texParameteri(gl.TEXTURE_2D, name, value);
-    }
+    gl.enableVertexAttribArray(0);
+    gl.vertexAttribPointer(0, 2, gl.FLOAT, false, 0, 0);
+    this.#texture = textureOf(gl);
   }
 }
 
-function compiled(gl, kind, source) {
-  const shader = gl.createShader(kind);
-  gl.shaderSource(shader, source);
-  gl.compileShader(shader);
-  if (!gl.getShaderParameter(shader, gl.COMPILE_STATUS) && !gl.isContextLost()) {
-    throw new Error(`The live view's shader was refused: ${gl.getShaderInfoLog(shader)}`);
+// Smooth, without copies of smaller sizes; its borders go on.
+export function textureOf(gl) {
+  const texture = gl.createTexture();
+  gl.bindTexture(gl.TEXTURE_2D, texture);
+  for (const [name, value] of [
+    [gl.TEXTURE_WRAP_S, gl.CLAMP_TO_EDGE],
+    [gl.TEXTURE_WRAP_T, gl.CLAMP_TO_EDGE],
+    [gl.TEXTURE_MIN_FILTER, gl.LINEAR],
+    [gl.TEXTURE_MAG_FILTER, gl.LINEAR],
+  ]) {
+    gl.texParameteri(gl.TEXTURE_2D, name, value);
   }
-  return shader;
+  return texture;
+}
+
+function columnsOf(orientation) {
+  return [[1, 0, 0], [0, 1, 0], [0, 0, 1]].flatMap((axis) => rotate(orientation, axis));
 }

@@ -1,46 +1,45 @@
-// Where frames are shown. Every decoded frame is looked up in the pose history by its RTP timestamp and drawn
-// as it is; `onFrame` hears what was shown.
+// Where frames are shown. Every decoded frame is looked up by its RTP timestamp; the newest one is warped to
+// where the head is at each turn of the display. `onFrame` hears what was shown first.
 
+import { Frames } from "./frame.js";
+import { aspectOf } from "./optics.js";
 import { Painter } from "./painter.js";
+import { Pictures } from "./pictures.js";
+import { warpsFor } from "./warp.js";
 
 export class Stage {
-  #video;
   #painter;
-  #history;
+  #pictures;
+  #frames;
   #onFrame;
   #onDecoded;
   #aspect = 1; // of one eye, as shown
   #scene = null;
-  #hasFrame = false;
-  #hasKeys = false; // whether this browser tells RTP timestamps, which the standard leaves open
+  #frame = null; // the newest one, in the painter's texture
+  #arrived = null; // when it came, until it has been shown
+  #drawnFor = ""; // what the canvas shows by now
+  #isElsewhere = false;
   view = "left";
   swapped = false;
 
-  // `area` is the element that the canvas is fitted into. onFrame({key, sent, at, metadata}) gets what
-  // was remembered with the key as `sent`, null for a frame that matches no pose. onDecoded(key) hears of
-  // every frame that came, whether it is shown or not.
-  constructor({ area, canvas, video, history, onFrame, onDecoded }) {
+  // `area` is the element that the canvas is fitted into; viewOf(scene) is where the eyes are now.
+  // onFrame({key, sent, at, shownAt}) gets what was remembered with the key as `sent`, null for a frame that
+  // matches no pose. onDecoded(key) hears of every frame that came, whether it is shown or not.
+  constructor({ area, canvas, video, history, headers, viewOf, onFrame, onDecoded }) {
     this.area = area;
     this.canvas = canvas;
-    this.#video = video;
-    this.#history = history;
+    this.viewOf = viewOf;
+    this.#frames = new Frames({ history, headers });
     this.#onFrame = onFrame;
     this.#onDecoded = onDecoded;
     this.#painter = new Painter(canvas);
+    canvas.addEventListener("webglcontextrestored", () => (this.#frame = null));
+    this.#pictures = new Pictures({ video, onPicture: (picture) => this.#take(picture) });
     new ResizeObserver(() => this.#fit()).observe(area);
-    this.#wait();
   }
 
-  async attach(track) {
-    this.#video.srcObject = new MediaStream([track]);
-    try {
-      await this.#video.play();
-    } catch (error) {
-      // A phone that saves power wants a touch first. A newer stream interrupts the older one (AbortError).
-      if (error.name === "NotAllowedError") {
-        addEventListener("pointerdown", () => this.#video.play(), { once: true });
-      } else if (error.name !== "AbortError") throw error;
-    }
+  attach(track) {
+    return this.#pictures.attach(track);
   }
 
   // From now on the server draws this scene. Frames of poses that were sent before looked through another
@@ -55,40 +54,45 @@ export class Stage {
   }
 
   redraw() {
-    if (this.#hasFrame) this.#draw();
+    this.#drawnFor = "";
+    this.paint();
   }
 
   // Pixels of one eye, as decoded.
   get eyeSize() {
-    return [this.#video.videoWidth / 2, this.#video.videoHeight];
+    return this.#frame ? [this.#frame.layout.eye_width, this.#frame.layout.eye_height] : [0, 0];
   }
 
-  #wait() {
-    this.#video.requestVideoFrameCallback((at, metadata) => {
-      this.#wait();
-      const key = metadata.rtpTimestamp ?? null;
-      this.#hasKeys ||= key !== null;
-      // Chromium ends a track with a black frame of its own; the last picture stays instead.
-      if (this.#hasKeys && key === null) return;
-      this.#take(key, metadata);
-    });
+  // At each turn of the display: the newest frame, as the eyes would see it now.
+  paint() {
+    const frame = this.#frame;
+    if (frame === null || this.#isElsewhere) return;
+    const shown = frame.sent ? this.viewOf(frame.sent.scene) : { ...frame.drawn, flat: 0 };
+    const drawnFor = JSON.stringify(shown);
+    if (drawnFor !== this.#drawnFor || this.#arrived !== null) {
+      this.#painter.draw(this.view, this.swapped, warpsFor(frame, shown), frame.layout);
+      this.#drawnFor = drawnFor;
+      this.#fit();
+    }
+    this.#tell();
   }
 
-  #take(key, metadata) {
-    const sent = key === null ? null : this.#history.find(key);
+  #take({ picture, width, height, key }) {
     if (key !== null) this.#onDecoded(key);
-    if (sent && sent.scene !== this.#scene) return;
-    if (sent) this.#aspect = sent.aspect;
-    this.#painter.upload(this.#video);
-    this.#hasFrame = true;
-    this.#draw();
-    this.#onFrame({ key, sent, at: performance.now(), metadata });
+    const frame = this.#frames.identify(key, width, height);
+    if (frame === null || (frame.sent && frame.sent.scene !== this.#scene)) return;
+    if (frame.sent) this.#aspect = aspectOf(frame.sent.scene);
+    this.#painter.upload(picture, width, height);
+    this.#frame = frame;
+    this.#arrived = performance.now();
   }
 
-  #draw() {
-    const [width, height] = this.eyeSize;
-    this.#painter.draw(this.view, this.swapped, width, height);
-    this.#fit();
+  #tell() {
+    if (this.#arrived === null) return;
+    const { key, sent } = this.#frame;
+    const at = this.#arrived;
+    this.#arrived = null;
+    this.#onFrame({ key, sent, at, shownAt: performance.now() });
   }
 
   #fit() {

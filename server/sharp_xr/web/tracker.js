@@ -2,7 +2,7 @@
 // each pose carries the acknowledgement that the server's rate control lives on, and it draws only what changed.
 
 import { KeyClock } from "./clock.js";
-import { aspectOf, eyesOf } from "./optics.js";
+import { eyesOf } from "./optics.js";
 
 export class Tracker {
   #keys = new KeyClock();
@@ -29,12 +29,17 @@ export class Tracker {
 
   // Once per display frame, with performance.now().
   advance(now) {
-    if (!this.#scene || this.#connection.state !== "live" || this.#connection.isFull) return;
+    if (!this.#scene) return;
     const { head, velocity } = this.#head.pose;
-    const eyes = eyesOf(this.#scene, head.position);
+    this.send(now, { head, eyes: eyesOf(this.#scene, head.position), velocity });
+  }
+
+  // The same for a head that somebody else follows, as a headset does.
+  send(now, { head, eyes, velocity }) {
+    if (!this.#scene || this.#connection.state !== "live" || this.#connection.isFull) return;
     const key = this.#keys.next(now);
     const time_ns = BigInt(Math.round(now * 1e6));
-    this.#history.remember(key, { at: now, head, scene: this.#scene, aspect: aspectOf(this.#scene) });
+    this.#history.remember(key, { at: now, head, eyes, scene: this.#scene });
     this.#connection.send({ type: "tracking", key, time_ns, head, eyes, velocity, ack: this.#ack });
   }
 }

@@ -1,0 +1,72 @@
+// Decoded pictures of a video track, each with its RTP timestamp. By MediaStreamTrackProcessor where it tells
+// timestamps: its frames carry their own. Else from a <video>, whose picture may be one newer than
+// requestVideoFrameCallback says.
+
+const processes = "MediaStreamTrackProcessor" in globalThis && "metadata" in (globalThis.VideoFrame?.prototype ?? {});
+
+export class Pictures {
+  #video;
+  #onPicture;
+  #reader = null;
+  #hasKeys = false; // whether this browser tells RTP timestamps, which the standard leaves open
+
+  // onPicture({picture, width, height, key}) hears of each; `picture` is for texImage2D, and for this call only.
+  constructor({ video, onPicture }) {
+    this.#video = video;
+    this.#onPicture = onPicture;
+    this.#wait();
+  }
+
+  // From now on those of this track.
+  async attach(track) {
+    this.#reader?.cancel();
+    this.#reader = null;
+    if (processes) await this.#read(track);
+    else await this.#play(track);
+  }
+
+  async #read(track) {
+    const processor = new MediaStreamTrackProcessor({ track, maxBufferSize: 1 }); // newest wins
+    const reader = processor.readable.getReader();
+    this.#reader = reader;
+    for (let isFirst = true; ; isFirst = false) {
+      const { value: frame, done } = await reader.read();
+      if (done || reader !== this.#reader) return frame?.close();
+      const key = frame.metadata().rtpTimestamp ?? null;
+      if (isFirst && key === null) {
+        frame.close();
+        reader.cancel();
+        return this.#play(track);
+      }
+      this.#take(frame, frame.displayWidth, frame.displayHeight, key);
+      frame.close();
+    }
+  }
+
+  async #play(track) {
+    this.#video.srcObject = new MediaStream([track]);
+    try {
+      await this.#video.play();
+    } catch (error) {
+      // A phone that saves power wants a touch first. A newer stream interrupts the older one (AbortError).
+      if (error.name === "NotAllowedError") {
+        addEventListener("pointerdown", () => this.#video.play(), { once: true });
+      } else if (error.name !== "AbortError") throw error;
+    }
+  }
+
+  #wait() {
+    const video = this.#video;
+    video.requestVideoFrameCallback((at, { rtpTimestamp }) => {
+      this.#wait();
+      this.#take(video, video.videoWidth, video.videoHeight, rtpTimestamp ?? null);
+    });
+  }
+
+  #take(picture, width, height, key) {
+    this.#hasKeys ||= key !== null;
+    // Chromium ends a track with a black frame of its own; the last picture stays instead.
+    if (this.#hasKeys && key === null) return;
+    this.#onPicture({ picture, width, height, key });
+  }
+}

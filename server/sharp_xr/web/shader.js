@@ -1,0 +1,136 @@
+// The warp of one pixel, and the colours of two eyes in one picture. WebGL2; the plain version of the search is
+// client_openxr/sharp_xr_client/warp.py, which the tests compare it with.
+//
+//     d     the pixel's ray in the display's eye, (tan x, tan y, -1)
+//     q     inverse distance along it; its point is seen by the eye that the frame was drawn for at
+//           p(q) = turn d + q shift, at the tangents p.xy / -p.z, with the code near_m q / -p.z
+//
+// So the ray is a line in the frame, from the nearest q to 0, which is infinitely far. It has met a surface
+// where its code falls to that of the depth map. Where the map rose by a wall in that step, the ray has gone
+// behind an edge, past which the frame saw nothing: then what was beside the edge on its farther side goes on.
+
+export const VERTEX = `#version 300 es
+in vec2 corner;
+out vec2 at; // from the left and the top
+void main() {
+  at = vec2(corner.x, 1.0 - corner.y);
+  gl_Position = vec4(corner * 2.0 - 1.0, 0.0, 1.0);
+}`;
+
+export const BOTH_EYES = 2; // a value of the uniform `eye`
+
+// Least-squares red-cyan matrices for LCDs of E. Dubois, "Conversion of a Stereo Pair to Anaglyph with the
+// Least-Squares Projection Method" (2009). They hold for linear light. GLSL takes columns.
+export const FRAGMENT = `#version 300 es
+precision highp float;
+uniform sampler2D frame;
+uniform int eye; // 0 left, 1 right, 2 both in one picture for coloured glasses
+uniform bool isClear; // whether the room is seen where the frame has nothing
+uniform mat3 turn[2];
+uniform vec3 shift[2];
+uniform vec4 shown[2]; // tangents: left, right, up, down
+uniform vec4 drawn[2];
+uniform vec3 plan[2]; // nearest q, steps, wall
+uniform float nearM; // 0: the frame has no depth
+uniform vec4 colourBox; // of the left eye in the frame: its size, and half a texel
+uniform vec4 depthBox;
+in vec2 at;
+out vec4 color;
+
+const mat3 LEFT = mat3(0.437, -0.062, -0.048, 0.449, -0.062, -0.050, 0.164, -0.024, -0.017);
+const mat3 RIGHT = mat3(-0.011, 0.377, -0.026, -0.032, 0.761, -0.093, -0.007, 0.009, 1.234);
+
+vec3 linear(vec3 c) {
+  return mix(c / 12.92, pow((c + 0.055) / 1.055, vec3(2.4)), step(0.04045, c));
+}
+vec3 encoded(vec3 c) {
+  return mix(c * 12.92, 1.055 * pow(c, vec3(1.0 / 2.4)) - 0.055, step(0.0031308, c));
+}
+
+// A place of the box's map; beyond its borders its outermost texels go on.
+vec2 inBox(vec4 box, float top, int side, vec2 place) {
+  vec2 p = clamp(place * box.xy, box.zw, box.xy - box.zw);
+  return vec2(p.x + float(side) * box.x, p.y + top);
+}
+float codeAt(int side, vec2 place) {
+  return textureLod(frame, inBox(depthBox, colourBox.y, side, place), 0.0).r;
+}
+vec3 colourAt(int side, vec2 place) {
+  return textureLod(frame, inBox(colourBox, 0.0, side, place), 0.0).rgb;
+}
+
+// Place in the eye's picture, and the code there, of the ray at q.
+vec3 seenAt(int side, vec3 turned, float q) {
+  vec3 p = turned + q * shift[side];
+  float w = max(-p.z, 1e-6);
+  vec4 field = drawn[side];
+  return vec3((p.xy / w - field.xz) / (field.yw - field.xz), nearM * q / w);
+}
+
+float search(int side, vec3 turned) {
+  float nearest = plan[side].x, wall = plan[side].z;
+  int steps = int(plan[side].y);
+  float edgeQ = -1.0, edgeMap = 0.0; // what is beside the edge that the ray is behind; -1: it is in front
+  float lastGap = 1.0, lastMap = 2.0, lastQ = nearest;
+  for (int i = 0; i <= steps; i++) {
+    float q = nearest * (1.0 - float(i) / float(steps));
+    vec3 ray = seenAt(side, turned, q);
+    float map = codeAt(side, ray.xy);
+    float gap = ray.z - map;
+    if (edgeQ < 0.0) {
+      if (gap <= 0.0) {
+        if (map - lastMap <= wall) return mix(lastQ, q, clamp(lastGap / (lastGap - gap), 0.0, 1.0));
+        edgeQ = lastQ;
+        edgeMap = lastMap;
+      }
+    } else {
+      if (ray.z <= edgeMap) return edgeQ;
+      if (gap > 0.0) edgeQ = -1.0; // out on the other side of something thin
+    }
+    lastGap = gap;
+    lastMap = map;
+    lastQ = q;
+  }
+  return max(edgeQ, 0.0);
+}
+
+vec4 seen(int side) {
+  vec4 field = shown[side];
+  vec3 turned = turn[side] * vec3(mix(field.x, field.y, at.x), mix(field.z, field.w, at.y), -1.0);
+  float q = nearM > 0.0 ? search(side, turned) : plan[side].x;
+  vec2 place = seenAt(side, turned, q).xy;
+  float there = isClear && nearM > 0.0 ? smoothstep(0.002, 0.006, codeAt(side, place)) : 1.0;
+  return vec4(colourAt(side, place) * there, there);
+}
+
+void main() {
+  if (eye < 2) {
+    color = seen(eye);
+  } else {
+    vec3 sum = LEFT * linear(seen(0).rgb) + RIGHT * linear(seen(1).rgb);
+    color = vec4(encoded(clamp(sum, 0.0, 1.0)), 1.0);
+  }
+}`;
+
+// A linked program, and where its uniforms are by name.
+export function build(gl, vertex, fragment) {
+  const program = gl.createProgram();
+  gl.attachShader(program, compiled(gl, gl.VERTEX_SHADER, vertex));
+  gl.attachShader(program, compiled(gl, gl.FRAGMENT_SHADER, fragment));
+  gl.bindAttribLocation(program, 0, "corner");
+  gl.linkProgram(program);
+  const count = gl.getProgramParameter(program, gl.ACTIVE_UNIFORMS) ?? 0; // null: the context is lost
+  const names = Array.from({ length: count }, (_, i) => gl.getActiveUniform(program, i).name);
+  const places = names.map((name) => [name.replace("[0]", ""), gl.getUniformLocation(program, name)]);
+  return { program, at: Object.fromEntries(places) };
+}
+
+function compiled(gl, kind, source) {
+  const shader = gl.createShader(kind);
+  gl.shaderSource(shader, source);
+  gl.compileShader(shader);
+  if (!gl.getShaderParameter(shader, gl.COMPILE_STATUS) && !gl.isContextLost()) {
+    throw new Error(`The live view's shader was refused: ${gl.getShaderInfoLog(shader)}`);
+  }
+  return shader;
+}

@@ -1,0 +1,70 @@
+// A frame, shown from where the eyes are by now. What is the same for all pixels is worked out here; what is
+// done for each of them is in shader.js.
+//
+// A view is {head, eyes, flat}: world_from_head, two of {pose: head_from_eye, fov}, and the inverse distance,
+// in 1 / metres, at which all is taken to be where a frame has no depth (0: only turns are made up for).
+
+import { compose, inverse, rotate, tangentsOf } from "./geometry.js";
+
+const STEPS_PER_TEXEL = 1.5;
+const MOST_STEPS = 48; // bounds the work; beyond it thin things may be stepped over
+const WALL_TEXELS = 2; // a step of depth that opens a wider gap is an edge
+const LEAST_WALL = 6 / 219; // of the codes: less is the coder's noise
+const SAMPLES = [0.02, 0.25, 0.5, 0.75, 0.98]; // of the display, across and down
+
+// For both eyes: how to show a frame {drawn: view, near_m, layout} in the view `shown`.
+export function warpsFor(frame, shown) {
+  return [0, 1].map((side) => warpOf(frame, shown, side));
+}
+
+function warpOf({ drawn, near_m, layout }, shown, side) {
+  const drawnFromShown = compose(
+    inverse(worldFromEye(drawn, side)),
+    worldFromEye(shown, side),
+  );
+  const ray = {
+    turn: drawnFromShown.orientation,
+    shift: drawnFromShown.position,
+    shown: tangentsOf(shown.eyes[side].fov),
+    drawn: tangentsOf(drawn.eyes[side].fov),
+  };
+  const hasDepth = near_m > 0 && layout.depth_height > 0;
+  if (!hasDepth) return { ...ray, near_m: 0, nearest: shown.flat, steps: 0, wall: 1 };
+  // The nearest that the codes can say, from where the eye is now.
+  const nearest = 1 / Math.max(near_m - Math.hypot(...ray.shift), near_m / 2);
+  const texels = longestWay(ray, nearest, layout);
+  const steps = Math.min(Math.max(1, Math.ceil(STEPS_PER_TEXEL * texels)), MOST_STEPS);
+  const wall = Math.max(LEAST_WALL, WALL_TEXELS / Math.max(texels, 1e-6));
+  return { ...ray, near_m, nearest, steps, wall };
+}
+
+export function worldFromEye({ head, eyes }, side) {
+  return compose(head, eyes[side].pose);
+}
+
+// Where a point of the display (0 to 1 from its left and top) that is at inverse distance `q` along its ray
+// is in the frame: [x, y], 0 to 1 across the eye's picture.
+export function placeInFrame({ turn, shift, shown, drawn }, [x, y], q) {
+  const [left, right, up, down] = shown;
+  const turned = rotate(turn, [left + (right - left) * x, up + (down - up) * y, -1]);
+  const [px, py, pz] = turned.map((value, axis) => value + q * shift[axis]);
+  const w = Math.max(-pz, 1e-6); // what is beside or behind the eye is far outside of its picture
+  return [
+    (px / w - drawn[0]) / (drawn[1] - drawn[0]),
+    (py / w - drawn[2]) / (drawn[3] - drawn[2]),
+  ];
+}
+
+// By how many texels of the depth map the nearest moves against the farthest, where it does most.
+function longestWay(ray, nearest, { depth_width, depth_height }) {
+  let longest = 0;
+  for (const x of SAMPLES) {
+    for (const y of SAMPLES) {
+      const near = placeInFrame(ray, [x, y], nearest);
+      const far = placeInFrame(ray, [x, y], 0);
+      const way = Math.hypot((near[0] - far[0]) * depth_width, (near[1] - far[1]) * depth_height);
+      longest = Math.max(longest, way);
+    }
+  }
+  return longest;
+}
