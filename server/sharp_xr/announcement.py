@@ -31,7 +31,7 @@ def about(certificate: Certificate, host: str) -> str:
     ]
     if certificate.is_own:
         lines.append(WARNING)
-    elif not certificate.is_for(host):
+    if not certificate.is_for(host):
         names = ", ".join(certificate.names)
         lines.append(f"sharp-xr: the certificate is not for {host} but for {names}: open that name")
     return "\n".join(lines)

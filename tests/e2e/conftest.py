@@ -42,7 +42,8 @@ class ServerProcess:
     def session_url(self) -> str:
         """Of the WebSocket, for a client; with the token, if there is one."""
         page = urlsplit(self.url)
-        return page._replace(scheme="ws", path="/session").geturl()
+        scheme = page.scheme.replace("http", "ws")
+        return page._replace(scheme=scheme, path="/session").geturl()
 
     def stop(self) -> int:
         """As Ctrl+C or systemd does; the exit code."""
@@ -96,7 +97,7 @@ def _read(server: ServerProcess, opened: threading.Event) -> None:
     assert server.process.stdout
     for line in server.process.stdout:
         server.output.append(line)
-        if match := re.match(r"sharp-xr: open (http://\S+)", line):
+        if match := re.match(r"sharp-xr: open (https?://\S+)", line):
             server.url = match[1]
             opened.set()
     opened.set()  # it has ended

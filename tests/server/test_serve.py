@@ -10,7 +10,6 @@ import pytest
 from tests.server.straw import MakeSite
 
 from sharp_xr import serve, web_server
-from sharp_xr.announcement import address
 from sharp_xr.devices import Device
 from sharp_xr.serve import ServeConfig, ServeError, bind
 
@@ -38,6 +37,7 @@ def test_a_host_that_is_none_is_a_sentence() -> None:
 @pytest.mark.parametrize(
     ("option", "sentence"),
     [
+        ({"key": Path("my.key")}, "--key my.key wants --cert as well"),
         ({"port": 65536}, "--port 65536: wanted 0 to 65535"),
         ({"max_eye_px": 8}, "--eye-size 8: wanted 16 to 4096"),
         ({"max_sessions": 0}, "--sessions 0: wanted 1 to 100"),
@@ -47,22 +47,6 @@ def test_a_host_that_is_none_is_a_sentence() -> None:
 def test_a_number_without_sense_is_a_sentence(option: dict[str, Any], sentence: str) -> None:
     with pytest.raises(ServeError, match=sentence):
         ServeConfig(Path("data"), CPU, **option)
-
-
-@pytest.mark.parametrize(
-    ("host", "token", "url"),
-    [
-        ("127.0.0.1", None, "http://127.0.0.1:80/"),
-        ("::1", None, "http://[::1]:80/"),
-        ("192.168.1.5", "t", "http://192.168.1.5:80/?token=t"),
-    ],
-)
-def test_the_page_s_address_can_be_opened(host: str, token: str | None, url: str) -> None:
-    assert address(host, 80, token) == url
-
-
-def test_all_addresses_become_one_that_others_can_reach() -> None:
-    assert "0.0.0.0" not in address("0.0.0.0", 80, None)
 
 
 def test_a_connection_without_a_request_is_closed(
