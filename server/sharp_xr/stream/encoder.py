@@ -22,6 +22,8 @@ from sharp_xr.stream.colour import new_picture
 log = logging.getLogger(__name__)
 
 CLOCK = Fraction(1, 90_000)
+SMALL_PX = 1 << 17
+"""Up to 512 x 256: one thread encodes it as soon as two."""
 EncoderName = Literal["auto", "x264", "nvenc"]
 
 
@@ -89,7 +91,8 @@ def open_x264(settings: EncoderSettings) -> Encoder:
     """
     context = _configured("libx264", settings)
     context.profile = "Baseline"
-    context.thread_count = 2  # sliced: no frame of delay
+    # Sliced: no frame of delay. A small picture takes a fifth less time in all on one thread.
+    context.thread_count = 2 if settings.width * settings.height > SMALL_PX else 1
     context.options = {
         "preset": "superfast",
         "tune": "zerolatency",
