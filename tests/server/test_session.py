@@ -108,6 +108,7 @@ class FakeVideo:
         self.on_problem, self.on_lost = on_problem, on_lost
         self.shown: list[str | None] = []
         self.tracked: list[int] = []
+        self.reported: list[int] = []
         self.candidates: list[str] = []
         self.closed = False
 
@@ -116,6 +117,9 @@ class FakeVideo:
 
     def track(self, message: Tracking) -> None:
         self.tracked.append(message.key)
+
+    def report(self, message: Report) -> None:
+        self.reported.append(message.key)
 
     async def answer(self, offer_sdp: str) -> str:
         await asyncio.sleep(0)

@@ -24,6 +24,7 @@ class SentFrame:
     size: int
     """Bytes."""
     sent_s: float
+    key_frame: bool = False
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,8 @@ class Delivery:
     lag_s: float
     """Sending of the acknowledged frame until now: network, decoding, and the way back."""
     size: int
-    """Bytes of the acknowledged frame and of those before it that were not acknowledged yet."""
+    """Bytes of the acknowledged frame and of those before it that were not acknowledged yet; of
+    those before a key frame nobody knows whether they arrived, so that they do not count."""
 
 
 class Acks:
@@ -44,9 +46,9 @@ class Acks:
         self.newest: int | None = None
         """Key of the newest acknowledged frame."""
 
-    def sent(self, key: int, size: int, now_s: float) -> None:
+    def sent(self, key: int, size: int, now_s: float, key_frame: bool = False) -> None:
         """A frame of ``size`` bytes left."""
-        self._flight.append(SentFrame(key, size, now_s))
+        self._flight.append(SentFrame(key, size, now_s, key_frame))
 
     def acknowledged(self, key: int, now_s: float) -> Delivery | None:
         """The client has decoded this frame; None where that is no news.
@@ -61,13 +63,17 @@ class Acks:
         size = 0
         while True:
             frame = self._flight.popleft()
-            size += frame.size
+            size = frame.size + (0 if frame.key_frame else size)
             if frame.key == key:
                 return Delivery(now_s - frame.sent_s, size)
 
     def in_flight(self) -> int:
         """How many frames are sent and not acknowledged."""
         return len(self._flight)
+
+    def bytes_in_flight(self) -> int:
+        """How many bytes those have."""
+        return sum(frame.size for frame in self._flight)
 
     def oldest_age_s(self, now_s: float) -> float:
         """How long the oldest frame in flight has been on its way; 0 when there is none."""

@@ -1,13 +1,19 @@
-"""How many bits a link gets, and when a key frame: decided from acknowledgements alone.
+"""How many bits a link gets, and when a key frame: decided from what the client says alone.
 
-Four rules (streaming.md, 6, has the measurements; the first, on repairs, stands in ``sender.py``):
+The client says which frame it has decoded last (in each Tracking) and how long after its pose
+(in Reports). The rules (streaming.md, 6, has the measurements that they began with):
 
-    window     beyond 12 frames without acknowledgement nothing is encoded
+    queue      frames take longer than they need (``lags.py``) -> 90 % of the rate that got through,
+               less while the queue stands, so that it is gone within a quarter of a second
+    climb      no queue -> up, the faster the longer ago the last one was: 1 % per 0.1 s at first,
+               5 % after four seconds; not where the encoder does not use what it has
+    window     more bytes on their way than the link takes in its lag and two poses' time more:
+               nothing is encoded until an acknowledgement comes
     stall      acknowledgements stopped rising, for 100 ms or twice the usual lag, while frames are
-               on their way -> key frame
+               on their way -> key frames, one in 30 ms, until one is acknowledged
     watchdog   ... for twice that -> half the rate as well
-    queue      the smallest lag of the last 120 ms stands above the usual one -> 85 % of the rate
-               that was delivered; with no queue for 0.7 s -> 5 % more, every 200 ms
+    loss       more than a tenth of the packets lost -> the rate less half that share (a link that
+               drops instead of queueing)
 
 Until a first acknowledgement comes (a WHEP player never sends one) only the receiver's own estimate
 (REMB) and its key frame requests count, and for two seconds key frames come unasked.
@@ -17,12 +23,12 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass
-from statistics import median
 
 from sharp_xr.stream.acks import Acks
+from sharp_xr.stream.lags import Lags
 
-ENOUGH_LAGS = 30
-"""Before that many acknowledgements nothing is known to be usual."""
+FLOW_S = 0.25
+"""What was sent is compared with what arrived over that time."""
 
 
 @dataclass(frozen=True)
@@ -33,30 +39,43 @@ class RateSettings:
     start_bps: int
     floor_bps: int
     window_frames: int = 12
+    window_poses: float = 2.5
+    """Time, in poses, beyond the least lag that frames on their way may take of the link's."""
     stall_s: float = 0.1
     key_frame_interval_s: float = 0.15
-    """Requests in between are answered at its end."""
+    """Requests in between are answered at its end; so long at most, and 1.5 lags where those are
+    shorter: a request that was sent before the last key frame came must not bring another one."""
+    stall_interval_s: float = 0.03
+    """The same in a stall: the first key frame after an outage ends it, so one must be near."""
     start_s: float = 2.0
     """Until the first acknowledgement, for so long, key frames come as in a stall."""
     watchdog_s: float = 0.2
     queue_s: float = 0.012
-    """Lag above the usual one that counts as a queue (or one pose's period, if that is longer)."""
-    queue_window_s: float = 0.12
-    drop: float = 0.85
-    climb: float = 1.05
-    climb_interval_s: float = 0.2
-    climb_after_s: float = 0.7
-    memory_s: float = 10.0
-    """How far back the usual lag is looked for."""
+    """A queue that counts: frames wait so much longer than they do anyway."""
+    all_delivered: float = 0.95
+    """Share that is taken for all; and for the queue's cause, where all was delivered."""
+    drain_s: float = 0.25
+    """A queue is to be gone after that."""
+    drop: float = 0.9
+    """Of the rate that got through, once the queue is gone."""
+    climb_interval_s: float = 0.1
+    climb: float = 0.005
+    climb_more: float = 0.015
+    """Per second without a queue."""
+    climb_most: float = 0.05
+    used: float = 0.5
+    """Share of the rate that must be used for it to climb."""
+    much_loss: float = 0.1
 
 
 def settings_for(width: int, height: int, hz: float) -> RateSettings:
     """Rates for a picture of that many pixels: a quarter of a bit per pixel to begin with.
 
     8 Mbit/s for 1024 x 512 at 60 Hz, which is 39 dB there (streaming.md, 3.3). The ceiling is twice
-    that: where nothing is in the way, more bits only cost processor time at both ends.
+    that, 50 Mbit/s at most: where nothing is in the way, more bits only cost processor time at both
+    ends.
     """
-    start = round(min(20e6, max(16_000 * hz, 0.25 * width * height * hz)))
+    start = round(min(25e6, max(16_000 * hz, 0.25 * width * height * hz)))
     floor = round(max(8_000 * hz, start / 16))  # a key frame of one kilobyte is hardly a picture
     return RateSettings(ceiling_bps=2 * start, start_bps=start, floor_bps=min(floor, start))
 
@@ -71,14 +90,19 @@ class RateControl:
     def restart(self) -> None:
         """A new connection: forget the old one, begin with a key frame."""
         self.bitrate = self._settings.start_bps
-        """Bits per second that the encoder is to be set to."""
+        """Bits per second that may be sent."""
         self.acks = Acks()
-        self._lags: deque[tuple[float, float]] = deque()  # (when, lag), both in seconds
+        self._ack_lags = Lags()  # until the acknowledgement came, which waits for a pose
+        self._lags: Lags | None = None  # exact ones, by Reports, once one came
+        self._stays: dict[int, float] = {}  # by key: seconds from the pose's arrival to sending
+        self._posed: dict[int, float] = {}  # by key: when the pose came
         self._flows: deque[tuple[float, int, int]] = deque()  # (when, bytes sent, bytes delivered)
+        self._limit_bps: float | None = None  # what got through when there was a queue
         self._key_frame_wanted = True
-        self._key_frame_s = self._dropped_s = self._climbed_s = float("-inf")
+        self._stalled = False
+        self._key_frame_s = self._dropped_s = self._climbed_s = self._held_s = float("-inf")
         self._progress_s = self._heard_s = 0.0
-        self._period_s = 0.0  # between the client's messages, smoothed
+        self._period_s = 1 / 60  # between the client's messages, smoothed
 
     # --- events ---------------------------------------------------------------------------------
 
@@ -86,28 +110,50 @@ class RateControl:
         """The receiver asks for one (PLI, FIR)."""
         self._key_frame_wanted = True
 
-    def sent(self, key: int, size: int, now_s: float) -> None:
+    def posed(self, key: int, now_s: float) -> None:
+        """A pose came."""
+        _remember(self._posed, key, now_s)
+
+    def sent(self, key: int, size: int, now_s: float, key_frame: bool = False) -> None:
         """A frame of ``size`` bytes left."""
         if not self.acks.in_flight():
             self._progress_s = now_s  # nothing was on its way, so nothing could be acknowledged
-        self.acks.sent(key, size, now_s)
+        self.acks.sent(key, size, now_s, key_frame)
         self._flows.append((now_s, size, 0))
+        if (posed_s := self._posed.pop(key, None)) is not None:
+            _remember(self._stays, key, now_s - posed_s)
+
+    def reported(self, key: int, decoded_s: float, now_s: float) -> None:
+        """The client decoded that frame so long after it had sent the pose."""
+        stay_s = self._stays.pop(key, None)
+        if stay_s is None or not 0.0 <= decoded_s - stay_s < 10.0:
+            return
+        if self._lags is None:
+            self._lags = Lags()
+        self._lags.add(decoded_s - stay_s, now_s)
 
     def heard(self, ack: int | None, now_s: float) -> None:
-        """A message of the client came, with its newest acknowledgement: runs all rules."""
+        """A message of the client came, with its newest acknowledgement: runs the rules."""
         silent_s, self._heard_s = now_s - self._heard_s, now_s
-        if silent_s < self._settings.watchdog_s:
+        # After a silence of the client's the lag would measure that silence.
+        spoke = silent_s < self._settings.watchdog_s
+        if spoke:
             self._period_s += 0.1 * (silent_s - self._period_s)
         delivery = None if ack is None else self.acks.acknowledged(ack, now_s)
-        if delivery is not None:
-            self._progress_s = now_s
-            self._flows.append((now_s, 0, delivery.size))
-            # After a silence of the client's the lag would measure that silence.
-            if silent_s < self._settings.watchdog_s:
-                self._lags.append((now_s, delivery.lag_s))
-                self._adapt(now_s)
-        elif silent_s < self._settings.watchdog_s:
-            self._check_stall(now_s)
+        if delivery is None:
+            self._check_stall(now_s, spoke)
+            return
+        self._progress_s = now_s
+        self._stalled = False
+        self._flows.append((now_s, 0, delivery.size))
+        if spoke:
+            self._ack_lags.add(delivery.lag_s, now_s)
+            self._adapt(now_s)
+
+    def lost(self, share: float, now_s: float) -> None:
+        """The receiver's report: so many of the packets since the last one did not come."""
+        if share > self._settings.much_loss and now_s - self._dropped_s > 0.5:
+            self._drop_to((1.0 - 0.5 * share) * self.bitrate, now_s)
 
     def remb(self, bits_per_second: int) -> None:
         """The receiver's own estimate of what the link carries."""
@@ -120,12 +166,22 @@ class RateControl:
         """Whether one more frame may leave. A key frame may: else none would ever arrive."""
         if self.acks.newest is None or self.key_frame_due(now_s):
             return True
-        return self.acks.in_flight() < self._settings.window_frames
+        frames = self.acks.in_flight()
+        if frames < 2:
+            return True
+        if frames < self._settings.window_frames and self._fits():
+            return True
+        self._held_s = now_s
+        return False
 
     def key_frame_due(self, now_s: float) -> bool:
         """Whether the next frame is to be a key frame."""
-        long_ago = now_s - self._key_frame_s >= self._settings.key_frame_interval_s
-        return self._key_frame_wanted and long_ago
+        interval_s = self._settings.key_frame_interval_s
+        if self._stalled:
+            interval_s = self._settings.stall_interval_s
+        elif self.acks.newest is not None:
+            interval_s = min(interval_s, max(0.05, 1.5 * self.lag_s))
+        return self._key_frame_wanted and now_s - self._key_frame_s >= interval_s
 
     def key_frame_made(self, now_s: float) -> None:
         """It is encoded."""
@@ -134,24 +190,33 @@ class RateControl:
 
     @property
     def lag_s(self) -> float:
-        """Median of the lags that are remembered; 0 before the first."""
-        return median(lag for _, lag in self._lags) if self._lags else 0.0
+        """Median of the lags until acknowledgement that are remembered; 0 before the first."""
+        return self._ack_lags.median_s
 
     # --- rules ----------------------------------------------------------------------------------
 
-    def _check_stall(self, now_s: float) -> None:
+    def _fits(self) -> bool:
+        """Whether the link, at the rate it has, takes what is on its way in good time."""
+        lags = self._ack_lags
+        poses_s = self._settings.window_poses * self._period_s
+        window_s = lags.least_s + poses_s + min(self._period_s, lags.jitter_s)
+        return 8 * self.acks.bytes_in_flight() < self.bitrate * window_s
+
+    def _check_stall(self, now_s: float, spoke: bool) -> None:
         if not self.acks.in_flight():
             return
         if self.acks.newest is None:
             self._check_start(now_s)
             return
-        quiet_s = min(now_s - self._progress_s, self.acks.oldest_age_s(now_s))
+        quiet_s = self.acks.oldest_age_s(now_s)
+        if spoke:
+            quiet_s = min(now_s - self._progress_s, quiet_s)
         # A slow link, or a client short of processor time, is not a lossy one.
         patience_s = max(self._settings.stall_s, 2 * self.lag_s)
         if quiet_s > patience_s:
-            self._key_frame_wanted = True
+            self._key_frame_wanted = self._stalled = True
         watchdog_s = max(self._settings.watchdog_s, 2 * patience_s)
-        if min(quiet_s, now_s - self._dropped_s) > watchdog_s:
+        if spoke and min(quiet_s, now_s - self._dropped_s) > watchdog_s:
             self._drop_to(0.5 * self.bitrate, now_s)
 
     def _check_start(self, now_s: float) -> None:
@@ -161,40 +226,62 @@ class RateControl:
             self._key_frame_wanted = True
 
     def _adapt(self, now_s: float) -> None:
+        lags = self._lags or self._ack_lags
+        queue_s = lags.queue_s(now_s)
+        # A frame may take its whole interval to pass the link, and an acknowledgement waits for
+        # the next pose: neither is a queue.
+        usual_s = self._period_s + min(self._period_s, lags.jitter_s)
+        if queue_s > usual_s + self._settings.queue_s:
+            self._drain(queue_s - usual_s, now_s)
+        elif queue_s < usual_s:
+            self._climb(now_s)
+
+    def _drain(self, queue_s: float, now_s: float) -> None:
         settings = self._settings
-        _forget_before(self._lags, now_s - settings.memory_s)
-        _forget_before(self._flows, now_s - 0.4)
-        lag_s = self._lags[-1][1]
-        since_drop_s = now_s - self._dropped_s
-        if self._has_queue(now_s):
-            if since_drop_s > max(0.15, lag_s + 0.05):
-                self._drop_to(settings.drop * self._delivered_share() * self.bitrate, now_s)
-        elif (
-            since_drop_s > settings.climb_after_s
-            and now_s - self._climbed_s > settings.climb_interval_s
-        ):
-            self.bitrate = self._within(settings.climb * self.bitrate)
-            self._climbed_s = now_s
+        delivered = self._delivered_share(now_s)
+        # A drop does not show in the lag sooner. A queue that does not grow is perhaps not ours.
+        grows = delivered < settings.all_delivered
+        if now_s - self._dropped_s > (max(0.1, self.lag_s) if grows else settings.drain_s):
+            self._limit_bps = min(settings.all_delivered, delivered) * self.bitrate
+            share = max(0.4, settings.drop - queue_s / settings.drain_s)
+            self._drop_to(share * self._limit_bps, now_s)
 
-    def _has_queue(self, now_s: float) -> bool:
-        """Not one late frame: all recent lags stand above the usual one, its spread and its grain.
+    def _climb(self, now_s: float) -> None:
+        settings = self._settings
+        if now_s - self._climbed_s < settings.climb_interval_s:
+            return
+        self._climbed_s = now_s
+        if self._limit_bps is not None:  # the queue is gone
+            self.bitrate = max(self.bitrate, self._within(settings.drop * self._limit_bps))
+            self._limit_bps = None
+        elif self._sent_bps(now_s) > settings.used * self.bitrate:
+            since_s = now_s - self._dropped_s
+            step = min(settings.climb_most, settings.climb + settings.climb_more * since_s)
+            self.bitrate = self._within((1.0 + step) * self.bitrate)
 
-        The grain is the pose's period: an acknowledgement waits for the next pose to travel with.
-        """
-        lags = sorted(lag for _, lag in self._lags)
-        recent = [lag for at, lag in self._lags if now_s - at < self._settings.queue_window_s]
-        if len(recent) < 3 or len(lags) < ENOUGH_LAGS:
-            return False
-        usual, middle = lags[len(lags) // 4], median(lags)
-        spread = median(abs(lag - middle) for lag in lags)
-        grain = max(self._settings.queue_s, self._period_s)
-        return min(recent) > usual + grain + 2 * spread
-
-    def _delivered_share(self) -> float:
-        """Bytes delivered to bytes sent, lately. The link's own rate is hidden: frames are few."""
+    def _sent_bps(self, now_s: float) -> float:
+        self._forget_flows(now_s)
+        first_s = next((at for at, _, _ in self._flows), now_s)
         sent = sum(sent for _, sent, _ in self._flows)
-        delivered = sum(delivered for _, _, delivered in self._flows)
-        return min(1.0, delivered / sent) if sent else 1.0
+        return 8 * sent / max(0.1, now_s - first_s)
+
+    def _delivered_share(self, now_s: float) -> float:
+        """Of the bits lately sent, those that arrived in the same time: half at least, for the
+        client may have had no processor for a moment.
+
+        Where the window held frames back, the rate says more than what was sent.
+        """
+        self._forget_flows(now_s)
+        since_s = now_s - FLOW_S
+        sent = sum(sent for at, sent, _ in self._flows if at > since_s)
+        if self._held_s > since_s:
+            sent = max(sent, round(self.bitrate * FLOW_S / 8))
+        delivered = sum(delivered for at, _, delivered in self._flows if at > since_s)
+        return min(1.0, max(0.5, delivered / sent)) if sent else 1.0
+
+    def _forget_flows(self, now_s: float) -> None:
+        while self._flows and self._flows[0][0] < now_s - 0.4:
+            self._flows.popleft()
 
     def _drop_to(self, bits_per_second: float, now_s: float) -> None:
         self.bitrate = self._within(bits_per_second)
@@ -206,8 +293,8 @@ class RateControl:
         )
 
 
-def _forget_before(
-    samples: deque[tuple[float, float]] | deque[tuple[float, int, int]], time_s: float
-) -> None:
-    while samples and samples[0][0] < time_s:
-        samples.popleft()
+def _remember(times: dict[int, float], key: int, value: float) -> None:
+    """The newest sixty-four: who reports later than that says nothing of now."""
+    times[key] = value
+    if len(times) > 64:
+        del times[next(iter(times))]

@@ -25,6 +25,7 @@ from sharp_xr_protocol.messages import (
     FrameHeader,
     FrameTimes,
     ProtocolError,
+    Report,
     Tracking,
     Video,
 )
@@ -118,8 +119,14 @@ class Stream:
 
     def track(self, tracking: Tracking) -> None:
         """The client's newest pose, with its newest acknowledgement."""
-        self._rate.heard(tracking.ack, self._clock())
+        now_s = self._clock()
+        self._rate.posed(tracking.key, now_s)
+        self._rate.heard(tracking.ack, now_s)
         self._poses.put(tracking)
+
+    def report(self, report: Report) -> None:
+        """What became of a frame at the client."""
+        self._rate.reported(report.key, report.decoded_ms / 1e3, self._clock())
 
     async def answer(self, offer_sdp: str) -> str:
         """Answer an offer; a connection that there was is given up for the new one.
@@ -259,7 +266,7 @@ class Stream:
         if not await peer.sender.push(encoded.access_unit, drawn.tracking.key):
             return
         now_s, size = self._clock(), len(encoded.access_unit)
-        self._rate.sent(drawn.tracking.key, size, now_s)
+        self._rate.sent(drawn.tracking.key, size, now_s, key_frame)
         timing = FrameTiming(drawn.pose_wait_ms, drawn.render_ms, encoded.encode_ms)
         self._timings.sent(timing, size, key_frame, now_s)
 

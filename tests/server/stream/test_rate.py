@@ -32,7 +32,7 @@ class Link:
             self.rate.key_frame_made(self.now_s)
             self.key_frames.append(self.now_s)
         self.key += 1500
-        self.rate.sent(self.key, 10_000, self.now_s)
+        self.rate.sent(self.key, round(0.9 * self.rate.bitrate * FRAME_S / 8), self.now_s)
         if lag_s is not None:
             self.on_the_way.append((self.now_s + lag_s, self.key))
 
@@ -60,8 +60,9 @@ def test_an_outage_brings_a_key_frame_within_its_first_moments_and_again_until_i
     link.frames(60, lag_s=None)
     asked = [at - began_s for at in link.key_frames[1:]]
     assert 0.1 < asked[0] < 0.2
-    assert len(asked) >= 4
-    assert min(b - a for a, b in zip(asked, asked[1:], strict=False)) >= 0.15
+    # So often that the first one after an outage of any length is near.
+    between_s = [b - a for a, b in zip(asked, asked[1:], strict=False)]
+    assert 0.03 <= min(between_s) and max(between_s) < 0.07
     link.frames(60, lag_s=0.02)
     count = len(link.key_frames)
     link.frames(60, lag_s=0.02)
@@ -144,6 +145,6 @@ def test_a_request_for_a_key_frame_is_answered_once_and_not_too_soon() -> None:
 
 def test_rates_grow_with_the_picture() -> None:
     assert settings_for(1024, 512, 60.0).start_bps == pytest.approx(8e6, rel=0.05)
-    assert settings_for(4096, 2048, 90.0).ceiling_bps == 40_000_000
+    assert settings_for(4096, 2048, 90.0).ceiling_bps == 50_000_000
     small = settings_for(64, 32, 60.0)
     assert small.floor_bps / 60 >= 8_000 and small.start_bps > small.floor_bps  # bits per frame
