@@ -6,7 +6,8 @@ No I/O and no clock: the time of each call is passed in. The rules:
                            ^ a hole         ^ a complete key frame behind it: go on here
 
 - A frame is handed out when its marker packet is in, not when the next frame begins.
-- The packets of a hole are asked for (NACK) at once and again; a key frame is asked for (PLI) as
+- The packets of a hole are asked for (NACK) and asked for again, at once where packets come in
+  order, else when a late one should have come; a key frame is asked for (PLI) as
   soon as the hole is older than a repair takes.
 - A complete key frame makes everything before it worthless, holes included.
 - After a hole that nothing filled no frame is handed out before the next key frame: decoders would
@@ -30,6 +31,11 @@ GIVE_UP_S = 0.250
 """Age of a hole that no repair comes for any more: servers answer NACKs for 150 ms."""
 MAX_WAITING = 4096
 """Packets behind a hole, at most: 90 ms of 500 Mbit/s, so that only nonsense gets there."""
+
+MAX_DISORDER_S = 0.030
+"""Who is overtaken by more is lost."""
+DISORDER_FALLS = 0.999
+"""By each packet: to a third in a second or two."""
 
 START_CODE = b"\x00\x00\x00\x01"
 SLICE_IDR, SPS = 5, 7
@@ -110,6 +116,7 @@ class FrameBuffer:
         self._highest = 0
         self._waiting: dict[int, Fragment] = {}
         self._holes: dict[int, _Hole] = {}
+        self._disorder_s = 0.0  # what late packets come late by; falls slowly
         self._intact = False  # the decoder has what the next frame refers to
         self._keyframe_wanted = False
         self._keyframe_asked_s = float("-inf")
@@ -143,13 +150,18 @@ class FrameBuffer:
         self._give_up(now_s)
         nack = [number & 0xFFFF for number, hole in self._holes.items() if self._ask(hole, now_s)]
         oldest = min((hole.since_s for hole in self._holes.values()), default=now_s)
-        wanted = self._keyframe_wanted or now_s - oldest > self.round_trip_s + KEYFRAME_MARGIN_S
+        margin_s = self._wait_s() + self._disorder_s + KEYFRAME_MARGIN_S
+        wanted = self._keyframe_wanted or now_s - oldest > margin_s
         due = now_s - self._keyframe_asked_s > self.round_trip_s + KEYFRAME_AGAIN_S
         if wanted and due:
             self._keyframe_asked_s = now_s
             self.counts.plis += 1
         self.counts.nacks += len(nack)
         return Feedback(nack, keyframe=wanted and due)
+
+    def _wait_s(self) -> float:
+        """A round trip, and what packets lately overtook each other by."""
+        return self.round_trip_s + self._disorder_s
 
     def lose(self) -> None:
         """The decoder has lost its state: hand out nothing before the next key frame."""
@@ -173,13 +185,21 @@ class FrameBuffer:
         for number in range(self._highest + 1, sequence):
             self._holes[number] = _Hole(now_s)
             self.counts.missing += 1
-        if self._holes.pop(sequence, None) is not None:
+        hole = self._holes.pop(sequence, None)
+        if hole is not None:
             self.counts.repaired += 1
+            late_s = now_s - hole.since_s
+            # Asked for, it may be a repair: only what comes before one could is disorder.
+            if hole.tries == 0 or now_s - hole.asked_s < self.round_trip_s:
+                self._disorder_s = max(self._disorder_s, min(late_s, MAX_DISORDER_S))
+        self._disorder_s *= DISORDER_FALLS
         self._highest = max(self._highest, sequence)
 
     def _ask(self, hole: _Hole, now_s: float) -> bool:
         """Whether to ask for it now; notes that it was asked for."""
-        again_s = self.round_trip_s + NACK_MARGIN_S
+        if now_s - hole.since_s < self._disorder_s:
+            return False
+        again_s = self._wait_s() + NACK_MARGIN_S
         if hole.tries == NACK_TRIES or now_s - hole.asked_s < again_s:
             return False
         hole.asked_s, hole.tries = now_s, hole.tries + 1

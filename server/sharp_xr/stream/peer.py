@@ -38,14 +38,18 @@ class Peer:
         on_key_frame_wanted: Callable[[], None],
         on_remb: Callable[[int], None],
         on_lost: Callable[[str], None],
+        on_loss: Callable[[float], None] = lambda share: None,
     ) -> None:
-        """``on_lost`` is given a sentence, once, unless :meth:`close` came first."""
+        """``on_lost`` is given a sentence, once, unless :meth:`close` came first; ``on_loss`` the
+        share of packets that the client's last report misses.
+        """
         # An explicit empty list: aiortc's default asks a STUN server of Google's.
         self._connection = aiortc.RTCPeerConnection(aiortc.RTCConfiguration(iceServers=[]))
         self._connection.add_listener("connectionstatechange", self._state_changed)
         self._on_ready = on_ready
         self._on_key_frame_wanted = on_key_frame_wanted
         self._on_remb = on_remb
+        self._on_loss = on_loss
         self._on_lost: Callable[[str], None] | None = on_lost
         self._candidates = 0
         self._deadline: asyncio.TimerHandle | None = None
@@ -117,6 +121,7 @@ class Peer:
             on_ready=self._connected,
             on_key_frame_wanted=self._on_key_frame_wanted,
             on_remb=self._on_remb,
+            on_loss=self._on_loss,
         )
         await self._connection.setLocalDescription(await self._connection.createAnswer())
 

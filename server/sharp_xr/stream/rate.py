@@ -14,6 +14,8 @@ The client says which frame it has decoded last (in each Tracking) and how long 
     watchdog   ... for twice that -> half the rate as well
     loss       more than a tenth of the packets lost -> the rate less half that share (a link that
                drops instead of queueing)
+    copies     some lost, and no queue -> every packet twice, in half the rate each: a repair that
+               has to be asked for comes a round trip too late
 
 Until a first acknowledgement comes (a WHEP player never sends one) only the receiver's own estimate
 (REMB) and its key frame requests count, and for two seconds key frames come unasked.
@@ -66,6 +68,10 @@ class RateSettings:
     used: float = 0.5
     """Share of the rate that must be used for it to climb."""
     much_loss: float = 0.1
+    some_loss: float = 0.007
+    """From that share on, while nothing queues, each packet is sent twice."""
+    copies_s: float = 3.0
+    """Not for so long after a queue: then the losses are the queue's, and copies would feed it."""
 
 
 def settings_for(width: int, height: int, hz: float) -> RateSettings:
@@ -98,6 +104,9 @@ class RateControl:
         self._posed: dict[int, float] = {}  # by key: when the pose came
         self._flows: deque[tuple[float, int, int]] = deque()  # (when, bytes sent, bytes delivered)
         self._limit_bps: float | None = None  # what got through when there was a queue
+        self.copies = False
+        """Whether each packet is to be sent twice."""
+        self._loss = 0.0  # share of packets, smoothed
         self._key_frame_wanted = True
         self._stalled = False
         self._key_frame_s = self._dropped_s = self._climbed_s = self._held_s = float("-inf")
@@ -152,6 +161,9 @@ class RateControl:
 
     def lost(self, share: float, now_s: float) -> None:
         """The receiver's report: so many of the packets since the last one did not come."""
+        self._loss += 0.5 * (share - self._loss)
+        queued = now_s - self._dropped_s < self._settings.copies_s
+        self.copies = self._settings.some_loss < self._loss and not queued
         if share > self._settings.much_loss and now_s - self._dropped_s > 0.5:
             self._drop_to((1.0 - 0.5 * share) * self.bitrate, now_s)
 
@@ -159,6 +171,11 @@ class RateControl:
         """The receiver's own estimate of what the link carries."""
         if self.acks.newest is None:
             self.bitrate = self._within(0.9 * bits_per_second)
+
+    @property
+    def video_bps(self) -> int:
+        """Bits per second for the encoder: copies have their part of the link."""
+        return self._within(0.5 * self.bitrate) if self.copies else self.bitrate
 
     # --- questions ------------------------------------------------------------------------------
 
@@ -243,6 +260,7 @@ class RateControl:
         grows = delivered < settings.all_delivered
         if now_s - self._dropped_s > (max(0.1, self.lag_s) if grows else settings.drain_s):
             self._limit_bps = min(settings.all_delivered, delivered) * self.bitrate
+            self.copies = False
             share = max(0.4, settings.drop - queue_s / settings.drain_s)
             self._drop_to(share * self._limit_bps, now_s)
 

@@ -138,6 +138,7 @@ class Stream:
             on_ready=self._rate.restart,
             on_key_frame_wanted=self._rate.want_key_frame,
             on_remb=self._rate.remb,
+            on_loss=lambda share: self._rate.lost(share, self._clock()),
             on_lost=self._on_lost,
         )
         try:
@@ -235,7 +236,7 @@ class Stream:
 
     async def _encode(self, drawn: Drawn, key_frame: bool) -> _Encoded | None:
         """None if the encoder failed; then nothing is shown until another scene is asked for."""
-        bitrate = self._rate.bitrate
+        bitrate = self._rate.video_bps
         loop = asyncio.get_running_loop()
         try:
             return await loop.run_in_executor(
@@ -263,9 +264,12 @@ class Stream:
 
     async def _send(self, peer: Peer, drawn: Drawn, encoded: _Encoded, key_frame: bool) -> None:
         assert peer.sender is not None
-        if not await peer.sender.push(encoded.access_unit, drawn.tracking.key):
+        copied = self._rate.copies
+        if not await peer.sender.push(
+            encoded.access_unit, drawn.tracking.key, key_frame=key_frame, copied=copied
+        ):
             return
-        now_s, size = self._clock(), len(encoded.access_unit)
+        now_s, size = self._clock(), len(encoded.access_unit) * (2 if copied else 1)
         self._rate.sent(drawn.tracking.key, size, now_s, key_frame)
         timing = FrameTiming(drawn.pose_wait_ms, drawn.render_ms, encoded.encode_ms)
         self._timings.sent(timing, size, key_frame, now_s)
