@@ -263,3 +263,15 @@ def test_with_any_losses_each_frame_follows_the_last_or_is_a_key_frame(seed: int
 def test_nal_types_are_found_in_every_part() -> None:
     assert nal_types([SPS + b"x" + PPS + b"y", b"tail", IDR]) == {7, 8, 5}
     assert nal_types([b"", START_CODE]) == set()
+
+
+def test_where_packets_overtake_each_other_a_late_one_is_not_asked_for_at_once() -> None:
+    video, buffer = started()
+    for n in range(20):  # each frame's middle packet comes 10 ms late, before a repair could
+        packets = frame(video)
+        feed(buffer, [packets[0], packets[2]], now_s=0.1 * n)
+        buffer.add(packets[1], 0.1 * n + 0.010)
+    packets = frame(video)
+    feed(buffer, [packets[0], packets[2]], now_s=3.0)
+    assert buffer.feedback(3.005).nack == []
+    assert buffer.feedback(3.011).nack == [packets[1].sequence]

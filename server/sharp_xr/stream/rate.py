@@ -14,8 +14,8 @@ The client says which frame it has decoded last (in each Tracking) and how long 
     watchdog   ... for twice that -> half the rate as well
     loss       more than a tenth of the packets lost -> the rate less half that share (a link that
                drops instead of queueing)
-    copies     some lost, and no queue -> every packet twice, in half the rate each: a repair that
-               has to be asked for comes a round trip too late
+    copies     some lost, again and again -> every packet twice, in half the rate each: a repair
+               that has to be asked for comes a round trip too late
 
 Until a first acknowledgement comes (a WHEP player never sends one) only the receiver's own estimate
 (REMB) and its key frame requests count, and for two seconds key frames come unasked.
@@ -69,9 +69,7 @@ class RateSettings:
     """Share of the rate that must be used for it to climb."""
     much_loss: float = 0.1
     some_loss: float = 0.007
-    """From that share on, while nothing queues, each packet is sent twice."""
-    copies_s: float = 3.0
-    """Not for so long after a queue: then the losses are the queue's, and copies would feed it."""
+    """More than that in two reports running: each packet is sent twice; less than half: once."""
 
 
 def settings_for(width: int, height: int, hz: float) -> RateSettings:
@@ -106,7 +104,7 @@ class RateControl:
         self._limit_bps: float | None = None  # what got through when there was a queue
         self.copies = False
         """Whether each packet is to be sent twice."""
-        self._loss = 0.0  # share of packets, smoothed
+        self._loss = 0.0  # share of packets, by the last report
         self._key_frame_wanted = True
         self._stalled = False
         self._key_frame_s = self._dropped_s = self._climbed_s = self._held_s = float("-inf")
@@ -161,9 +159,12 @@ class RateControl:
 
     def lost(self, share: float, now_s: float) -> None:
         """The receiver's report: so many of the packets since the last one did not come."""
-        self._loss += 0.5 * (share - self._loss)
-        queued = now_s - self._dropped_s < self._settings.copies_s
-        self.copies = self._settings.some_loss < self._loss and not queued
+        least, most = sorted((self._loss, share))
+        self._loss = share
+        if self._settings.some_loss < least and most < self._settings.much_loss:
+            self.copies = True
+        elif most < 0.5 * self._settings.some_loss:
+            self.copies = False
         if share > self._settings.much_loss and now_s - self._dropped_s > 0.5:
             self._drop_to((1.0 - 0.5 * share) * self.bitrate, now_s)
 
@@ -260,7 +261,6 @@ class RateControl:
         grows = delivered < settings.all_delivered
         if now_s - self._dropped_s > (max(0.1, self.lag_s) if grows else settings.drain_s):
             self._limit_bps = min(settings.all_delivered, delivered) * self.bitrate
-            self.copies = False
             share = max(0.4, settings.drop - queue_s / settings.drain_s)
             self._drop_to(share * self._limit_bps, now_s)
 

@@ -148,3 +148,23 @@ def test_rates_grow_with_the_picture() -> None:
     assert settings_for(4096, 2048, 90.0).ceiling_bps == 50_000_000
     small = settings_for(64, 32, 60.0)
     assert small.floor_bps / 60 >= 8_000 and small.start_bps > small.floor_bps  # bits per frame
+
+
+def test_packets_go_out_twice_while_reports_tell_of_some_loss_and_the_video_makes_room() -> None:
+    rate = RateControl(SETTINGS)
+    rate.lost(0.02, 1.0)
+    assert not rate.copies and rate.video_bps == rate.bitrate  # once is chance
+    rate.lost(0.02, 2.0)
+    assert rate.copies and rate.video_bps == rate.bitrate // 2
+    rate.lost(0.0, 3.0)
+    assert rate.copies
+    rate.lost(0.0, 4.0)
+    assert not rate.copies
+
+
+def test_much_loss_lowers_the_rate_and_some_does_not() -> None:
+    rate = RateControl(SETTINGS)
+    rate.lost(0.05, 1.0)
+    assert rate.bitrate == SETTINGS.start_bps
+    rate.lost(0.4, 2.0)
+    assert rate.bitrate == pytest.approx(0.8 * SETTINGS.start_bps)

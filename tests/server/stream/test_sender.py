@@ -223,3 +223,29 @@ def test_playout_delay_takes_the_offers_number() -> None:
 def test_a_loopback_server_offers_no_other_address(loopback: None) -> None:
     assert aioice.ice.get_host_addresses(use_ipv4=True, use_ipv6=True) == ["127.0.0.1"]
     assert aioice.ice.get_host_addresses(use_ipv4=False, use_ipv6=True) == []
+
+
+def test_copies_are_the_same_packets_again_after_the_frame() -> None:
+    async def run() -> None:
+        bench = Bench()
+        await bench.start()
+        assert await bench.sender.push(UNIT, key=1, copied=True)
+        half = len(bench.sent) // 2
+        assert half > 3
+        assert [p.payload for p in bench.sent[half:]] == [p.payload for p in bench.sent[:half]]
+
+    asyncio.run(run())
+
+
+def test_what_lies_before_a_key_frame_does_not_come_again() -> None:
+    async def run() -> None:
+        bench = Bench()
+        await bench.start()
+        await bench.sender.push(UNIT, key=1)
+        old = bench.sent[0].sequence_number
+        bench.now_s = 0.02
+        await bench.sender.push(UNIT, key=2, key_frame=True)
+        await bench.nack(old, bench.sent[-1].sequence_number)
+        assert bench.sender.repairs_sent == 1
+
+    asyncio.run(run())
