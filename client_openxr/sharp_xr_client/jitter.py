@@ -197,7 +197,8 @@ class FrameBuffer:
 
     def _ask(self, hole: _Hole, now_s: float) -> bool:
         """Whether to ask for it now; notes that it was asked for."""
-        if now_s - hole.since_s < self._disorder_s:
+        # Half of it: most late packets have come by then, and a repair takes long as well.
+        if now_s - hole.since_s < 0.5 * self._disorder_s:
             return False
         again_s = self._wait_s() + NACK_MARGIN_S
         if hole.tries == NACK_TRIES or now_s - hole.asked_s < again_s:
