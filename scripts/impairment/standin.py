@@ -24,7 +24,7 @@ from sharp_xr.formats.ply import PhotoCamera, write_ply
 from sharp_xr.gaussians import Gaussians
 from sharp_xr.model import ModelError
 from sharp_xr.prediction import OnProgress, Prediction
-from sharp_xr.render import Frame, PreparedScene, RenderSettings, View
+from sharp_xr.render import Frame, PreparedScene, Renderer, RenderSettings, View
 from sharp_xr.serve import bind
 from sharp_xr.web_server import Server, uvicorn_config
 
@@ -105,8 +105,9 @@ class NoWorker:
         raise ModelError("this server predicts nothing")
 
 
-async def serve(folder: Path) -> None:
-    app = App(AppConfig(folder / "scenes", "none"), CropRenderer(), NoWorker())
+async def serve(folder: Path, renderer: Renderer) -> None:
+    """Until SIGTERM."""
+    app = App(AppConfig(folder / "scenes", "none"), renderer, NoWorker())
     listening = bind("127.0.0.1", 0)
     server = Server(uvicorn_config(app))
     stop = asyncio.Event()
@@ -134,9 +135,9 @@ def main() -> None:
     try:
         import uvloop
     except ImportError:
-        asyncio.run(serve(Path(sys.argv[1])))
+        asyncio.run(serve(Path(sys.argv[1]), CropRenderer()))
     else:
-        uvloop.run(serve(Path(sys.argv[1])))
+        uvloop.run(serve(Path(sys.argv[1]), CropRenderer()))
 
 
 if __name__ == "__main__":

@@ -1,0 +1,45 @@
+"""Chromium as ``bench latency`` uses it: a bench page that is made of the page's modules."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from playwright.sync_api import Route
+from scripts.latency.watching import Sample
+from tests.e2e.browsing import browser, until
+
+FOLDER = Path(__file__).parent
+PAGE = '<!doctype html><video autoplay muted playsinline></video><script type="module" src="{}">'
+
+
+def browse(page: str, path: str, seconds: float) -> list[Sample]:
+    """What a page decoded in so many seconds; ``path`` is how it takes pictures of the track.
+
+    "processor" is MediaStreamTrackProcessor, "callback" a <video>'s requestVideoFrameCallback.
+    """
+
+    def answer(route: Route) -> None:
+        if route.request.url.endswith(".js"):
+            route.fulfill(body=(FOLDER / "page.js").read_text(), content_type="text/javascript")
+        else:
+            route.fulfill(body=PAGE.format("/bench/page.js"), content_type="text/html")
+
+    with browser() as running:
+        tab = running.new_page(viewport={"width": 640, "height": 400})
+        tab.route("**/bench/*", answer)
+        tab.goto(f"{page}bench/?{path}")
+        until(tab, "globalThis.bench?.samples.length > 0")
+        tab.wait_for_timeout(1e3 * seconds)
+        rows: list[dict[str, Any]] = tab.evaluate("bench.taken()")
+        tab.close()
+    return [_sample(row) for row in rows]
+
+
+def _sample(row: dict[str, Any]) -> Sample:
+    def seconds(name: str) -> float | None:
+        return None if row[name] is None else row[name] / 1e3
+
+    sent_s, decoded_s = seconds("sent") or 0.0, row["decoded"] / 1e3
+    times = seconds("received"), seconds("shown")
+    return Sample(int(row["key"]), sent_s, decoded_s, bool(row["isTrue"]), *times)

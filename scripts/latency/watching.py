@@ -1,0 +1,63 @@
+"""The Python client as ``bench latency`` uses it: it reads from each frame whose it is."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+import numpy as np
+from scripts.latency.painted import is_place, place_of, read_place
+
+from sharp_xr_client.address import parse_address
+from sharp_xr_client.connection import connect
+from sharp_xr_client.decoder import DecodedFrame
+from sharp_xr_client.motion import Motion
+from sharp_xr_client.report import SessionLog
+from sharp_xr_client.simulated import Viewer
+from sharp_xr_protocol.messages import Display, Hello
+
+
+@dataclass(frozen=True)
+class Sample:
+    """A frame that a client decoded. Times in seconds of this machine's monotonic clock."""
+
+    key: int
+    sent_s: float
+    """When its pose left the client."""
+    decoded_s: float
+    is_true: bool
+    """Whether its pixels are of the pose that its RTP timestamp names."""
+    received_s: float | None = None
+    """When its last packet came."""
+    shown_s: float | None = None
+
+
+class Reader(Viewer):
+    """A viewer that reads barcodes."""
+
+    def __init__(self, hz: float) -> None:
+        super().__init__(hz, SessionLog(time.monotonic_ns()))
+        self.samples: list[Sample] = []
+
+    def frame(self, frame: DecodedFrame) -> None:
+        super().frame(frame)
+        pose = self._history.get(frame.key)
+        luma = frame.picture.planes[0]
+        picture = np.frombuffer(memoryview(luma), np.uint8).reshape(-1, luma.line_size)
+        try:
+            painted = read_place(picture)
+            is_true = pose is not None and is_place(painted, place_of(pose.head.position))
+        except ValueError:
+            is_true = False
+        sent_s = 0.0 if pose is None else pose.time_ns / 1e9
+        decoded_s, arrived_s = frame.decoded_ns / 1e9, frame.unit.arrived_s
+        self.samples.append(Sample(frame.key, sent_s, decoded_s, is_true, arrived_s))
+
+
+async def watch(page: str, motion: Motion, seconds: float, side: int, hz: float) -> list[Sample]:
+    """What the client decoded in so many seconds."""
+    reader = Reader(hz)
+    hello = Hello("bench", "simulated", Display(side, side, hz))
+    async with connect(parse_address(page), hello, reader) as connection:
+        await reader.run(connection, motion, seconds)
+    return reader.samples
