@@ -31,6 +31,7 @@ from websockets.asyncio.client import connect
 from websockets.asyncio.server import ServerConnection
 from websockets.asyncio.server import serve as serve_websocket
 
+from sharp_xr.gaussians import Gaussians
 from sharp_xr.render.camera import view_from_eye
 from sharp_xr.stream.colour import new_picture, planes, write_picture
 from sharp_xr_client.motion import Motion
@@ -39,6 +40,13 @@ from sharp_xr_client.simulated import eyes
 from sharp_xr_protocol.geometry import Pose, Vector3
 
 SIDE = 512
+NOTHING = Gaussians(
+    np.zeros((0, 3), np.float32),
+    np.zeros((0, 6), np.float32),
+    np.zeros((0, 3), np.float32),
+    np.zeros(0, np.float32),
+)
+"""The renderer draws what it has."""
 CLOCK_HZ = 90_000
 
 
@@ -63,7 +71,7 @@ class StockTrack(MediaStreamTrack):
         head = Pose(self._position)
         views = [view_from_eye(head @ eye.pose, eye.fov, SIDE, SIDE) for eye in eyes()]
         picture = new_picture(2 * SIDE, SIDE)
-        write_picture(self._renderer.render(None, views).rgb, picture)
+        write_picture(self._renderer.render(NOTHING, views).rgb, picture)
         picture.pts = int(time.monotonic() * CLOCK_HZ)
         picture.time_base = Fraction(1, CLOCK_HZ)
         return picture
@@ -108,9 +116,10 @@ async def watch_stock(url: str, motion: Motion, seconds: float, hz: float) -> St
     sent: dict[Place, float] = {}
     peer = RTCPeerConnection(RTCConfiguration(iceServers=[]))
     transceiver = peer.addTransceiver("video", direction="recvonly")
-    codecs = RTCRtpReceiver.getCapabilities("video").codecs
+    capabilities = RTCRtpReceiver.getCapabilities("video")
+    assert capabilities is not None
     transceiver.setCodecPreferences(
-        [one for one in codecs if one.mimeType in ("video/H264", "video/rtx")]
+        [one for one in capabilities.codecs if one.mimeType in ("video/H264", "video/rtx")]
     )
     await peer.setLocalDescription(await peer.createOffer())
     async with connect(url, compression=None) as socket:
