@@ -13,9 +13,11 @@ what the renderer took for that frame. The first second of each round is left ou
 |---|---|
 | chromium_median_ms, chromium_p95_ms | in the page, by MediaStreamTrackProcessor |
 | python_median_ms, python_p95_ms | in the Python client |
+| video_median_ms, video_p95_ms | in the page, by requestVideoFrameCallback |
+| chromium_mismatches, ... | frames whose pixels are of another pose than their RTP timestamp's |
 | stock_median_ms | stock aiortc, Python at both ends |
 | stock_ratio | stock_median_ms over the greater of the two other medians |
-| mismatches | frames whose pixels are of another pose than their RTP timestamp says, all ways |
+| mismatches | of all ways; a barcode that cannot be read is one |
 | frames | of how many |
 | fps, bitrate_mbps | of the Python client's stream |
 """
@@ -119,6 +121,7 @@ def figures(found: Found) -> Figures:
         beyond = [ms for one in rounds for ms in _beyond_ms(one, _notes(found, one))]
         result[f"{way}_median_ms"] = float(np.median(beyond))
         result[f"{way}_p95_ms"] = float(np.percentile(beyond, 95))
+        result[f"{way}_mismatches"] = sum(not sample.is_true for one in rounds for sample in one)
     samples = [sample for rounds in found.rounds.values() for one in rounds for sample in one]
     result["frames"] = len(samples)
     result["mismatches"] = sum(not sample.is_true for sample in samples)

@@ -8,9 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from playwright.sync_api import Route
-from tests.e2e.browsing import browser, until
-
 from scripts.latency.watching import Sample
+from tests.e2e.browsing import browser, until
 
 SCRIPT = Path(__file__).with_name("page.js")
 
