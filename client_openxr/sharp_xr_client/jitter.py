@@ -197,8 +197,8 @@ class FrameBuffer:
 
     def _ask(self, hole: _Hole, now_s: float) -> bool:
         """Whether to ask for it now; notes that it was asked for."""
-        # Half of it: most late packets have come by then, and a repair takes long as well.
-        if now_s - hole.since_s < 0.5 * self._disorder_s:
+        # Sooner, late packets would be asked for by the hundred, and their tries used up.
+        if now_s - hole.since_s < self._disorder_s:
             return False
         again_s = self._wait_s() + NACK_MARGIN_S
         if hole.tries == NACK_TRIES or now_s - hole.asked_s < again_s:

@@ -7,7 +7,7 @@ The client says which frame it has decoded last (in each Tracking) and how long 
                less while the queue stands, so that it is gone within a quarter of a second
     climb      no queue -> up, the faster the longer ago the last one was: 1 % per 0.1 s at first,
                5 % after four seconds; not where the encoder does not use what it has
-    window     more bytes on their way than the link takes in its usual lag and 2.5 poses more:
+    window     more bytes on their way than the link takes in its least lag and 2.5 poses more:
                nothing is encoded until an acknowledgement comes
     stall      acknowledgements stopped rising, for 100 ms or twice the usual lag, while frames are
                on their way -> key frames, one in 30 ms, until one is acknowledged
@@ -42,7 +42,7 @@ class RateSettings:
     floor_bps: int
     window_frames: int = 12
     window_poses: float = 2.5
-    """Time, in poses, beyond the usual lag that frames on their way may take of the link's."""
+    """Time, in poses, beyond the least lag that frames on their way may take of the link's."""
     stall_s: float = 0.1
     key_frame_interval_s: float = 0.15
     """Requests in between are answered at its end; so long at most, and 1.5 lags where those are
@@ -217,9 +217,7 @@ class RateControl:
         """Whether the link, at the rate it has, takes what is on its way in good time."""
         lags = self._ack_lags
         poses_s = self._settings.window_poses * self._period_s
-        # The usual lag, for jitter has none of its least; not all of it, for a queue is usual soon.
-        lag_s = min(lags.median_s, lags.least_s + 0.05)
-        window_s = lag_s + poses_s + min(self._period_s, lags.jitter_s)
+        window_s = lags.least_s + poses_s + min(self._period_s, lags.jitter_s)
         return 8 * self.acks.bytes_in_flight() < self.bitrate * window_s
 
     def _check_stall(self, now_s: float, spoke: bool) -> None:
