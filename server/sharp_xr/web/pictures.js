@@ -1,8 +1,9 @@
 // Decoded pictures of a video track, each with its RTP timestamp. By MediaStreamTrackProcessor where it tells
 // timestamps: its frames carry their own. Else from a <video>, whose picture may be one newer than
-// requestVideoFrameCallback says.
+// requestVideoFrameCallback says (one in a hundred): where a VideoFrame can tell, it is asked itself.
 
-const processes = "MediaStreamTrackProcessor" in globalThis && "metadata" in (globalThis.VideoFrame?.prototype ?? {});
+const framesTell = "metadata" in (globalThis.VideoFrame?.prototype ?? {});
+const processes = framesTell && "MediaStreamTrackProcessor" in globalThis;
 
 export class Pictures {
   #video;
@@ -59,7 +60,10 @@ export class Pictures {
     const video = this.#video;
     video.requestVideoFrameCallback((at, { rtpTimestamp }) => {
       this.#wait();
-      this.#take(video, video.videoWidth, video.videoHeight, rtpTimestamp ?? null);
+      const frame = framesTell ? new VideoFrame(video) : null;
+      const key = frame?.metadata().rtpTimestamp ?? rtpTimestamp ?? null;
+      this.#take(frame ?? video, video.videoWidth, video.videoHeight, key);
+      frame?.close();
     });
   }
 
