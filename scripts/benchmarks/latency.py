@@ -80,6 +80,8 @@ def server(folder: Path) -> Iterator[tuple[str, str]]:
     finally:
         process.terminate()
         process.wait(20)
+        if process.stdout is not None:
+            process.stdout.close()
 
 
 def measure(ways: Sequence[str], rounds: int, seconds: float) -> Found:
