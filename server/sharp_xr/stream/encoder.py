@@ -23,7 +23,7 @@ log = logging.getLogger(__name__)
 
 CLOCK = Fraction(1, 90_000)
 SMALL_PX = 1 << 17
-"""Up to 512 x 256: one thread encodes it as soon as two."""
+"""512 x 256; smaller ones are encoded on one thread as soon as on two."""
 EncoderName = Literal["auto", "x264", "nvenc"]
 
 
@@ -92,7 +92,7 @@ def open_x264(settings: EncoderSettings) -> Encoder:
     context = _configured("libx264", settings)
     context.profile = "Baseline"
     # Sliced: no frame of delay. A small picture takes a fifth less time in all on one thread.
-    context.thread_count = 2 if settings.width * settings.height > SMALL_PX else 1
+    context.thread_count = 2 if settings.width * settings.height >= SMALL_PX else 1
     context.options = {
         "preset": "superfast",
         "tune": "zerolatency",
