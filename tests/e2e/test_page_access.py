@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Literal
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
@@ -63,8 +64,14 @@ def test_the_tab_key_reaches_every_control_that_is_seen(page: Page) -> None:
     assert page.evaluate("[...unreached].map(it => it.outerHTML)") == []
 
 
-def test_words_stand_out_from_what_is_behind_them(page: Page) -> None:
+@pytest.mark.parametrize("scheme", ["dark", "light"])
+def test_words_stand_out_from_what_is_behind_them(
+    page: Page, scheme: Literal["dark", "light"]
+) -> None:
     """Against the worst that may shine through: each colour of the way down, on black and white."""
+    page.emulate_media(color_scheme=scheme)
+    lightness = page.evaluate("getComputedStyle(document.body).backgroundColor.match(/\\d+/)[0]")
+    assert (int(lightness) > 128) == (scheme == "light")
     faint = page.evaluate(
         """least => {
             const parts = color => color.match(/[\\d.]+/g).map(Number);

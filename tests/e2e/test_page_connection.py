@@ -31,7 +31,10 @@ def test_who_comes_without_the_token_can_paste_the_address_and_hears_when_it_is_
         expect(page.get_by_role("alert")).to_contain_text("This server wants its token")
         field = page.get_by_label("The token, or the whole address")
         expect(field).to_be_focused()
-        assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(12, 13, 16)"
+        ground = "getComputedStyle(document.body).backgroundColor"
+        assert page.evaluate(ground) == "rgb(243, 241, 236)"  # Playwright's browser likes it light
+        page.emulate_media(color_scheme="dark")
+        assert page.evaluate(ground) == "rgb(12, 13, 16)"
         field.fill("guess")
         field.press("Enter")
         expect(page.get_by_role("alert")).to_contain_text("That is not this server's token")
