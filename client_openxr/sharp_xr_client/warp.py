@@ -100,7 +100,7 @@ def uncovered_share(image: EyeImage, world_from_eye: Pose, fov: Fov, size: int =
 
 
 class _Rays:
-    """Of all pixels of a display, n of them, in the axes of the eye that the image was drawn for."""
+    """Of the n pixels of a display, in the axes of the eye that the image was drawn for."""
 
     def __init__(
         self, image: EyeImage, world_from_eye: Pose, fov: Fov, width: int, height: int

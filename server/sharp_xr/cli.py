@@ -6,7 +6,6 @@ and a headset PC has none: a missing package ends in one sentence that names the
 
 from __future__ import annotations
 
-import asyncio
 import os
 import signal
 import sys
@@ -169,7 +168,7 @@ class Predict:
                 load=partial(load_predictor, compiled=self.compile),
             )
             focal = predict.Focal(self.focal_35mm, self.focal_px)
-            return 0 if asyncio.run(predict.run(worker, targets, focal)) else 1
+            return 0 if predict.run(worker, targets, focal) else 1
         except (devices.DeviceError, ModelError, predict.OutputError) as error:
             return fail(str(error))
 

@@ -7,8 +7,11 @@ decoder costs that photo and no other, and Ctrl-C ends a prediction that takes m
 from __future__ import annotations
 
 import asyncio
+import signal
+import sys
+import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -69,12 +72,35 @@ def targets(photos: Sequence[Path], output: Path) -> list[tuple[Path, Path]]:
     return [(photo, output / f"{_free_name(photo.stem, taken)}.ply") for photo in photos]
 
 
-async def run(worker: PredictionWorker, jobs: Sequence[tuple[Path, Path]], focal: Focal) -> bool:
+def run(worker: PredictionWorker, jobs: Sequence[tuple[Path, Path]], focal: Focal) -> bool:
     """Photos to files, one after another; whether all worked. Ends the worker.
 
     Raises:
         ModelError: the model cannot be loaded.
+        KeyboardInterrupt: by Ctrl-C. It waits until there is a task that it can cancel: in the middle
+            of making an event loop it would leave half of one, which complains.
     """
+    if sys.platform == "win32":
+        return asyncio.run(_run(worker, jobs, focal))
+    early = threading.Event()
+    before = signal.signal(signal.SIGINT, lambda *_: early.set())
+    try:
+        return asyncio.run(_run_until_interrupted(_run(worker, jobs, focal), early))
+    except asyncio.CancelledError:
+        raise KeyboardInterrupt from None
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+async def _run_until_interrupted(work: Coroutine[None, None, bool], early: threading.Event) -> bool:
+    task = asyncio.ensure_future(work)
+    asyncio.get_running_loop().add_signal_handler(signal.SIGINT, task.cancel)
+    if early.is_set():
+        task.cancel()
+    return await task
+
+
+async def _run(worker: PredictionWorker, jobs: Sequence[tuple[Path, Path]], focal: Focal) -> bool:
     try:
         await worker.start()
         return all([await one(worker, photo, target, focal) for photo, target in jobs])

@@ -145,7 +145,7 @@ def test_who_stops_it_gets_no_half_file(
 def test_photos_go_through_a_process_which_then_ends(photo: Path, tmp_path: Path) -> None:
     worker = PredictionWorker("obedient", load=predictors.obedient, warm=False)
     jobs = [(photo, tmp_path / "a.ply"), (tmp_path / "nothing.jpg", tmp_path / "b.ply")]
-    assert not asyncio.run(run(worker, jobs, Focal(px=99.0)))
+    assert not run(worker, jobs, Focal(px=99.0))
     gaussians, info = read_ply(tmp_path / "a.ply")
     assert (len(gaussians), info.photo.focal_px) == (2, 99.0)
     assert worker.trouble == "the server is stopping"

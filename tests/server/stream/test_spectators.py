@@ -56,7 +56,7 @@ class Player:
     async def pictures(self, count: int) -> list[int]:
         """What was painted into the next ones."""
         frames = [await self.next() for _ in range(count)]
-        return [read_barcode(frame.to_ndarray(format="gray")) for frame in frames]
+        return [read_barcode(frame.to_ndarray(format="gray").astype(np.uint8)) for frame in frames]
 
 
 class Bench:

@@ -41,8 +41,8 @@ def allocating_kernel(function: F) -> F:
 
 
 def _compiled(function: F, **options: bool) -> F:
-    compile_: Any = numba.njit(nogil=True, fastmath=FAST_MATH, error_model="numpy", **options)
-    compiled = compile_(function)
+    njit: Any = numba.njit  # its types do not know _nrt
+    compiled = njit(nogil=True, fastmath=FAST_MATH, error_model="numpy", **options)(function)
     compiled._cache = _FolderCache(function)  # type: ignore[no-untyped-call]
     return cast(F, compiled)
 
