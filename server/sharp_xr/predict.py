@@ -77,8 +77,8 @@ def run(worker: PredictionWorker, jobs: Sequence[tuple[Path, Path]], focal: Foca
 
     Raises:
         ModelError: the model cannot be loaded.
-        KeyboardInterrupt: by Ctrl-C. It waits until there is a task that it can cancel: in the middle
-            of making an event loop it would leave half of one, which complains.
+        KeyboardInterrupt: by Ctrl-C. It waits until there is a task that it can cancel: in the
+            middle of making an event loop it would leave half of one, which complains.
     """
     if sys.platform == "win32":
         return asyncio.run(_run(worker, jobs, focal))
