@@ -30,6 +30,7 @@ import { FrameStatistics } from "./statistics.js";
 import { Toast } from "./toast.js";
 import { Tracker } from "./tracker.js";
 import { ViewPicker } from "./viewpicker.js";
+import { Door } from "./xrdoor.js";
 
 const MOST_PIXELS = 1024; // per side of an eye, whatever the screen has
 const STILL_AFTER_S = 1;
@@ -83,6 +84,15 @@ const gallery = new Gallery({
   list: $("scenes"),
   template: $("tile"),
   handlers: { show: (scene) => show(scene.id), rename, remove: (scene) => removal.begin(scene) },
+});
+const door = new Door({
+  buttons: { "immersive-vr": $("vr-button"), "immersive-ar": $("ar-button") },
+  stage,
+  thumbnailUrl,
+  onPose: (now, viewer) => tracker.send(now, viewer),
+  show,
+  onEnd: update,
+  onTrouble: (sentence) => toast.show(asSentence(sentence)),
 });
 const removal = new Removal({ toast, gallery, onAway: showAnother, onBack: showAgain });
 const panel = new Panel({ element: $("panel"), button: $("panel-button"), read: readFigures });
@@ -180,6 +190,7 @@ function show(id) {
 function enter(scene, isOther) {
   if (isOther) {
     head.enter(scene.focus_m, !reducedMotion.matches);
+    door.arrive();
     glow.show(thumbnailUrl(scene.id));
     window.history.replaceState(null, "", `#${encodeURIComponent(scene.id)}`);
   } else head.refocus(scene.focus_m);
@@ -225,10 +236,12 @@ function tick(before) {
   requestAnimationFrame(() => {
     const now = performance.now();
     const seconds = Math.min((now - before) / 1000, 0.1); // a tab in the background stands still
-    keyboard.advance(seconds);
-    head.advance(seconds);
-    tracker.advance(now);
-    stage.paint();
+    if (!door.isOpen) {
+      keyboard.advance(seconds);
+      head.advance(seconds);
+      tracker.advance(now);
+      stage.paint();
+    }
     $("hint").hidden = head.isTouched || $("canvas").hidden;
     tick(now);
   });
@@ -270,6 +283,7 @@ function update() {
   const isEmpty = isListed && gallery.scenes.length === 0;
   const isLive = state === "live";
   const hasPicture = !$("canvas").hidden;
+  door.update(gallery.scenes, current?.id ?? null, isLive ? "" : trouble);
   document.body.dataset.connection = state;
   document.title = current ? `${current.name} – sharp-xr` : "sharp-xr";
   $("status").textContent = isLive ? (current?.name ?? "Ready") : trouble || "Connecting…";
@@ -301,6 +315,7 @@ window.sharpXr = {
   get head() {
     return head.pose.head;
   },
+  door,
   setHead(place) {
     head.stopSway();
     head.place(place);

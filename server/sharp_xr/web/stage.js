@@ -18,7 +18,7 @@ export class Stage {
   #frame = null; // the newest one, in the painter's texture
   #arrived = null; // when it came, until it has been shown
   #drawnFor = ""; // what the canvas shows by now
-  #isElsewhere = false;
+  isElsewhere = false; // while a headset shows the frames
   view = "left";
   swapped = false;
 
@@ -66,7 +66,7 @@ export class Stage {
   // At each turn of the display: the newest frame, as the eyes would see it now.
   paint() {
     const frame = this.#frame;
-    if (frame === null || this.#isElsewhere) return;
+    if (frame === null || this.isElsewhere) return;
     const shown = frame.sent ? this.viewOf(frame.sent.scene) : { ...frame.drawn, flat: 0 };
     const drawnFor = JSON.stringify(shown);
     if (drawnFor !== this.#drawnFor || this.#arrived !== null) {
@@ -75,6 +75,19 @@ export class Stage {
       this.#fit();
     }
     this.#tell();
+  }
+
+  // The same into the framebuffer of a headset, see Painter.drawEyes. Nothing until the scene's first frame has
+  // come: one of the scene before would stand in the wrong place.
+  paintEyes(places, shown, isClear) {
+    const frame = this.#frame;
+    if (frame === null || (frame.sent && frame.sent.scene !== this.#scene)) return;
+    this.#painter.drawEyes(places, warpsFor(frame, shown), frame.layout, isClear);
+    this.#tell();
+  }
+
+  get gl() {
+    return this.#painter.gl;
   }
 
   #take({ picture, width, height, key }) {
