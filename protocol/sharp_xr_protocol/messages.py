@@ -139,9 +139,13 @@ class FrameTimes(msgspec.Struct, frozen=True):
     pose_wait_ms: float = 0.0
     """Arrival of the pose until drawing began."""
     render_ms: float = 0.0
-    """Of the previous frame: this header is sent before this frame is encoded."""
+    """Drawing, and conversion to the encoder's colours."""
     encode_ms: float = 0.0
-    """Of the previous frame."""
+    """Of an earlier frame, ``encoded``: this header is sent before its own frame is encoded."""
+    encode_wait_ms: float = 0.0
+    """Drawn until handed to the encoder, which may have been busy with the frame before."""
+    encoded: UInt32 | None = None
+    """Key of the last frame that was encoded; None before the first."""
 
 
 # --- both directions ---------------------------------------------------------------------------

@@ -81,7 +81,7 @@ FROM_SERVER: dict[str, FromServer] = {
     "progress": Progress("job-1", "predict", 0.5),
     "failure": Progress("job-1", "failed", 0.25, "The file is a text, wanted a photo."),
     "frame header": FrameHeader(
-        90, HEAD, EYES, "5f1c", Layout(512, 480), times=FrameTimes(0.25, 31.5, 4.0)
+        90, HEAD, EYES, "5f1c", Layout(512, 480), times=FrameTimes(0.25, 31.5, 4.0, 1.5, 4294967295)
     ),
     "frame header with depth": FrameHeader(
         180, HEAD, EYES, "5f1c", Layout(512, 480, 256, 240), near_m=0.75

@@ -69,6 +69,8 @@ class Drawn:
     """Of the depth in the picture; 0 where there is none."""
     pose_wait_ms: float
     render_ms: float
+    drawn_s: float
+    """When it was ready, by the loop's clock."""
 
 
 class DrawLoop:
@@ -191,6 +193,7 @@ class DrawLoop:
         except BaseException:
             self._free.append(picture)
             raise
+        drawn_s = self._clock()
         drawn = Drawn(
             arrival.tracking,
             scene,
@@ -199,7 +202,8 @@ class DrawLoop:
             arrival.tracking.eyes,
             near_m,
             pose_wait_ms=1e3 * (began_s - arrival.at_s),
-            render_ms=1e3 * (self._clock() - began_s),
+            render_ms=1e3 * (drawn_s - began_s),
+            drawn_s=drawn_s,
         )
         self._count_still(drawn)
         replaced = self.pictures.put(drawn)

@@ -231,7 +231,13 @@ class Stream:
             scene=drawn.scene.id,
             layout=drawn.layout,
             near_m=drawn.near_m,
-            times=FrameTimes(drawn.pose_wait_ms, last.render_ms, last.encode_ms),
+            times=FrameTimes(
+                drawn.pose_wait_ms,
+                drawn.render_ms,
+                last.encode_ms,
+                encode_wait_ms=1e3 * (self._clock() - drawn.drawn_s),
+                encoded=last.key,
+            ),
         )
 
     async def _encode(self, drawn: Drawn, key_frame: bool) -> _Encoded | None:
@@ -271,7 +277,9 @@ class Stream:
             return
         now_s, size = self._clock(), len(encoded.access_unit) * (2 if copied else 1)
         self._rate.sent(drawn.tracking.key, size, now_s, key_frame)
-        timing = FrameTiming(drawn.pose_wait_ms, drawn.render_ms, encoded.encode_ms)
+        timing = FrameTiming(
+            drawn.pose_wait_ms, drawn.render_ms, encoded.encode_ms, drawn.tracking.key
+        )
         self._timings.sent(timing, size, key_frame, now_s)
 
     def _hold(self, loop: Coroutine[None, None, None]) -> None:

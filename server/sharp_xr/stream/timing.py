@@ -51,6 +51,8 @@ class FrameTiming:
     pose_wait_ms: float = 0.0
     render_ms: float = 0.0
     encode_ms: float = 0.0
+    key: int | None = None
+    """Whose they are; None of several frames."""
 
 
 class Timings:

@@ -63,9 +63,17 @@ const times = record({
   pose_wait_ms: withDefault(real, 0),
   render_ms: withDefault(real, 0),
   encode_ms: withDefault(real, 0),
+  encode_wait_ms: withDefault(real, 0),
+  encoded: nullable(uint32),
 });
 const STILL = Object.freeze({ linear: ZERO, angular: ZERO });
-const NO_TIMES = Object.freeze({ pose_wait_ms: 0, render_ms: 0, encode_ms: 0 });
+const NO_TIMES = Object.freeze({
+  pose_wait_ms: 0,
+  render_ms: 0,
+  encode_ms: 0,
+  encode_wait_ms: 0,
+  encoded: null,
+});
 
 const BOTH = {
   offer: record({ sdp: text }),

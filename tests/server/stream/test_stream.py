@@ -134,6 +134,11 @@ def test_every_frame_says_by_rtp_by_sei_and_by_pixels_which_pose_it_shows(
             header = headers[frame.rtp]
             assert header.head == tracking(frame.painted, 0).head
             assert header.scene == "scene"
+        sent = [frame.rtp for frame in frames]
+        for before, header in zip(bench.headers, bench.headers[1:], strict=False):
+            assert header.times.render_ms > 0 and header.times.encode_wait_ms >= 0
+            if before.key in sent:
+                assert header.times.encoded == before.key and header.times.encode_ms > 0
         stats = bench.stream.stats()
         assert stats.frames >= 200 and stats.connected and stats.encoder.startswith("x264")
         assert stats.render_ms > 0 and stats.encode_ms > 0 and stats.bitrate_bps > 0
