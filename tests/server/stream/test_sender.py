@@ -22,7 +22,7 @@ from aiortc.rtp import (
 )
 
 from sharp_xr.stream.packets import PLAYOUT_DELAY
-from sharp_xr.stream.sender import FrameSender
+from sharp_xr.stream.sender import BURST, PACE_HZ, STEP_S, FrameSender
 
 H264 = RTCRtpCodecParameters("video/H264", 90_000, payloadType=99)
 UNIT = b"\0\0\0\1\x65" + b"\xab" * 5000
@@ -40,6 +40,9 @@ class Bench:
         self.transceiver = peer.addTransceiver("video", direction="sendonly")
         self.aiortc_sender = cast(Any, self.transceiver.sender)
         self.sent: list[RtpPacket] = []
+        self.sent_s: list[float] = []
+        self.late = 1.0
+        """By what timers take longer."""
         self.aiortc_sender.transport._send_rtp = self._transmit
         self.sender = FrameSender(
             self.transceiver,
@@ -48,6 +51,7 @@ class Bench:
             on_key_frame_wanted=lambda: self.events.append("key frame"),
             on_remb=self.rates.append,
             clock_s=lambda: self.now_s,
+            sleep=self._sleep,
         )
         self.broken = False
         self.task: asyncio.Task[None] | None = None
@@ -56,6 +60,10 @@ class Bench:
         if self.broken:
             raise ConnectionError
         self.sent.append(RtpPacket.parse(packet))
+        self.sent_s.append(self.now_s)
+
+    async def _sleep(self, seconds: float) -> None:
+        self.now_s += self.late * seconds
 
     async def start(self) -> None:
         self.sender._parameters = RTCRtpSendParameters(codecs=[H264], muxId="0")
@@ -88,6 +96,23 @@ def test_a_frame_is_one_timestamp_rising_sequence_numbers_and_one_marker() -> No
         assert start < 1 << 15
         sequences = [packet.sequence_number for packet in bench.sent]
         assert sequences == list(range(start, start + len(sequences)))
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize("late", [1.0, 1.9])
+def test_a_large_frame_leaves_in_steps_and_in_time_though_timers_are_late(late: float) -> None:
+    async def run() -> None:
+        bench = Bench()
+        bench.late = late
+        await bench.start()
+        assert await bench.sender.push(b"\0\0\0\1\x65" + b"\xab" * 100_000, key=1)
+        count = len(bench.sent)
+        assert count > 2 * BURST
+        for number, at_s in enumerate(bench.sent_s):
+            assert number < BURST + PACE_HZ * at_s + 1
+        assert bench.sent_s[BURST - 1] == 0.0
+        assert bench.now_s <= (count - BURST) / PACE_HZ + late * STEP_S
 
     asyncio.run(run())
 
