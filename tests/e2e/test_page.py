@@ -310,6 +310,7 @@ def test_the_last_picture_stays_while_the_server_is_away_and_the_scene_comes_bac
     page.reload()
     until(page, f"sharpXr.state.scene === '{scene}' && sharpXr.state.shown > 3")
     wait_for_still(page)
+    until(page, "document.getElementById('canvas').getAnimations().length === 0")
     before = above_the_middle(page)
     is_away = True
     sockets[0].close()
