@@ -11,21 +11,13 @@ import math
 import time
 
 from sharp_xr_client.connection import Connection
-from sharp_xr_client.decoder import DecodedFrame, Newest
+from sharp_xr_client.follower import Follower
 from sharp_xr_client.motion import Motion
-from sharp_xr_client.poses import KeyClock, PoseHistory
 from sharp_xr_client.problem import ClientError
 from sharp_xr_client.recording import Recorder
-from sharp_xr_client.report import Seen, SessionLog
+from sharp_xr_client.report import SessionLog
 from sharp_xr_protocol.geometry import Fov, Pose
-from sharp_xr_protocol.messages import (
-    Eye,
-    FrameHeader,
-    Report,
-    Scene,
-    SceneSelect,
-    Tracking,
-)
+from sharp_xr_protocol.messages import Eye, Report, Scene, SceneSelect
 
 IPD_M = 0.063
 """Between the eyes: the mean of adults (Dodgson 2004)."""
@@ -42,49 +34,13 @@ def eyes(ipd_m: float = IPD_M, fov: Fov = EYE_FOV) -> tuple[Eye, Eye]:
     return Eye(left, fov), Eye(right, fov)
 
 
-class Viewer:
-    """Moves a head and watches. Give it to :func:`~sharp_xr_client.connection.connect` as events.
-
-    Args:
-        log: is filled as the session goes.
-        recorder: gets every frame that was decoded.
-    """
+class Viewer(Follower):
+    """Moves a head and watches."""
 
     def __init__(self, hz: float, log: SessionLog, recorder: Recorder | None = None) -> None:
+        super().__init__(log, recorder)
         self._period_s = 1.0 / hz
-        self._log = log
-        self._recorder = recorder
         self._eyes = eyes()
-        self._keys = KeyClock()
-        self._history = PoseHistory()
-        self._newest: Newest[tuple[DecodedFrame, Seen]] = Newest()
-        self._ack: int | None = None
-
-    # --- events, as the connection tells them --------------------------------------------------
-
-    def frame(self, frame: DecodedFrame) -> None:
-        """Runs on the decoder's thread."""
-        pose = self._history.get(frame.key)
-        seen = Seen(
-            key=frame.key,
-            sent_ns=None if pose is None else pose.time_ns,
-            decoded_ns=frame.decoded_ns,
-            size_bytes=len(frame.unit.data),
-            width=frame.picture.width,
-            height=frame.picture.height,
-            sei_key=frame.sei_key,
-        )
-        self._log.frames.append(seen)
-        self._ack = frame.key
-        self._newest.put((frame, seen))
-        if self._recorder is not None:
-            self._recorder.put(frame.unit)
-
-    def header(self, header: FrameHeader) -> None:
-        self._log.headers[header.key] = header
-
-    def problem(self, sentence: str) -> None:
-        self._log.problems.append(sentence)
 
     # --- the display's loop --------------------------------------------------------------------
 
@@ -112,25 +68,16 @@ class Viewer:
         return now >= start + max(seconds, FIRST_FRAME_S)
 
     async def _show(self, connection: Connection) -> None:
-        newest = self._newest.take()
-        if newest is None:
+        picture = self.take()
+        if picture is None or picture.tracking is None:
             return
-        frame, seen = newest
-        self._log.shown.append(seen)
-        if seen.sent_ns is not None:
-            decoded_ms = (frame.decoded_ns - seen.sent_ns) / 1e6
-            shown_ms = (time.monotonic_ns() - seen.sent_ns) / 1e6
-            await connection.send(Report(frame.key, decoded_ms, shown_ms))
+        key, sent_ns = picture.frame.key, picture.tracking.time_ns
+        decoded_ms = (picture.frame.decoded_ns - sent_ns) / 1e6
+        await connection.send(Report(key, decoded_ms, (time.monotonic_ns() - sent_ns) / 1e6))
 
     async def _send_pose(self, connection: Connection, motion: Motion, time_s: float) -> None:
         head, velocity = motion.head(time_s)
-        now_ns = time.monotonic_ns()
-        key = self._keys.key(now_ns)
-        tracking = Tracking(key, now_ns, head, self._eyes, velocity, self._ack)
-        # Before it is sent: its frame may be here before send returns.
-        self._history.add(tracking)
-        self._log.poses.append(tracking)
-        await connection.send(tracking)
+        await connection.send(self.pose(head, self._eyes, velocity))
 
 
 async def select_scene(connection: Connection, wanted: str | None) -> Scene | None:
