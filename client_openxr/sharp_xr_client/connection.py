@@ -48,6 +48,7 @@ from sharp_xr_protocol.messages import (
     Scene,
     SceneList,
     SceneReady,
+    StreamQuality,
     VersionError,
     Welcome,
     decode_from_server,
@@ -103,6 +104,8 @@ class Connection:
         """The server's gallery, newest first."""
         self.scene: Scene | None = None
         """The scene that frames show; None until the server has one ready."""
+        self.quality: StreamQuality | None = None
+        """What the server streams, where it adapts that; None before it has said."""
         self.ended: asyncio.Future[None] = loop.create_future()
         """Fails with the ClientError that says why the session is over."""
         self.counts = Counts()
@@ -230,6 +233,8 @@ class Connection:
                 self.scene = message.scene
             case FrameHeader():
                 self._events.header(message)
+            case StreamQuality():
+                self.quality = message
             case Ping():
                 await self.send(Pong(message.sent_ns, time.monotonic_ns()))
             case Pong():

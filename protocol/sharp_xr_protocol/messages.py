@@ -8,6 +8,8 @@ One msgpack map is one WebSocket message; its ``type`` names the class below. A 
     server  Answer
     client  Tracking, Tracking, ...    SceneSelect       at the display's rate
     server  FrameHeader, ...           SceneReady        one before each frame's video
+    client  QualityChoice              sharper or smoother, where not everything can be had
+    server  StreamQuality              what it came to
     both    Ping / Pong, Candidate, IceRestart, Bye
 
 To add a message: write its class, put it into its union, raise :data:`VERSION`; then mypy shows
@@ -36,6 +38,13 @@ CLOCK_HZ = 90_000
 
 UInt32 = Annotated[int, msgspec.Meta(ge=0, le=(1 << 32) - 1)]
 """A frame key; compare two of them modulo 2**32 (they wrap after 13 hours)."""
+
+QualityGoal = Literal["auto", "sharper", "smoother"]
+"""Which way to lean where a machine or a link cannot do everything: more pixels, or more frames."""
+
+QualityLimit = Literal["display", "machine", "link"]
+"""What keeps a stream from being better: nothing but the display's own size and rate, the server's
+machine, or the way to the client."""
 
 MAX_DEPTH = 8
 """Maps and lists inside each other; no message needs more than 5."""
@@ -212,7 +221,9 @@ class Hello(msgspec.Struct, tag="hello", frozen=True):
     version: int = VERSION
     capabilities: list[str] = []
     """Optional behaviour that the client has; unknown names are ignored. "depth": wants depth in
-    the picture; "overscan": warps, and wants a margin around what it asks for."""
+    the picture; "overscan": warps, and wants a margin around what it asks for; "quality": takes
+    pictures whose size changes, and StreamQuality; without it all frames have the size of the
+    Welcome's ``video``."""
 
 
 class Tracking(msgspec.Struct, tag="tracking", frozen=True):
@@ -246,6 +257,13 @@ class Report(msgspec.Struct, tag="report", frozen=True):
     shown_ms: float | None = None
 
 
+class QualityChoice(msgspec.Struct, tag="quality_choice", frozen=True):
+    """The viewer's choice, from here on; "auto" until one comes. Only to a server that has the
+    capability "quality"."""
+
+    goal: QualityGoal
+
+
 # --- server to client --------------------------------------------------------------------------
 
 
@@ -262,6 +280,8 @@ class Welcome(msgspec.Struct, tag="welcome", frozen=True):
     video: Video
     version: int = VERSION
     capabilities: list[str] = []
+    """Optional behaviour that the server has; unknown names are ignored. "quality": QualityChoice
+    moves it."""
 
 
 class SceneList(msgspec.Struct, tag="scene_list", frozen=True):
@@ -305,11 +325,27 @@ class FrameHeader(msgspec.Struct, tag="frame_header", frozen=True):
     """As drawn: the fields of view are wider than asked for where the client has "overscan"."""
     scene: str
     layout: Layout
-    """The picture's size may change from frame to frame; never beyond the Welcome's ``video``."""
+    """The picture's size may change from frame to frame, beginning with a key frame; never beyond
+    the Welcome's ``video``."""
     near_m: float = 0.0
     """Depth is coded in luma, c = (Y - 16) / 219 in limited range: metres along the eye's axis are
     ``near_m / c``; c = 0 is nothing, or far away. 0: the frame has no depth."""
     times: FrameTimes = FrameTimes()
+
+
+class StreamQuality(msgspec.Struct, tag="stream_quality", frozen=True):
+    """What is streamed from here on, and why not more. Only to clients with "quality"."""
+
+    goal: QualityGoal
+    eye_width: int
+    eye_height: int
+    max_hz: float
+    """Frames per second at most."""
+    detail: float
+    """Share of the scene's Gaussians that is drawn while the head moves."""
+    bitrate_bps: int
+    """At most."""
+    limit: QualityLimit
 
 
 class Problem(msgspec.Struct, tag="problem", frozen=True):
@@ -327,6 +363,7 @@ FromClient = (
     | IceRestart
     | Tracking
     | SceneSelect
+    | QualityChoice
     | Report
     | Ping
     | Pong
@@ -342,6 +379,7 @@ FromServer = (
     | SceneReady
     | Progress
     | FrameHeader
+    | StreamQuality
     | Problem
     | Ping
     | Pong

@@ -49,7 +49,7 @@ from sharp_xr.stream.stream import Stream
 from sharp_xr.stream.turns import Turns
 from sharp_xr.uploads import PhotoWorker, Uploads
 from sharp_xr.whep import Cors, Whep
-from sharp_xr_protocol.messages import FrameHeader, ProtocolError, Scene, Video
+from sharp_xr_protocol.messages import FrameHeader, ProtocolError, Scene, StreamQuality, Video
 
 log = logging.getLogger(__name__)
 
@@ -113,6 +113,7 @@ class App:
         video: Video,
         on_header: Callable[[FrameHeader], None],
         *,
+        on_quality: Callable[[StreamQuality], None],
         capabilities: Collection[str],
         on_problem: Callable[[str], None],
         on_lost: Callable[[str], None],
@@ -122,6 +123,7 @@ class App:
             self.render_thread,
             video,
             on_header,
+            on_quality=on_quality,
             capabilities=capabilities,
             on_problem=on_problem,
             on_lost=on_lost,

@@ -11,6 +11,7 @@ from sharp_xr_protocol.messages import (
     FromServer,
     Progress,
     SceneList,
+    StreamQuality,
     encode,
 )
 
@@ -84,7 +85,7 @@ async def _send(socket: Socket, message: FromServer) -> None:
 def _replaces(message: FromServer) -> object:
     """Of two waiting messages with equal keys, only the newer one is sent."""
     match message:
-        case FrameHeader() | SceneList():
+        case FrameHeader() | SceneList() | StreamQuality():
             return type(message)
         case Progress():
             return (Progress, message.job)

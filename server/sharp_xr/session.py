@@ -40,11 +40,14 @@ from sharp_xr_protocol.messages import (
     Pong,
     Problem,
     ProtocolError,
+    QualityChoice,
+    QualityGoal,
     Report,
     Scene,
     SceneList,
     SceneReady,
     SceneSelect,
+    StreamQuality,
     Tracking,
     Video,
     Welcome,
@@ -86,6 +89,7 @@ class ClientVideo(Protocol):
     def show(self, scene: ShownScene | None) -> None: ...
     def track(self, tracking: Tracking) -> None: ...
     def report(self, report: Report) -> None: ...
+    def prefer(self, goal: QualityGoal) -> None: ...
     async def answer(self, offer_sdp: str) -> str: ...
     async def add_candidate(self, candidate: Candidate) -> None: ...
     def stats(self) -> Any: ...
@@ -100,6 +104,7 @@ class OpenVideo(Protocol):
         video: Video,
         on_header: Callable[[FrameHeader], None],
         *,
+        on_quality: Callable[[StreamQuality], None],
         capabilities: Collection[str],
         on_problem: Callable[[str], None],
         on_lost: Callable[[str], None],
@@ -203,6 +208,7 @@ class Session:
         self._video = self._host.open_video(
             video,
             self._outbox.put,
+            on_quality=self._outbox.put,
             capabilities=hello.capabilities,
             on_problem=lambda sentence: self._outbox.put(Problem(sentence)),
             on_lost=self._ask_for_offer,
@@ -215,6 +221,7 @@ class Session:
                 renderer=self._host.renderer,
                 model=self._host.model,
                 video=video,
+                capabilities=["quality"],
             )
         )
         self._outbox.put(SceneList(scenes))
@@ -248,6 +255,8 @@ class Session:
                     self._reports += 1
                     self._decoded_ms.append(message.decoded_ms)
                     self._video.report(message)
+                case QualityChoice():
+                    self._video.prefer(message.goal)
                 case SceneSelect():
                     self._ask(message.scene)
                 case Offer() | Candidate():

@@ -29,11 +29,13 @@ from sharp_xr_protocol.messages import (
     Pong,
     Problem,
     Progress,
+    QualityChoice,
     Report,
     Scene,
     SceneList,
     SceneReady,
     SceneSelect,
+    StreamQuality,
     Tracking,
     Video,
     Welcome,
@@ -69,6 +71,7 @@ FROM_CLIENT: dict[str, FromClient] = {
     "tracking": Tracking(4294967295, 123456789012345, HEAD, EYES, Velocity((0.5, 0.0, -1.0)), 7),
     "first tracking": Tracking(0, 0, Pose(), EYES),
     "scene select": SceneSelect("5f1c"),
+    "quality choice": QualityChoice("smoother"),
     "report": Report(90, 8.25, 16.5),
     "report of a frame not shown": Report(180, 8.25),
     **BOTH,
@@ -86,6 +89,7 @@ FROM_SERVER: dict[str, FromServer] = {
     "frame header with depth": FrameHeader(
         180, HEAD, EYES, "5f1c", Layout(512, 480, 256, 240), near_m=0.75
     ),
+    "stream quality": StreamQuality("sharper", 448, 416, 30.0, 0.5, 1_750_000, "link"),
     "problem": Problem("There is no scene 'x'."),
     **BOTH,
 }

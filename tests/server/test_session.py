@@ -30,11 +30,14 @@ from sharp_xr_protocol.messages import (
     Pong,
     Problem,
     ProtocolError,
+    QualityChoice,
+    QualityGoal,
     Report,
     Scene,
     SceneList,
     SceneReady,
     SceneSelect,
+    StreamQuality,
     Tracking,
     Video,
     Welcome,
@@ -100,12 +103,14 @@ class FakeVideo:
         video: Video,
         on_header: Callable[[FrameHeader], None],
         *,
+        on_quality: Callable[[StreamQuality], None],
         capabilities: Collection[str],
         on_problem: Callable[[str], None],
         on_lost: Callable[[str], None],
     ) -> None:
         self.video, self.on_header, self.capabilities = video, on_header, capabilities
-        self.on_problem, self.on_lost = on_problem, on_lost
+        self.on_problem, self.on_lost, self.on_quality = on_problem, on_lost, on_quality
+        self.preferred: list[QualityGoal] = []
         self.shown: list[str | None] = []
         self.tracked: list[int] = []
         self.reported: list[int] = []
@@ -120,6 +125,9 @@ class FakeVideo:
 
     def report(self, message: Report) -> None:
         self.reported.append(message.key)
+
+    def prefer(self, goal: QualityGoal) -> None:
+        self.preferred.append(goal)
 
     async def answer(self, offer_sdp: str) -> str:
         await asyncio.sleep(0)
@@ -380,8 +388,25 @@ def test_frame_headers_problems_and_lost_connections_are_passed_on() -> None:
         assert (await client.until(Problem)).message == "the encoder is tired"
         client.video.on_lost("no consent")
         await client.until(IceRestart)
+        told = StreamQuality("auto", 448, 448, 60.0, 1.0, 4_000_000, "machine")
+        client.video.on_quality(told)
+        assert await client.until(StreamQuality) == told
         client.say(Bye(""))
         await client.ended()
+
+    play(test)
+
+
+def test_a_viewer_s_choice_of_quality_reaches_the_stream() -> None:
+    async def test() -> None:
+        client = Client()
+        client.say(HELLO)
+        assert "quality" in (await client.until(Welcome)).capabilities
+        for goal in ("smoother", "auto"):
+            client.say(QualityChoice(goal))
+        client.say(Bye(""))
+        await client.ended()
+        assert client.video.preferred == ["smoother", "auto"]
 
     play(test)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
 import numpy as np
@@ -49,6 +49,8 @@ class Frame:
     """[V, H, W] metres along the optical axis, expected: sum(w z) / sum(w); 0 where alpha is."""
     alpha: Float32
     """[V, H, W] how much of the background is covered, 0 to 1."""
+    gaussians: int | None = field(default=None, kw_only=True)
+    """How many the level of detail has that was drawn; None: all of the scene's."""
 
 
 class PreparedScene(Protocol):

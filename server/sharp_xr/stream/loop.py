@@ -40,8 +40,8 @@ STILL_FRAMES = 12
 KEEP_ALIVE_S = 1.0
 """Then one at this distance: a receiver that hears nothing for 3 s asks for a key frame."""
 BUDGET_MS = 50.0
-"""What drawing may take before the renderer draws fewer Gaussians: 20 pictures a second. Viewers
-who share the render thread share this too."""
+"""What drawing may take before the renderer draws fewer Gaussians, unless someone knows better: 20
+pictures a second. Viewers who share the render thread share this too."""
 PICTURES = 3
 """One being drawn, one in the slot, one being encoded."""
 
@@ -71,6 +71,12 @@ class Drawn:
     render_ms: float
     drawn_s: float
     """When it was ready, by the loop's clock."""
+    moving: bool
+    """Drawn in time; else in full, for someone who keeps still."""
+    gaussians: int | None
+    """Of the level of detail; None: all of the scene's, the renderer knows no other way."""
+    sharers: int
+    """Who drew on the render thread by then, this loop among them."""
 
 
 class DrawLoop:
@@ -100,9 +106,11 @@ class DrawLoop:
         """
         self._renderer = renderer
         self._render_thread = render_thread
-        self._video = video
         self._settings = settings
-        self._budget_ms = BUDGET_MS if settings.budget_ms is None else settings.budget_ms
+        self.budget_ms = BUDGET_MS if settings.budget_ms is None else settings.budget_ms
+        """What drawing may take, on a thread of one's own. Assigned by the owner."""
+        self.hz = video.max_hz
+        """Pictures per second at most. Assigned by the owner."""
         self._poses = poses
         self._may_draw = may_draw
         self._must_draw = must_draw
@@ -112,7 +120,7 @@ class DrawLoop:
         if video.eye_width % 2:
             raise ValueError(f"a video of {video.eye_width} px per eye, wanted an even number")
         self.layout = layout_for(video.eye_width, video.eye_height, depth=depth)
-        """Of the pictures."""
+        """Of the next pictures."""
         self._near = NearPlane()
         self._free = deque(new_picture(*picture_size(self.layout)) for _ in range(PICTURES))
         self._began_s = self._due_s = float("-inf")
@@ -148,13 +156,17 @@ class DrawLoop:
         if self.scene is not None and self.scene.id == scene_id:
             self.scene = None
 
+    def resize(self, eye_width: int, eye_height: int) -> None:
+        """Draw eyes of this size from the next picture on."""
+        self.layout = layout_for(eye_width, eye_height, depth=bool(self.layout.depth_height))
+
     def give_back(self, picture: av.VideoFrame) -> None:
         """The encoder has read it."""
         self._free.append(picture)
 
     def _pace(self) -> None:
-        """No more than ``max_hz`` on average; a pose may jitter by half a frame without harm."""
-        period_s = 1.0 / self._video.max_hz
+        """No more than ``hz`` on average; a pose may jitter by half a frame without harm."""
+        period_s = 1.0 / self.hz
         self._began_s = self._clock()
         self._due_s = max(self._due_s, self._began_s - period_s) + period_s
 
@@ -163,33 +175,34 @@ class DrawLoop:
         if self.scene is None or not self._may_draw():
             return False
         now_s = self._clock()
-        if now_s < self._due_s - 0.5 / self._video.max_hz:
+        if now_s < self._due_s - 0.5 / self.hz:
             return False
         if self._moved() or self._must_draw():
             return True
         return self._still < STILL_FRAMES or now_s - self._began_s >= KEEP_ALIVE_S
 
     def _moved(self) -> bool:
-        """Whether head, eyes or scene changed since the last picture."""
-        newest, drawn = self._poses.newest, self._drawn
-        if newest is None or drawn is None or self.scene is None:
-            return True
-        return self.scene is not drawn.scene or not _same_view(newest, drawn.tracking)
+        """Whether head, eyes, scene or size changed since the last picture."""
+        newest, scene = self._poses.newest, self.scene
+        return newest is None or scene is None or not self._shows(newest, scene, self.layout)
 
     def _draw(self) -> None:
         """In the render thread, which may have been busy with others: so the pose is taken now."""
         arrival, scene = self._poses.latch(), self.scene
         if arrival is None or scene is None:
             return
-        began_s = self._clock()
-        same = self._shows(arrival.tracking, scene)
-        budget_ms = self._budget_ms / self._turns.sharers(self, began_s)
+        began_s, layout = self._clock(), self.layout
+        same = self._shows(arrival.tracking, scene, layout)
+        sharers = self._turns.sharers(self, began_s)
+        budget_ms = self.budget_ms / sharers
         # Whoever keeps still waits for nothing, and gets all Gaussians.
         settings = dataclasses.replace(self._settings, budget_ms=None if same else budget_ms)
-        frame = self._renderer.render(scene.prepared, self._views(arrival.tracking), settings)
-        picture = self._free.popleft()
+        frame = self._renderer.render(
+            scene.prepared, self._views(arrival.tracking, layout), settings
+        )
+        picture = self._free_picture(layout)
         try:
-            near_m = self._write(frame, picture, scene)
+            near_m = self._write(frame, picture, scene, layout)
         except BaseException:
             self._free.append(picture)
             raise
@@ -198,12 +211,15 @@ class DrawLoop:
             arrival.tracking,
             scene,
             picture,
-            self.layout,
+            layout,
             arrival.tracking.eyes,
             near_m,
             pose_wait_ms=1e3 * (began_s - arrival.at_s),
             render_ms=1e3 * (drawn_s - began_s),
             drawn_s=drawn_s,
+            moving=not same,
+            gaussians=frame.gaussians,
+            sharers=sharers,
         )
         self._count_still(drawn)
         replaced = self.pictures.put(drawn)
@@ -211,9 +227,15 @@ class DrawLoop:
             self.dropped += 1
             self._free.append(replaced.picture)
 
-    def _write(self, frame: Frame, picture: av.VideoFrame, scene: ShownScene) -> float:
+    def _free_picture(self, layout: Layout) -> av.VideoFrame:
+        """Those of another size are let go one by one, as they come back."""
+        picture, size = self._free.popleft(), picture_size(layout)
+        return picture if (picture.width, picture.height) == size else new_picture(*size)
+
+    def _write(
+        self, frame: Frame, picture: av.VideoFrame, scene: ShownScene, layout: Layout
+    ) -> float:
         """The frame into the picture; the near_m of its depth, 0 where it has none."""
-        layout = self.layout
         if not layout.depth_height:
             write_frame(frame, picture)
             return 0.0
@@ -225,17 +247,21 @@ class DrawLoop:
         self._near.saw(luma[layout.eye_height :, : 2 * layout.depth_width])
         return near_m
 
-    def _views(self, tracking: Tracking) -> list[View]:
-        size = self.layout.eye_width, self.layout.eye_height
+    def _views(self, tracking: Tracking, layout: Layout) -> list[View]:
+        size = layout.eye_width, layout.eye_height
         return [view_from_eye(tracking.head @ eye.pose, eye.fov, *size) for eye in tracking.eyes]
 
-    def _shows(self, tracking: Tracking, scene: ShownScene) -> bool:
-        """Whether the last picture was of this view of this scene."""
+    def _shows(self, tracking: Tracking, scene: ShownScene, layout: Layout) -> bool:
+        """Whether the last picture was of this view of this scene, and of this size."""
         drawn = self._drawn
-        return drawn is not None and drawn.scene is scene and _same_view(drawn.tracking, tracking)
+        if drawn is None or drawn.scene is not scene or drawn.layout != layout:
+            return False
+        return _same_view(drawn.tracking, tracking)
 
     def _count_still(self, drawn: Drawn) -> None:
-        self._still = self._still + 1 if self._shows(drawn.tracking, drawn.scene) else 0
+        self._still = (
+            self._still + 1 if self._shows(drawn.tracking, drawn.scene, drawn.layout) else 0
+        )
         self._drawn = drawn
 
 

@@ -7,17 +7,17 @@ import logging
 import time
 from collections.abc import Callable, Collection, Coroutine
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 
 from sharp_xr.render import Renderer, RenderSettings
 from sharp_xr.stream import colour
+from sharp_xr.stream.adaptation import Adaptation
+from sharp_xr.stream.coding import Coded, Coder
 from sharp_xr.stream.depth import picture_size
-from sharp_xr.stream.encoder import Encoder, EncoderName, EncoderSettings, open_encoder
+from sharp_xr.stream.encoder import EncoderName
 from sharp_xr.stream.loop import DrawLoop, Drawn, ShownScene
 from sharp_xr.stream.peer import Peer
 from sharp_xr.stream.poses import Poses
 from sharp_xr.stream.rate import RateControl, settings_for
-from sharp_xr.stream.sei import frame_key_sei
 from sharp_xr.stream.timing import FrameTiming, StreamStats, Timings
 from sharp_xr.stream.turns import Turns
 from sharp_xr_protocol.messages import (
@@ -25,7 +25,9 @@ from sharp_xr_protocol.messages import (
     FrameHeader,
     FrameTimes,
     ProtocolError,
+    QualityGoal,
     Report,
+    StreamQuality,
     Tracking,
     Video,
 )
@@ -36,14 +38,6 @@ log = logging.getLogger(__name__)
 def warm_up() -> None:
     """Compile what the first frame of the first stream would wait for. Any thread."""
     colour.warm_up()
-
-
-@dataclass(frozen=True)
-class _Encoded:
-    """An access unit, and what it took."""
-
-    access_unit: bytes
-    encode_ms: float
 
 
 class Stream:
@@ -63,6 +57,7 @@ class Stream:
         *,
         on_problem: Callable[[str], None] = log.error,
         on_lost: Callable[[str], None] = log.warning,
+        on_quality: Callable[[StreamQuality], None] = lambda _: None,
         capabilities: Collection[str] = (),
         encoder: EncoderName = "auto",
         turns: Turns | None = None,
@@ -72,7 +67,9 @@ class Stream:
 
         ``turns`` of the render thread, if others draw on it too.
 
-        ``capabilities`` of the client, as in its Hello: "depth" has depth sent with colour.
+        ``capabilities`` of the client, as in its Hello: "depth" has depth sent with colour,
+        "quality" has pictures change their size with what machine and link can do, which
+        ``on_quality`` is told.
 
         ``on_header`` is given each frame's header before the frame is encoded; ``on_problem`` a
         sentence for the viewer, and the stream goes on where it can; ``on_lost`` a sentence when
@@ -97,13 +94,13 @@ class Stream:
             turns=turns,
             clock=clock,
         )
-        width, height = picture_size(self._drawing.layout)
-        rates = settings_for(width, height, video.max_hz)
-        self._rate = RateControl(rates)
-        self._encoder_settings = EncoderSettings(width, height, video.max_hz, rates.ceiling_bps)
-        self._encoder_name = encoder
-        self._encoder: Encoder | None = None
-        self._encode_thread = ThreadPoolExecutor(1, thread_name_prefix="encode")
+        self._video = video
+        self._rate = RateControl(settings_for(*picture_size(self._drawing.layout), video.max_hz))
+        self._adaptation: Adaptation | None = None
+        if "quality" in capabilities:
+            self._adaptation = Adaptation(video, self._drawing, self._rate, on_quality)
+        self._layout = self._drawing.layout  # of the last picture that went to the encoder
+        self._coder = Coder(video.max_hz, encoder, clock)
         self._timings = Timings()
         self._peer: Peer | None = None
         self._tasks: set[asyncio.Task[None]] = set()
@@ -127,6 +124,11 @@ class Stream:
     def report(self, report: Report) -> None:
         """What became of a frame at the client."""
         self._rate.reported(report.key, report.decoded_ms / 1e3, self._clock())
+
+    def prefer(self, goal: QualityGoal) -> None:
+        """Lean this way where machine or link cannot do everything."""
+        if self._adaptation is not None:
+            self._adaptation.prefer(goal, self._clock())
 
     async def answer(self, offer_sdp: str) -> str:
         """Answer an offer; a connection that there was is given up for the new one.
@@ -169,7 +171,7 @@ class Stream:
         sender = self._peer.sender if self._peer else None
         return StreamStats(
             connected=self._peer is not None and self._peer.ready,
-            encoder=self._encoder.name if self._encoder else "",
+            encoder=self._coder.name,
             frames=self._timings.frames,
             key_frames=self._timings.key_frames,
             poses=self._poses.arrived,
@@ -184,6 +186,10 @@ class Stream:
             lag_ms=1e3 * self._rate.lag_s,
             repairs_asked=sender.repairs_asked if sender else 0,
             repairs_sent=sender.repairs_sent if sender else 0,
+            eye_width=self._drawing.layout.eye_width,
+            eye_height=self._drawing.layout.eye_height,
+            limit=self._adaptation.quality.limit if self._adaptation else "display",
+            resizes=self._adaptation.resizes if self._adaptation else 0,
         )
 
     async def close(self) -> None:
@@ -196,7 +202,7 @@ class Stream:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         if self._peer is not None:
             await self._peer.close()
-        self._encode_thread.shutdown(wait=False)
+        self._coder.close()
 
     # --- the loops ------------------------------------------------------------------------------
 
@@ -214,7 +220,8 @@ class Stream:
                 continue
             # Before encoding, so that it overtakes the frame.
             self._on_header(self._header(drawn))
-            key_frame = self._rate.key_frame_due(self._clock())
+            key_frame = self._rate.key_frame_due(self._clock()) or drawn.layout != self._layout
+            self._layout = drawn.layout
             if key_frame:
                 self._rate.key_frame_made(self._clock())
             encoded = await self._encode(drawn, key_frame)
@@ -240,35 +247,28 @@ class Stream:
             ),
         )
 
-    async def _encode(self, drawn: Drawn, key_frame: bool) -> _Encoded | None:
+    async def _encode(self, drawn: Drawn, key_frame: bool) -> Coded | None:
         """None if the encoder failed; then nothing is shown until another scene is asked for."""
-        bitrate = self._rate.video_bps
-        loop = asyncio.get_running_loop()
+        bits_per_second = self._bits_per_coded_second()
         try:
-            return await loop.run_in_executor(
-                self._encode_thread, self._encode_now, drawn, bitrate, key_frame
+            return await self._coder.encode(
+                drawn.picture, drawn.tracking.key, bits_per_second, key_frame=key_frame
             )
         except Exception:
             log.exception("encoding failed")
-            self._encoder = None
             self._rate.want_key_frame()
             self._drawing.hide(drawn.scene.id)
             self._on_problem("the video could not be encoded; the server's log says why")
             return None
 
-    def _encode_now(self, drawn: Drawn, bitrate: int, key_frame: bool) -> _Encoded:
-        """In the encoder's thread."""
-        began_s = self._clock()
-        if self._encoder is None:
-            self._encoder = open_encoder(self._encoder_settings, self._encoder_name)
-            log.info("encoding with %s", self._encoder.name)
-        if self._encoder.bitrate != bitrate:
-            self._encoder.bitrate = bitrate
-        unit = self._encoder.encode(drawn.picture, key_frame=key_frame)
-        unit = frame_key_sei(drawn.tracking.key) + unit
-        return _Encoded(unit, 1e3 * (self._clock() - began_s))
+    def _bits_per_coded_second(self) -> int:
+        """The encoder shares its rate out among as many frames as the video has at most."""
+        if self._adaptation is None:
+            return self._rate.video_bps
+        share = self._video.max_hz / self._adaptation.quality.expected_hz
+        return round(self._rate.video_bps * share)
 
-    async def _send(self, peer: Peer, drawn: Drawn, encoded: _Encoded, key_frame: bool) -> None:
+    async def _send(self, peer: Peer, drawn: Drawn, encoded: Coded, key_frame: bool) -> None:
         assert peer.sender is not None
         copied = self._rate.copies
         if not await peer.sender.push(
@@ -281,6 +281,8 @@ class Stream:
             drawn.pose_wait_ms, drawn.render_ms, encoded.encode_ms, drawn.tracking.key
         )
         self._timings.sent(timing, size, key_frame, now_s)
+        if self._adaptation is not None:
+            self._adaptation.sent(drawn, encoded.encode_ms, len(encoded.access_unit), now_s)
 
     def _hold(self, loop: Coroutine[None, None, None]) -> None:
         task = asyncio.get_running_loop().create_task(loop)

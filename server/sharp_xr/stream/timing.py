@@ -6,6 +6,8 @@ from collections import deque
 from dataclasses import dataclass
 from statistics import median
 
+from sharp_xr_protocol.messages import QualityLimit
+
 
 @dataclass(frozen=True)
 class StreamStats:
@@ -38,6 +40,13 @@ class StreamStats:
     repairs_asked: int
     """Packets that the client missed."""
     repairs_sent: int
+    eye_width: int
+    """Pixels."""
+    eye_height: int
+    limit: QualityLimit
+    """What keeps it from being better."""
+    resizes: int
+    """How often pictures got another size."""
 
 
 WINDOW = 120

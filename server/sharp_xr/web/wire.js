@@ -66,6 +66,7 @@ const times = record({
   encode_wait_ms: withDefault(real, 0),
   encoded: nullable(uint32),
 });
+const goal = oneOf("auto", "sharper", "smoother");
 const STILL = Object.freeze({ linear: ZERO, angular: ZERO });
 const NO_TIMES = Object.freeze({
   pose_wait_ms: 0,
@@ -107,6 +108,7 @@ export const FROM_CLIENT = {
     ack: nullable(uint32),
   }),
   scene_select: record({ scene: text }),
+  quality_choice: record({ goal }),
   report: record({ key: uint32, decoded_ms: real, shown_ms: nullable(real) }),
 };
 
@@ -137,6 +139,15 @@ export const FROM_SERVER = {
     layout,
     near_m: withDefault(real, 0),
     times: withDefault(times, NO_TIMES),
+  }),
+  stream_quality: record({
+    goal,
+    eye_width: whole,
+    eye_height: whole,
+    max_hz: real,
+    detail: real,
+    bitrate_bps: whole,
+    limit: oneOf("display", "machine", "link"),
   }),
   problem: record({ message: text }),
 };

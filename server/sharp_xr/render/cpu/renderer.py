@@ -139,7 +139,7 @@ class CpuRenderer:
         began_s = time.perf_counter()
         frame = self.render(drawn, views, dataclasses.replace(settings, budget_ms=None))
         chooser.took(1e3 * (time.perf_counter() - began_s), budget_ms)
-        return frame
+        return dataclasses.replace(frame, gaussians=len(drawn))
 
     def _canvas(self, views: int, width: int, height: int) -> Canvas:
         wanted = (views, height, width)

@@ -1,0 +1,181 @@
+"""How large pictures are, how many come, and what drawing one may take: from what was measured.
+
+Three controls follow the load, each in its own time, and none knows of the others:
+
+    renderer   fewer Gaussians where a picture takes longer than ``budget_ms``     frames
+    rate.py    as many bits as the link takes                                      0.1 s
+    in here    size of the eyes and frames per second                              seconds
+
+In here are two ladders (ladder.py has the rules), and the smaller size of the two is drawn:
+
+    machine    sizes. A rung costs what drawing or encoding takes, of the time between two frames
+               of the rate that the viewer's goal wants at least
+    link       sizes and frame rates. A rung costs the bits that its pictures need to look good, of
+               those that the rate control allows
+
+The goal moves both: "smoother" wants all frames and gives up pixels for them, "sharper" the other
+way round. Nothing in here reads a clock or touches a stream.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sharp_xr.stream.ladder import Ladder
+from sharp_xr.stream.load import Load
+from sharp_xr_protocol.messages import QualityGoal, QualityLimit, Video
+
+SHARES = (1.0, 0.875, 0.75, 0.625, 0.5, 0.375)
+"""Of an eye's width and height: each has two thirds to three quarters of the pixels before it."""
+LEAST_PX = 192
+"""The longer side of an eye; smaller ones show nothing."""
+GOAL_HZ: dict[QualityGoal, float] = {"auto": 40.0, "sharper": 24.0, "smoother": 240.0}
+"""Frames per second that pixels are given up for, where the display shows as many."""
+LINK_RUNGS: dict[QualityGoal, tuple[tuple[float, int], ...]] = {
+    "auto": ((1, 1), (0.875, 1), (0.75, 1), (0.75, 2), (0.625, 2), (0.5, 2), (0.5, 3)),
+    "sharper": ((1, 1), (1, 2), (0.875, 2), (0.75, 2), (0.75, 3), (0.625, 3), (0.5, 3)),
+    "smoother": ((1, 1), (0.875, 1), (0.75, 1), (0.625, 1), (0.5, 1), (0.5, 2), (0.375, 2)),
+}
+"""Share of the size, and what the display's rate is divided by."""
+LEAST_BPP = 0.06
+"""Bits for each pixel of a moving picture that looks good: a quarter of what ``rate.settings_for``
+begins with."""
+USED = 0.8
+"""A coder that uses less of its bits has enough of them."""
+BUDGET = 0.8
+"""Share of a frame's time that drawing may take before the renderer draws fewer Gaussians."""
+LATE = 0.95
+"""... and that drawing or encoding may take before pictures get smaller."""
+FIXED_RENDER, FIXED_ENCODE = 0.5, 0.2
+"""Share of the time that does not go with the pixels: measured 0.4 to 0.65, and 0.2 to 0.35."""
+STEADY = 1.25
+"""What is known of the machine's frame rate changes when it is so many times another."""
+
+
+@dataclass(frozen=True)
+class Quality:
+    """What is to be drawn."""
+
+    eye_width: int
+    eye_height: int
+    hz: float
+    """Frames per second at most."""
+    expected_hz: float
+    """Frames per second that the machine makes of these: among them the bits are shared out."""
+    budget_ms: float
+    """What drawing may take, on a render thread of one's own."""
+    limit: QualityLimit
+    """What keeps it from being better."""
+
+
+class QualityControl:
+    """One stream's state between looks."""
+
+    def __init__(self, video: Video, goal: QualityGoal = "auto") -> None:
+        self._video = video
+        self._sizes = sizes_of(video)
+        self._machine, self._link = Ladder(), Ladder()
+        self._machine_hz = video.max_hz  # that it could make, if all were wanted
+        self.detail = 1.0
+        """Share of the scene's Gaussians that was drawn, by the last look."""
+        self.goal: QualityGoal = goal
+        self.quality = self._chosen()
+        """As chosen last."""
+
+    def prefer(self, goal: QualityGoal) -> Quality:
+        """Another goal; from where things stand it is gone on."""
+        self.goal = goal
+        self._machine, self._link = Ladder(self._machine.rung), Ladder(self._link.rung)
+        self.quality = self._chosen()
+        return self.quality
+
+    def look(self, load: Load, now_s: float) -> Quality:
+        """What is to be drawn from now on. A few times a second, while pictures move."""
+        self.detail = 1.0
+        if load.gaussians is not None:
+            self.detail = load.gaussians / max(1, load.scene_gaussians)
+        self._know_machine(load)
+        machine, link = self._machine_costs(load), self._link_costs(load)
+        self._machine.look(machine, now_s)
+        self._link.look(link, now_s)
+        self.quality = self._chosen()
+        return self.quality
+
+    # --- what rungs cost ------------------------------------------------------------------------
+
+    def _machine_costs(self, load: Load) -> list[float]:
+        """Of each size."""
+        now_px = self.quality.eye_width * self.quality.eye_height
+        frame_ms = LATE * 1e3 / self._goal_hz(self.quality.hz)
+        costs = []
+        for width, height in self._sizes:
+            pixels = width * height
+            render = load.sharers * load.render_ms * _scaled(FIXED_RENDER, pixels / now_px)
+            # Gaussians finer than pixels show nothing: half of them may be given for more pixels.
+            if pixels > now_px and (load.gaussians or 0) >= 2 * pixels:
+                render *= _scaled(FIXED_RENDER, 0.5)
+            encode = load.encode_ms * _scaled(FIXED_ENCODE, pixels / now_px)
+            costs.append(max(render, encode) / frame_ms)
+        return costs
+
+    def _link_costs(self, load: Load) -> list[float]:
+        """Of each size and rate."""
+        now_px = 2 * self.quality.eye_width * self.quality.eye_height
+        # Simple pictures look good with few bits.
+        bpp = min(LEAST_BPP, load.frame_bits / USED / now_px)
+        return [
+            2 * width * height * bpp * min(hz, self._machine_hz) / max(load.link_bps, 1.0)
+            for width, height, hz in self._link_rungs()
+        ]
+
+    def _know_machine(self, load: Load) -> None:
+        slowest_ms = max(load.sharers * load.render_ms, load.encode_ms, 1e-3)
+        hz = min(self._video.max_hz, 1e3 / slowest_ms)
+        if not self._machine_hz / STEADY < hz < self._machine_hz * STEADY:
+            self._machine_hz = hz
+
+    # --- what they come to ----------------------------------------------------------------------
+
+    def _chosen(self) -> Quality:
+        of_machine = self._sizes[self._machine.rung]
+        width, height, hz = self._link_rungs()[self._link.rung]
+        of_link = width, height
+        width, height = min(of_machine, of_link)
+        limit: QualityLimit = "display"
+        if self._link.rung and of_link <= of_machine:
+            limit = "link"
+        elif self._machine.rung or self.detail < 1.0:
+            limit = "machine"
+        expected_hz = min(hz, self._machine_hz)
+        budget_ms = BUDGET * 1e3 / self._goal_hz(hz)
+        return Quality(width, height, hz, expected_hz, budget_ms, limit)
+
+    def _goal_hz(self, hz: float) -> float:
+        """Wanted at least, where so many come at most."""
+        return min(hz, GOAL_HZ[self.goal])
+
+    def _link_rungs(self) -> list[tuple[int, int, float]]:
+        """Width, height and frames per second of each."""
+        return [
+            (*max(size_of(self._video, share), self._sizes[-1]), self._video.max_hz / divisor)
+            for share, divisor in LINK_RUNGS[self.goal]
+        ]
+
+
+def sizes_of(video: Video) -> list[tuple[int, int]]:
+    """Widths and heights of an eye, the largest first, each of them once."""
+    sizes = [size_of(video, share) for share in SHARES]
+    return list(dict.fromkeys(size for size in sizes if size == sizes[0] or max(size) >= LEAST_PX))
+
+
+def size_of(video: Video, share: float) -> tuple[int, int]:
+    """Of an eye; multiples of 16, H.264's macroblocks, where it is less than the whole."""
+    whole = video.eye_width, video.eye_height
+    if share == 1:
+        return whole
+    width, height = (min(side, max(16, round(share * side / 16) * 16)) for side in whole)
+    return width, height
+
+
+def _scaled(fixed: float, ratio: float) -> float:
+    return fixed + (1 - fixed) * ratio
