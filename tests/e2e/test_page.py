@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -184,7 +185,11 @@ def test_the_wheel_comes_closer(page: Page) -> None:
 def test_a_finger_leans_on_a_phone_that_shows_everything(
     running: Browser, server: ServerProcess, scene: str
 ) -> None:
-    phone = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
+    phone: dict[str, Any] = {
+        "viewport": {"width": 390, "height": 844},
+        "has_touch": True,
+        "is_mobile": True,
+    }
     with visiting(running, f"{server.url}#{scene}", **phone) as page:
         wait_for_still(page)
         page.evaluate("document.getElementById('status').textContent = 'A long name '.repeat(20)")
@@ -345,3 +350,27 @@ def test_every_frame_shown_belongs_to_a_pose(page: Page) -> None:
     expect(page.locator("[data-figure=bitrate]")).to_contain_text("Mbit/s")
     expect(page.locator("[data-figure=fps]")).to_have_text("still")
     expect(page.locator("[data-figure=renderer]")).to_contain_text("cpu")
+
+
+GRAPH_PIXELS = """(stage => {
+    const graph = document.querySelector(".graph");
+    const colour = getComputedStyle(graph).getPropertyValue(`--stage-${stage}`).trim();
+    const wanted = [1, 3, 5].map(at => parseInt(colour.slice(at, at + 2), 16));
+    const { data } = graph.getContext("2d").getImageData(0, 0, graph.width, graph.height);
+    let count = 0;
+    for (let i = 0; i < data.length; i += 4)
+        count += wanted.every((c, k) => Math.abs(data[i + k] - c) < 4);
+    return count;
+})"""
+"""How many pixels of the graph are of a stage's colour."""
+
+
+def test_the_panel_draws_where_the_age_of_frames_comes_from(page: Page) -> None:
+    page.keyboard.press("i")
+    assert page.evaluate(f"{GRAPH_PIXELS}('render')") == 0
+    for x in (0.1, -0.1, 0.05):
+        place_head(page, x=x)
+    until(page, f"{GRAPH_PIXELS}('render') > 20", 2.0)  # drawing takes long on a CPU
+    for stage in ("pose", "render", "encode", "network", "decode", "display"):
+        expect(page.locator(f"[data-figure=stage-{stage}]")).to_contain_text("ms")
+    expect(page.locator("[data-figure=age]")).to_contain_text("ms")

@@ -1,20 +1,19 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { figures } from "../../server/sharp_xr/web/panel.js";
+import { figures, stageFigures } from "../../server/sharp_xr/web/panel.js";
 import { fromServer } from "./golden.js";
 
 const message = (name) => fromServer.find((vector) => vector.name === name).message;
-const nothing = { fps: null, median: null, p95: null, matchedShare: null };
+const nothing = { fps: null, median: null, p95: null, age: null, ageP95: null, matchedShare: null };
 
 const state = {
-  summary: { fps: 29.7, median: 31.4, p95: 52, matchedShare: 1 },
+  summary: { fps: 29.7, median: 31.4, p95: 52, age: 39.2, ageP95: 61, matchedShare: 1 },
   isStill: false,
   inbound: { framesDropped: 2, packetsLost: 5 },
   eyeSize: [512, 480],
   welcome: message("welcome"),
   scene: message("scene ready").scene,
-  times: { pose_wait_ms: 0.4, render_ms: 21, encode_ms: 4.2 },
 };
 
 test("shows what is known of the stream", () => {
@@ -22,10 +21,10 @@ test("shows what is known of the stream", () => {
     fps: "30",
     bitrate: "7.7 Mbit/s",
     latency: "31 / 52 ms",
+    age: "39 / 61 ms",
     matched: "100 %",
     resolution: "2 × 512 × 480",
     lost: "2 / 5",
-    server: "0 + 21 + 4 ms",
     renderer: "cpu (2 threads)",
     model: "lite",
     gaussians: "295 K",
@@ -33,11 +32,27 @@ test("shows what is known of the stream", () => {
 });
 
 test("shows dashes before there is anything", () => {
-  const state = { summary: nothing, inbound: null, eyeSize: [0, 0], welcome: null, scene: null, times: null };
+  const state = { summary: nothing, inbound: null, eyeSize: [0, 0], welcome: null, scene: null };
   assert.ok(Object.values(figures(state, null)).every((text) => text.includes("–")));
 });
 
 test("says that the head is still instead of the frame a second that comes then", () => {
   assert.equal(figures({ ...state, isStill: true }, null).fps, "still");
   assert.equal(figures({ ...state, isStill: true, summary: nothing }, null).fps, "–"); // no frame came at all
+});
+
+test("shows the median of each stage, and dashes before the first frame", () => {
+  const frames = [2, 4, 60].map((ms, at) => ({
+    shownAt: at,
+    split: { pose: ms, render: 2 * ms, encode: 1, network: 0.26, decode: 2, display: 3 },
+  }));
+  assert.deepEqual(stageFigures(frames), {
+    "stage-pose": "4.0 ms",
+    "stage-render": "8.0 ms",
+    "stage-encode": "1.0 ms",
+    "stage-network": "0.3 ms",
+    "stage-decode": "2.0 ms",
+    "stage-display": "3.0 ms",
+  });
+  assert.ok(Object.values(stageFigures([])).every((text) => text === "–"));
 });

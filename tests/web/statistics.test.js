@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { BitrateMeter, FrameStatistics, percentile } from "../../server/sharp_xr/web/statistics.js";
+import { BitrateMeter, DecodeMeter, FrameStatistics, percentile } from "../../server/sharp_xr/web/statistics.js";
 
 test("counts frames per second over the last three seconds", () => {
   const statistics = new FrameStatistics();
@@ -23,6 +23,8 @@ test("has no figures before the first frame", () => {
     fps: null,
     median: null,
     p95: null,
+    age: null,
+    ageP95: null,
     matchedShare: null,
   });
   assert.equal(percentile([], 0.5), null);
@@ -42,4 +44,24 @@ test("measures bits over the same three seconds as frames, so that both speak of
   assert.equal(meter.read(3000, 1000), 24_000);
   assert.equal(meter.read(3000, 2000), 12_000);
   assert.equal(meter.read(3000, 3900), 0);
+});
+
+test("tells how old the poses of frames were when these were shown", () => {
+  const statistics = new FrameStatistics();
+  for (let i = 1; i <= 100; i += 1) statistics.add(i, i, i + 10);
+  const { age, ageP95 } = statistics.summary(100);
+  assert.deepEqual([age, ageP95], [60, 105]);
+});
+
+test("decoding is the mean of the frames since the last reading, also across a new connection", () => {
+  const meter = new DecodeMeter();
+  const read = (framesDecoded, totalDecodeTime) => {
+    meter.read({ framesDecoded, totalDecodeTime });
+    return Math.round(meter.ms * 1000) / 1000;
+  };
+  assert.equal(read(10, 0.05), 5);
+  assert.equal(read(20, 0.07), 2);
+  assert.equal(read(20, 0.07), 2); // nothing new
+  assert.equal(read(1, 0.004), 2); // a new connection
+  assert.equal(read(3, 0.01), 3);
 });

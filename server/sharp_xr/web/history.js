@@ -2,15 +2,26 @@
 
 const CAPACITY = 600; // ten seconds of a 60 Hz display
 
+/** @template T */
 export class PoseHistory {
-  #entries = new Map(); // key -> what was sent with it, oldest first
+  /** @type {Map<number, T>} */
+  #entries = new Map(); // oldest first
 
+  /**
+   * @param {number} key
+   * @param {T} entry
+   */
   remember(key, entry) {
     this.#entries.set(key, entry);
-    if (this.#entries.size > CAPACITY) this.#entries.delete(this.#entries.keys().next().value);
+    const [oldest] = this.#entries.keys();
+    if (this.#entries.size > CAPACITY) this.#entries.delete(oldest);
   }
 
-  // The entry of exactly this frame, or null.
+  /**
+   * The entry of exactly this frame, or null.
+   * @param {number} key
+   * @returns {T | null}
+   */
   find(key) {
     return this.#entries.get(key) ?? null;
   }

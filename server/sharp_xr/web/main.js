@@ -24,9 +24,11 @@ import { Panel } from "./panel.js";
 import { bindPointer } from "./pointer.js";
 import { Receiver } from "./receiver.js";
 import { Removal } from "./removal.js";
+import { RoundTrip } from "./roundtrip.js";
 import { Showing } from "./showing.js";
 import { Stage } from "./stage.js";
-import { FrameStatistics } from "./statistics.js";
+import { Stages } from "./stages.js";
+import { DecodeMeter, FrameStatistics } from "./statistics.js";
 import { Toast } from "./toast.js";
 import { Tracker } from "./tracker.js";
 import { ViewPicker } from "./viewpicker.js";
@@ -40,7 +42,6 @@ const $ = (id) => document.getElementById(id);
 const reducedMotion = matchMedia("(prefers-reduced-motion: reduce)");
 
 let welcome = null; // the server's, of this session
-let times = null; // of the newest frame header
 let trouble = ""; // why there is no connection
 let isListed = false; // whether the server's list has come
 const frames = []; // the last ones shown
@@ -51,6 +52,9 @@ const head = new Head();
 const history = new PoseHistory();
 const headers = new PoseHistory(); // of frames, by the same keys
 const statistics = new FrameStatistics();
+const stages = new Stages();
+const roundTrip = new RoundTrip();
+const decoding = new DecodeMeter();
 const stage = new Stage({
   area: $("frame"),
   canvas: $("canvas"),
@@ -95,7 +99,7 @@ const door = new Door({
   onTrouble: (sentence) => toast.show(asSentence(sentence)),
 });
 const removal = new Removal({ toast, gallery, onAway: showAnother, onBack: showAgain });
-const panel = new Panel({ element: $("panel"), button: $("panel-button"), read: readFigures });
+const panel = new Panel({ element: $("panel"), button: $("panel-button"), read: readFigures, stages });
 const lens = new Lens({ element: $("lens"), button: $("lens-button"), refocus: refocusScene });
 const views = new ViewPicker({ element: $("controls"), swapButton: $("swap-button"), stage });
 const keyboard = new Keyboard(window, head, {
@@ -161,9 +165,11 @@ function hear(message) {
     case "progress":
       return arrivals.hear(message);
     case "frame_header":
-      times = message.times;
+      stages.hear(message.times);
       headers.remember(message.key, message);
       return undefined;
+    case "pong":
+      return roundTrip.hear(message, performance.now());
     case "problem":
       showing.refused();
       gallery.setCurrent(showing.current?.id ?? null);
@@ -249,11 +255,13 @@ function tick(before) {
 
 function frameShown({ key, sent, at, shownAt }) {
   const latency = sent ? at - sent.at : null;
-  statistics.add(at, latency);
+  statistics.add(at, latency, sent ? shownAt - sent.at : null);
   frames.push({ key, head: sent?.head ?? null, latency });
   if (frames.length > FRAMES_REMEMBERED) frames.shift();
   if (key === null) return;
   if (sent) {
+    const times = headers.find(key)?.times;
+    if (times) stages.add({ key, sentAt: sent.at, at, shownAt, times });
     connection.send({ type: "report", key, decoded_ms: latency, shown_ms: shownAt - sent.at });
   }
   if (showing.current && $("canvas").hidden) {
@@ -263,14 +271,17 @@ function frameShown({ key, sent, at, shownAt }) {
 }
 
 async function readFigures() {
+  connection.send(roundTrip.ping(performance.now()));
+  const inbound = await receiver.statistics();
+  if (inbound) decoding.read(inbound);
+  Object.assign(stages, { upMs: roundTrip.wayMs, decodeMs: decoding.ms });
   return {
     summary: statistics.summary(performance.now()),
     isStill: head.restedS > STILL_AFTER_S,
-    inbound: await receiver.statistics(),
+    inbound,
     eyeSize: stage.eyeSize,
     welcome,
     scene: showing.current,
-    times,
   };
 }
 
