@@ -1,9 +1,9 @@
 """Where something stands between fine and cheap: down soon, up late, and seldom there and back.
 
-    down   more than all there is was wanted for DOWN_S -> the first rung that leaves some of it
-    up     the next finer rung would have left some for ``wait_s`` -> that one rung
-    again  a rung that could not be held for HELD_S makes the next wait twice as long; one that was
-           held halves it: so whatever comes and goes, two changes cost ``MOST_WAIT_S`` at least
+    down   more than all there is was wanted for DOWN_S -> the finest rung that should leave a bit
+    up     a finer rung should have left some of it, for ``wait_s`` -> the finest that should
+    again  a rung that cannot be held for HELD_S makes the next wait twice as long, one that can
+           makes it half: so what comes and goes is followed seldom, and noise hardly ever
 
 Evidence against counts as evidence does: one bad look among good ones moves nothing.
 """
@@ -15,9 +15,9 @@ from collections.abc import Sequence
 DOWN_S = 1.0
 UP_S = 3.0
 MOST_WAIT_S = 30.0
-HELD_S = 10.0
-ROOM = 0.8
-"""Share of all there is that a rung that is gone to may be expected to take."""
+HELD_S = 30.0
+BIT, ROOM = 0.9, 0.8
+"""What a rung may be expected to take of all there is, for going down to it and for going up."""
 DOUBT = 4.0
 """What a look that speaks against going up weighs, beside one that speaks for it."""
 PAUSE_S = 0.5
@@ -50,7 +50,7 @@ class Ladder:
         if self._late_s >= DOWN_S and self.rung < len(costs) - 1:
             self._go_down(costs)
         elif self._room_s >= self._wait_s:
-            self._go_to(self.rung - 1)
+            self._go_to(next(rung for rung, cost in enumerate(costs) if cost < ROOM))
             self._tried_s = now_s
         return self.rung
 
@@ -64,7 +64,7 @@ class Ladder:
             self._tried_s = None
             self._wait_s = min(2 * self._wait_s, MOST_WAIT_S)
         cheaper = range(self.rung + 1, len(costs))
-        self._go_to(next((rung for rung in cheaper if costs[rung] <= ROOM), cheaper[-1]))
+        self._go_to(next((rung for rung in cheaper if costs[rung] <= BIT), cheaper[-1]))
 
     def _go_to(self, rung: int) -> None:
         self.rung = rung

@@ -46,8 +46,13 @@ BUDGET = 0.8
 """Share of a frame's time that drawing may take before the renderer draws fewer Gaussians."""
 LATE = 0.95
 """... and that drawing or encoding may take before pictures get smaller."""
-FIXED_RENDER, FIXED_ENCODE = 0.5, 0.2
-"""Share of the time that does not go with the pixels: measured 0.4 to 0.65, and 0.2 to 0.35."""
+FIXED_RENDER, FIXED_MORE = 0.5, 0.25
+"""Share of the drawing time that does not go with the pixels, for fewer of them and for more: 0.4
+to 0.65 was measured, and rather too much is expected than too little."""
+FIXED_DETAIL = 0.3
+"""Share that does not go with the Gaussians, see ``render/cpu/levels.py``."""
+FIXED_ENCODE = 0.2
+"""Of the encoding time; 0.2 to 0.35 was measured."""
 STEADY = 1.25
 """What is known of the machine's frame rate changes when it is so many times another."""
 
@@ -110,10 +115,11 @@ class QualityControl:
         costs = []
         for width, height in self._sizes:
             pixels = width * height
-            render = load.sharers * load.render_ms * _scaled(FIXED_RENDER, pixels / now_px)
-            # Gaussians finer than pixels show nothing: half of them may be given for more pixels.
-            if pixels > now_px and (load.gaussians or 0) >= 2 * pixels:
-                render *= _scaled(FIXED_RENDER, 0.5)
+            fixed = FIXED_MORE if pixels > now_px else FIXED_RENDER
+            render = load.sharers * load.render_ms * _scaled(fixed, pixels / now_px)
+            # Gaussians finer than pixels show little: half of them may be given for more pixels.
+            if pixels > now_px and (load.gaussians or 0) >= pixels:
+                render *= _scaled(FIXED_DETAIL, 0.5)
             encode = load.encode_ms * _scaled(FIXED_ENCODE, pixels / now_px)
             costs.append(max(render, encode) / frame_ms)
         return costs
@@ -121,8 +127,10 @@ class QualityControl:
     def _link_costs(self, load: Load) -> list[float]:
         """Of each size and rate."""
         now_px = 2 * self.quality.eye_width * self.quality.eye_height
-        # Simple pictures look good with few bits.
-        bpp = min(LEAST_BPP, load.frame_bits / USED / now_px)
+        bpp = LEAST_BPP
+        if load.frame_bits < USED * load.link_bps / self.quality.expected_hz:
+            # Simple pictures look good with few bits.
+            bpp = min(LEAST_BPP, load.frame_bits / USED / now_px)
         return [
             2 * width * height * bpp * min(hz, self._machine_hz) / max(load.link_bps, 1.0)
             for width, height, hz in self._link_rungs()
