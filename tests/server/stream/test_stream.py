@@ -12,10 +12,17 @@ from tests.server.stream.barcode import BarcodeRenderer, tracking
 from tests.server.stream.receiver import Received, Receiver
 
 from sharp_xr.gaussians import Gaussians
-from sharp_xr.stream.loop import ShownScene
+from sharp_xr.stream.loop import BUDGET_MS, ShownScene
 from sharp_xr.stream.poses import is_newer
 from sharp_xr.stream.stream import Stream
-from sharp_xr_protocol.messages import Candidate, FrameHeader, Layout, ProtocolError, Video
+from sharp_xr_protocol.messages import (
+    Candidate,
+    FrameHeader,
+    Layout,
+    ProtocolError,
+    StreamQuality,
+    Video,
+)
 
 pytestmark = pytest.mark.usefixtures("loopback")
 
@@ -35,6 +42,8 @@ class Bench:
         self.received: list[Received] = []
         self.receiver = Receiver()
         self.pose = 0
+        self.still = False
+        """Poses have new keys, and the head keeps its place."""
         self.problem = asyncio.Event()
         self._header = asyncio.Event()
         self._header_came = asyncio.Event()
@@ -64,7 +73,9 @@ class Bench:
             self.pose += 1
             self._header.clear()
             ack = self.received[-1].rtp if self.received else None
-            self.stream.track(tracking(self.pose, key_of(self.pose), ack))
+            if not self.still:
+                self._identity = self.pose
+            self.stream.track(tracking(self._identity, key_of(self.pose), ack))
             # None comes while the connection is being made, or while too many are on their way.
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(0.05):  # wait_for may swallow a cancellation (3.11)
@@ -173,6 +184,77 @@ def test_no_depth_comes_unasked(render_thread: ThreadPoolExecutor) -> None:
         }
 
     run(render_thread, test)
+
+
+@pytest.mark.parametrize("capabilities", [[], ["depth"]])
+def test_pictures_change_their_size_in_mid_stream_without_a_frame_of_another_pose(
+    render_thread: ThreadPoolExecutor, capabilities: list[str]
+) -> None:
+    async def test(bench: Bench) -> None:
+        for size in ((160, 112), (128, 80), (160, 80), (128, 96)):
+            bench.stream._drawing.resize(*size)
+            wanted = 2 * size[0]
+            await bench.receive_until(lambda frame, w=wanted: frame.luma.shape[1] == w)  # type: ignore[misc]
+            count = len(bench.received)
+            await bench.receive_until(lambda frame, n=count: len(bench.received) == n + 10)  # type: ignore[misc]
+        headers = {header.key: header.layout for header in bench.headers}
+        shapes: list[tuple[int, ...]] = []
+        for frame in bench.received:
+            layout = headers[frame.rtp]
+            assert frame.rtp == frame.sei == key_of(frame.painted)
+            assert frame.luma.shape == (
+                layout.eye_height + layout.depth_height,
+                2 * layout.eye_width,
+            )
+            if not shapes or shapes[-1] != frame.luma.shape:
+                assert frame.key_frame
+                shapes.append(frame.luma.shape)
+        poses = [frame.painted for frame in bench.received]
+        assert poses == sorted(set(poses))
+        assert [width for _, width in shapes[-4:]] == [320, 256, 320, 256]
+        assert bench.received[-1].luma[:96].shape == (96, 256)
+        assert not bench.problems
+
+    run(render_thread, test, capabilities=capabilities)
+
+
+def test_a_still_head_is_shown_the_new_size(render_thread: ThreadPoolExecutor) -> None:
+    async def test(bench: Bench) -> None:
+        await bench.receive_until(lambda frame: len(bench.received) == 5)
+        bench.still = True
+        await bench.receive_until(lambda frame: len(bench.received) == 15)
+        bench.stream._drawing.resize(160, 96)
+        frame = await bench.receive_until(lambda frame: frame.luma.shape == (96, 320))
+        assert frame.key_frame
+
+    run(render_thread, test)
+
+
+def test_who_does_not_ask_for_it_keeps_the_size_whatever_it_takes(
+    render_thread: ThreadPoolExecutor,
+) -> None:
+    told: list[StreamQuality] = []
+
+    async def test(bench: Bench) -> None:
+        bench.stream.prefer("smoother")
+        await bench.receive_until(lambda frame: len(bench.received) == 20)
+        assert told == []
+        assert bench.stream.stats().limit == "display"
+        assert set(bench.renderer.budgets_ms) == {BUDGET_MS}
+
+    run(render_thread, test, on_quality=told.append)
+
+
+def test_who_asks_for_it_is_told_what_is_streamed(render_thread: ThreadPoolExecutor) -> None:
+    told: list[StreamQuality] = []
+
+    async def test(bench: Bench) -> None:
+        bench.stream.prefer("sharper")
+        await bench.receive_until(lambda frame: len(bench.received) == 20)
+        assert (told[0].goal, told[0].eye_width, told[0].eye_height) == ("sharper", 128, 96)
+        assert bench.renderer.budgets_ms[-1] == pytest.approx(0.8e3 / 24)
+
+    run(render_thread, test, on_quality=told.append, capabilities=["quality"])
 
 
 def test_a_picture_loss_is_answered_with_a_key_frame(render_thread: ThreadPoolExecutor) -> None:
