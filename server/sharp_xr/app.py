@@ -44,6 +44,7 @@ from sharp_xr.session import Host
 from sharp_xr.sessions import Sessions
 from sharp_xr.stream import stream
 from sharp_xr.stream.channel import Studio
+from sharp_xr.stream.encoder import EncoderName
 from sharp_xr.stream.spectators import MAX_SPECTATORS, Spectators
 from sharp_xr.stream.stream import Stream
 from sharp_xr.stream.turns import Turns
@@ -70,6 +71,7 @@ class AppConfig:
     max_eye_px: int = 512
     max_sessions: int = 4
     max_spectators: int = MAX_SPECTATORS
+    encoder: EncoderName = "auto"
 
 
 class App:
@@ -86,7 +88,13 @@ class App:
         self.store = SceneStore(config.data)
         self.gallery = SceneGallery(self.store, renderer, self._scenes_changed)
         self.spectators = Spectators(
-            Studio(renderer, self.render_thread, self._turns, config.max_eye_px),
+            Studio(
+                renderer,
+                self.render_thread,
+                self._turns,
+                max_px=config.max_eye_px,
+                encoder=config.encoder,
+            ),
             self.gallery.load,
             config.max_spectators,
         )
@@ -128,6 +136,7 @@ class App:
             on_problem=on_problem,
             on_lost=on_lost,
             turns=self._turns,
+            encoder=self.config.encoder,
         )
 
     async def start(self) -> None:

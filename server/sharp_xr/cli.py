@@ -69,6 +69,9 @@ class Serve:
     """Put the model sharp through torch.compile on a GPU: slower to start, quicker afterwards."""
     eye_size: int = 512
     """Longer side of one eye's picture at most, pixels."""
+    encoder: Literal["auto", "x264", "nvenc", "qsv", "amf"] = "auto"
+    """What makes H.264: the CPU (x264), or a chip of NVIDIA's, Intel's or AMD's. auto takes a chip
+    that passes a trial, else x264."""
     sessions: int = 4
     """Clients at a time at most."""
     token: MaybeText = None
@@ -112,6 +115,7 @@ class Serve:
                 compiled=self.compile,
                 max_eye_px=self.eye_size,
                 max_sessions=self.sessions,
+                encoder=self.encoder,
                 show=self.show,
                 https=self.https,
                 cert=self.cert,

@@ -142,14 +142,16 @@ def renderer() -> Finding:
 
 
 def encoders() -> Finding:
-    """H.264 encoders, each opened and given a frame."""
-    from sharp_xr.stream.encoder import EncoderSettings, open_encoder, why_no_nvenc
+    """H.264 encoders, each tried."""
+    from sharp_xr.stream.encoder import EncoderSettings, open_encoder, why_not
+    from sharp_xr.stream.hardware import HARDWARE
 
     settings = EncoderSettings(256, 128, 60.0, 1_000_000)
-    x264 = open_encoder(settings, "x264").name
-    nvenc = why_no_nvenc(settings)
-    also = "NVENC" if nvenc is None else f"no NVENC ({nvenc})"
-    return Finding("encoder", "ok", f"{x264}; {also}")
+    found = [open_encoder(settings, "x264").name]
+    for name, hardware in HARDWARE.items():
+        reason = why_not(name, settings)
+        found.append(hardware.label if reason is None else f"no {hardware.label} ({reason})")
+    return Finding("encoder", "ok", "; ".join(found))
 
 
 def model() -> Finding:

@@ -30,6 +30,7 @@ from sharp_xr.model import ModelError, Precision, check_name, load_predictor
 from sharp_xr.prediction import PredictionWorker
 from sharp_xr.refusal import Refusal
 from sharp_xr.scene_index import SceneError
+from sharp_xr.stream.encoder import EncoderName, check_encoder
 from sharp_xr.stream.selftest import check_aiortc
 from sharp_xr.uploads import scene_name
 from sharp_xr.web_server import Server, uvicorn_config
@@ -64,6 +65,7 @@ class ServeConfig:
     """See ``load_predictor``."""
     max_eye_px: int = 512
     max_sessions: int = 4
+    encoder: EncoderName = "auto"
     show: Path | None = None
     """A photo or a ``.ply`` that becomes a scene at the start."""
     https: bool = False
@@ -97,6 +99,7 @@ def run(config: ServeConfig) -> None:
     """
     try:
         check_aiortc()
+        check_encoder(config.encoder)
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:
             runner.run(_serve(config))
     except (OSError, RuntimeError, ModelError, SceneError, CertificateError) as error:
@@ -206,6 +209,7 @@ def _make_app(config: ServeConfig, token: str | None) -> App:
         token=token,
         max_eye_px=config.max_eye_px,
         max_sessions=config.max_sessions,
+        encoder=config.encoder,
     )
     worker = PredictionWorker(
         config.model,

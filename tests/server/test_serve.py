@@ -12,6 +12,8 @@ from tests.server.straw import MakeSite
 from sharp_xr import serve, web_server
 from sharp_xr.devices import Device
 from sharp_xr.serve import ServeConfig, ServeError, bind
+from sharp_xr.stream import hardware
+from sharp_xr.stream.encoder import Encoder, EncoderSettings, why_not
 
 CPU = Device("cpu", "")
 
@@ -64,3 +66,16 @@ def test_an_unusable_folder_is_a_sentence(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("", encoding="utf-8")
     with pytest.raises(ServeError, match="cannot open the scenes in"):
         serve.run(ServeConfig(tmp_path / "file", CPU, port=0))
+
+
+def test_an_encoder_that_this_machine_lacks_is_a_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def opened(name: str, settings: EncoderSettings) -> Encoder:
+        raise ValueError("there is no such chip")
+
+    monkeypatch.setattr(hardware, "open_hardware", opened)
+    why_not.cache_clear()
+    with pytest.raises(ServeError, match="AMF does not work here: .* such chip; choose x264"):
+        serve.run(ServeConfig(tmp_path, CPU, port=0, encoder="amf"))
+    why_not.cache_clear()

@@ -1,30 +1,33 @@
 """Pictures to H.264 access units, one in, one out: no encoder in here holds a frame back.
 
-x264 runs everywhere; NVENC where a probe says so (that there is CUDA proves nothing: an H100 has
-no NVENC). To add an encoder: write the function that opens it, give it a place in
-:func:`open_encoder`, and add it to the tests that run over all of them.
+x264 runs everywhere; the chips' encoders (``hardware.py``) are taken where a trial (``trial.py``)
+has shown that they do what a stream needs: that there is CUDA proves nothing, an H100 has no NVENC.
+To add an encoder: a row of ``hardware.HARDWARE``, or the function that opens it and a ``case`` in
+:func:`open_encoder`; and a place in the tests that run over all of them.
 """
 
 from __future__ import annotations
 
+import functools
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Literal, Protocol
+from typing import Literal, Protocol, get_args
 
 import av
 from av.video.codeccontext import VideoCodecContext
 from av.video.frame import PictureType
 from av.video.reformatter import ColorRange
 
-from sharp_xr.stream.colour import new_picture
-
 log = logging.getLogger(__name__)
 
 CLOCK = Fraction(1, 90_000)
 SMALL_PX = 1 << 17
 """512 x 256; smaller ones are encoded on one thread as soon as on two."""
-EncoderName = Literal["auto", "x264", "nvenc"]
+HardwareName = Literal["nvenc", "qsv", "amf"]
+"""NVIDIA's, Intel's and AMD's; "auto" tries them in this order."""
+EncoderName = Literal["auto", "x264", "nvenc", "qsv", "amf"]
 
 
 @dataclass(frozen=True)
@@ -57,10 +60,18 @@ class Encoder(Protocol):
 class FFmpegEncoder:
     """An open codec of FFmpeg's that gives one access unit for each picture."""
 
-    def __init__(self, name: str, context: VideoCodecContext, settings: EncoderSettings) -> None:
+    def __init__(
+        self,
+        name: str,
+        context: VideoCodecContext,
+        settings: EncoderSettings,
+        converted: Callable[[av.VideoFrame], av.VideoFrame] = lambda picture: picture,
+    ) -> None:
+        """``converted`` gives the yuv420p picture in the codec's own format."""
         self.name = name
         self._context = context
         self._settings = settings
+        self._converted = converted
         self._frames = 0
 
     @property
@@ -72,6 +83,7 @@ class FFmpegEncoder:
         self._context.bit_rate = min(bits_per_second, self._settings.ceiling_bps)
 
     def encode(self, picture: av.VideoFrame, *, key_frame: bool) -> bytes:
+        picture = self._converted(picture)
         # Only has to rise evenly, for the rate control: RTP carries the real time stamp.
         picture.pts = round(self._frames / self._settings.hz / CLOCK)
         picture.time_base = CLOCK
@@ -89,7 +101,7 @@ def open_x264(settings: EncoderSettings) -> Encoder:
     *of the current rate* at each change, so that every frame, IDR included, stays within one frame
     interval's bits. (streaming.md, 3.2, has the measurements.)
     """
-    context = _configured("libx264", settings)
+    context = configured("libx264", settings)
     context.profile = "Baseline"
     # Sliced: no frame of delay. A small picture takes a fifth less time in all on one thread.
     context.thread_count = 2 if settings.width * settings.height >= SMALL_PX else 1
@@ -107,72 +119,69 @@ def open_x264(settings: EncoderSettings) -> Encoder:
     return FFmpegEncoder("x264 superfast", context, settings)
 
 
-NVENC_OPTIONS = {
-    "preset": "p3",
-    "tune": "ull",
-    "rc": "cbr",
-    "zerolatency": "1",
-    "delay": "0",
-    "forced-idr": "1",
-    "profile": "baseline",
-    "coder": "cavlc",
-}
-
-
-def open_nvenc(settings: EncoderSettings) -> Encoder:
-    """NVIDIA's hardware encoder.
-
-    Checked against FFmpeg's real option names, not yet run on a GPU. The rate is followed live
-    (libavcodec/nvenc.c, ``reconfig_encoder``); the buffer is one frame of the ceiling.
+def check_encoder(name: EncoderName) -> None:
+    """Whether that encoder works here, at the size of a small stream.
 
     Raises:
-        av.FFmpegError: no driver, or a GPU without an encoder.
+        RuntimeError: as of :func:`open_encoder`.
     """
-    context = _configured("h264_nvenc", settings)
-    context.max_b_frames = 0
-    context.gop_size = 100_000
-    context.options = NVENC_OPTIONS | {
-        "maxrate": str(settings.ceiling_bps),
-        "bufsize": str(int(settings.ceiling_bps / settings.hz)),
-    }
-    context.open()
-    return FFmpegEncoder("NVENC", context, settings)
+    open_encoder(EncoderSettings(512, 256, 60.0, 4_000_000), name)
 
 
 def open_encoder(settings: EncoderSettings, name: EncoderName = "auto") -> Encoder:
-    """The encoder of that name; "auto" takes NVENC where it works, else x264.
+    """The encoder of that name; "auto" takes the first chip whose trial went well, else x264.
 
     Raises:
-        RuntimeError: "nvenc" where it does not work, in one sentence with the way out.
+        RuntimeError: a chip's encoder by name where it does not work; one sentence, the way out.
     """
+    from sharp_xr.stream.hardware import open_hardware
+
     match name:
         case "x264":
             return open_x264(settings)
-        case "nvenc":
-            reason = why_no_nvenc(settings)
-            if reason is not None:
-                raise RuntimeError(f"NVENC does not work here ({reason}): encode with x264")
-            return open_nvenc(settings)
         case "auto":
-            return open_x264(settings) if why_no_nvenc(settings) else open_nvenc(settings)
+            return _first_that_works(settings)
+        case _:
+            reason = why_not(name, settings)
+            if reason is not None:
+                raise RuntimeError(
+                    f"{name.upper()} does not work here: {reason}; choose x264, which always does"
+                )
+            return open_hardware(name, settings)
 
 
-def why_no_nvenc(settings: EncoderSettings) -> str | None:
-    """None if one frame went through NVENC, else what happened. Quick without CUDA."""
-    try:
-        encoder = open_nvenc(settings)
-        unit = encoder.encode(new_picture(settings.width, settings.height), key_frame=True)
-    except (av.FFmpegError, ValueError) as error:
-        return getattr(error, "strerror", None) or str(error)
-    return None if unit else "it holds frames back"
+@functools.lru_cache(maxsize=64)
+def why_not(name: HardwareName, settings: EncoderSettings) -> str | None:
+    """None if that encoder is fit for a stream, else what is wrong. Each is tried once."""
+    from sharp_xr.stream.hardware import open_hardware
+    from sharp_xr.stream.trial import what_is_wrong
+
+    return what_is_wrong(functools.partial(open_hardware, name), settings)
 
 
-def _configured(codec: str, settings: EncoderSettings) -> VideoCodecContext:
-    """What all encoders have in common."""
+def _first_that_works(settings: EncoderSettings) -> Encoder:
+    from sharp_xr.stream.hardware import open_hardware
+
+    for name in get_args(HardwareName):
+        if why_not(name, settings) is not None:
+            continue
+        try:
+            return open_hardware(name, settings)
+        except av.FFmpegError as error:  # some drivers open only so many at a time
+            log.warning("%s does not open any more (%s): encoding with x264", name, error.strerror)
+    return open_x264(settings)
+
+
+def configured(codec: str, settings: EncoderSettings, pixels: str = "yuv420p") -> VideoCodecContext:
+    """A codec of FFmpeg's with what all encoders have in common; not open yet.
+
+    Raises:
+        ValueError: this FFmpeg has no such codec.
+    """
     context = av.CodecContext.create(codec, "w")
     assert isinstance(context, VideoCodecContext)
     context.width, context.height = settings.width, settings.height
-    context.pix_fmt = "yuv420p"
+    context.pix_fmt = pixels
     context.time_base = CLOCK
     context.framerate = Fraction(settings.hz).limit_denominator(1000)
     context.bit_rate = settings.ceiling_bps

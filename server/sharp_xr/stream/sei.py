@@ -6,6 +6,7 @@ then the key as a little-endian uint32.
 
 from __future__ import annotations
 
+import re
 import struct
 import uuid
 
@@ -13,6 +14,7 @@ FRAME_UUID = uuid.uuid5(uuid.NAMESPACE_URL, "sharp-xr/frame").bytes
 """Says that the rest of the message is ours."""
 
 _START_CODE = b"\0\0\0\1"
+_START_OF_UNIT = re.compile(b"\0\0\x01(.)", re.DOTALL)
 _SEI_NAL, _USER_DATA_UNREGISTERED, _STOP_BIT = 6, 5, 0x80
 
 
@@ -47,3 +49,9 @@ def escaped(unit: bytes) -> bytes:
         out.append(byte)
         zeros = zeros + 1 if byte == 0 else 0
     return bytes(out)
+
+
+def nal_types(access_unit: bytes) -> list[int]:
+    """Of each NAL unit in Annex B form, in order (H.264, table 7-1)."""
+    # Emulation prevention keeps this pattern out of everything but the starts of units.
+    return [found[1][0] & 31 for found in _START_OF_UNIT.finditer(access_unit)]

@@ -1,6 +1,7 @@
-"""Runs over each encoder that this machine has; x264 is always there."""
+"""Runs over each encoder that passes its trial on this machine; x264 always does."""
 
-from collections.abc import Callable
+import functools
+from collections.abc import Callable, Iterator
 
 import av
 import numpy as np
@@ -8,32 +9,27 @@ import pytest
 from av.video.codeccontext import VideoCodecContext
 from numpy.typing import NDArray
 
+from sharp_xr.stream import encoder as encoders
+from sharp_xr.stream import hardware
 from sharp_xr.stream.colour import new_picture, planes, write_picture
 from sharp_xr.stream.encoder import (
-    NVENC_OPTIONS,
     Encoder,
     EncoderSettings,
+    HardwareName,
     open_encoder,
-    open_nvenc,
     open_x264,
-    why_no_nvenc,
+    why_not,
 )
 
 WIDTH, HEIGHT, HZ = 512, 256, 60.0
 SETTINGS = EncoderSettings(WIDTH, HEIGHT, HZ, ceiling_bps=16_000_000)
-NO_NVENC = why_no_nvenc(SETTINGS)
-OPENERS = [
-    open_x264,
-    pytest.param(
-        open_nvenc,
-        marks=[
-            pytest.mark.cuda,
-            pytest.mark.skipif(NO_NVENC is not None, reason=f"no NVENC: {NO_NVENC}"),
-        ],
-    ),
-]
-each_encoder = pytest.mark.parametrize("opener", OPENERS)
+WRONG = {name: why_not(name, SETTINGS) for name in hardware.HARDWARE}
 Opener = Callable[[EncoderSettings], Encoder]
+OPENERS: dict[str, Opener] = {"x264": open_x264}
+for _name, _reason in WRONG.items():
+    if _reason is None:
+        OPENERS[_name] = functools.partial(hardware.open_hardware, _name)
+each_encoder = pytest.mark.parametrize("opener", OPENERS.values(), ids=OPENERS)
 
 
 def moving_picture(number: int) -> av.VideoFrame:
@@ -120,20 +116,91 @@ def test_the_stream_says_which_colours_it_means(opener: Opener) -> None:
     assert (frame.color_range, frame.colorspace) == (1, 1)  # limited range, BT.709 (H.273)
 
 
-def test_auto_takes_what_works_here() -> None:
-    wanted = "NVENC" if NO_NVENC is None else "x264"
-    assert open_encoder(SETTINGS).name.startswith(wanted)
+@pytest.mark.parametrize("name", hardware.HARDWARE)
+def test_a_chip_s_encoder_is_among_those_above(name: HardwareName) -> None:
+    if WRONG[name] is not None:
+        pytest.skip(f"no {name}: {WRONG[name]}")
+    assert name in OPENERS
 
 
-@pytest.mark.skipif(NO_NVENC is None, reason="this machine has NVENC")
-def test_nvenc_where_there_is_none_is_refused_with_the_way_out() -> None:
-    with pytest.raises(RuntimeError, match="NVENC does not work here .*: encode with x264"):
-        open_encoder(SETTINGS, "nvenc")
+# --- which one -----------------------------------------------------------------------------------
 
 
-def test_ffmpeg_knows_each_option_that_nvenc_is_given() -> None:
-    options = av.CodecContext.create("h264_nvenc", "w").supported_options.private
-    known = {option.name: {choice.name for choice in option.choices} for option in options}
-    for name, value in NVENC_OPTIONS.items():
-        assert name in known
-        assert value.isdigit() or value in known[name], f"{name}={value}"
+def chips(monkeypatch: pytest.MonkeyPatch, openers: dict[HardwareName, Opener]) -> None:
+    """A machine with these encoders, and without the others."""
+
+    def opened(name: HardwareName, settings: EncoderSettings) -> Encoder:
+        if name not in openers:
+            raise ValueError("there is no such chip")
+        return openers[name](settings)
+
+    monkeypatch.setattr(hardware, "open_hardware", opened)
+    encoders.why_not.cache_clear()
+
+
+@pytest.fixture(autouse=True)
+def _forget_chips() -> Iterator[None]:
+    yield
+    encoders.why_not.cache_clear()
+
+
+class Chip:
+    """x264 under another name; it may be broken, and may open only so often."""
+
+    def __init__(self, name: str, *, broken: bool = False, opens: int = 99) -> None:
+        self.name, self.opens, self._broken = name, opens, broken
+        self.bitrate = 0
+
+    def __call__(self, settings: EncoderSettings) -> Encoder:
+        if self.opens == 0:
+            raise av.FFmpegError(12, "Cannot allocate memory")
+        self.opens -= 1
+        self._encoder = open_x264(settings)
+        return self
+
+    def encode(self, picture: av.VideoFrame, *, key_frame: bool) -> bytes:
+        return b"" if self._broken else self._encoder.encode(picture, key_frame=key_frame)
+
+
+def test_auto_takes_the_first_chip_that_passes_its_trial(monkeypatch: pytest.MonkeyPatch) -> None:
+    good, broken = Chip("a good one"), Chip("a broken one", broken=True)
+    chips(monkeypatch, {"nvenc": broken, "qsv": good})
+    assert open_encoder(SETTINGS).name == "a good one"
+    assert broken.opens == 98  # tried, and not opened for good
+
+
+def test_each_chip_is_tried_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    good, broken = Chip("a good one"), Chip("a broken one", broken=True)
+    chips(monkeypatch, {"nvenc": broken, "amf": good})
+    for _ in range(3):
+        open_encoder(SETTINGS)
+    assert (broken.opens, good.opens) == (98, 99 - 1 - 3)
+
+
+def test_auto_goes_on_with_x264_where_no_chip_will_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    chips(monkeypatch, {"amf": Chip("a broken one", broken=True)})
+    assert open_encoder(SETTINGS).name.startswith("x264")
+
+
+def test_auto_goes_on_with_x264_where_a_chip_opens_no_more(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    chips(monkeypatch, {"nvenc": Chip("a full one", opens=2)})
+    names = [open_encoder(SETTINGS).name for _ in range(2)]
+    assert names[0] == "a full one" and names[1].startswith("x264")
+    assert "nvenc does not open any more" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("chip", "words"),
+    [
+        (None, "QSV does not work here: FFmpeg says there is no such chip; choose x264"),
+        (Chip("a broken one", broken=True), "QSV does not work here: it holds frames back; choose"),
+    ],
+)
+def test_a_chip_by_name_that_does_not_work_is_refused_with_the_way_out(
+    monkeypatch: pytest.MonkeyPatch, chip: Chip | None, words: str
+) -> None:
+    chips(monkeypatch, {"qsv": chip} if chip else {})
+    with pytest.raises(RuntimeError, match=words):
+        open_encoder(SETTINGS, "qsv")

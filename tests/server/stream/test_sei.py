@@ -6,7 +6,7 @@ import pytest
 
 from sharp_xr.stream.colour import new_picture
 from sharp_xr.stream.encoder import EncoderSettings, open_x264
-from sharp_xr.stream.sei import FRAME_UUID, escaped, frame_key_sei, read_frame_key
+from sharp_xr.stream.sei import FRAME_UUID, escaped, frame_key_sei, nal_types, read_frame_key
 
 
 @pytest.mark.parametrize("key", [0, 1, 3, 0x0100_0000, 0x0003_0000, (1 << 32) - 1])
@@ -36,3 +36,14 @@ def test_no_start_code_is_left_inside_a_unit() -> None:
     for _ in range(100):
         unit = escaped(rng.integers(0, 4, 200).astype(np.uint8).tobytes())
         assert not any(bytes([0, 0, low]) in unit for low in (0, 1, 2))
+
+
+def test_a_unit_s_nal_types_are_read_through_both_start_codes() -> None:
+    encoder = open_x264(EncoderSettings(64, 64, 60.0, 1_000_000))
+    first, second = (
+        frame_key_sei(key) + encoder.encode(new_picture(64, 64), key_frame=key == 0)
+        for key in (0, 1)
+    )
+    assert [kind for kind in nal_types(first) if kind != 6] == [7, 8, 5]
+    assert nal_types(first)[0] == 6 and nal_types(second) == [6, 1]
+    assert nal_types(b"\0\0\1") == []
