@@ -28,10 +28,12 @@ export class Frames {
     return this.#guess(key, sent, width, height);
   }
 
-  // Without its header: as the last one was, if the picture still has its size; else all of it is colour.
+  // Without its header: as the last one was, if the picture still has its size. All of it is colour where none
+  // came before; of another size it may be anything.
   #guess(key, sent, width, height) {
     const last = this.#last;
-    if (last === null || !fits(last.header.layout, width, height)) {
+    if (last && !fits(last.header.layout, width, height)) return null;
+    if (last === null) {
       const layout = { eye_width: width / 2, eye_height: height, depth_width: 0, depth_height: 0 };
       return sent && { key, sent, layout, near_m: 0, drawn: sent };
     }

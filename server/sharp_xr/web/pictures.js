@@ -58,11 +58,12 @@ export class Pictures {
 
   #wait() {
     const video = this.#video;
-    video.requestVideoFrameCallback((at, { rtpTimestamp }) => {
+    // Not the video's size: where that changes, it may be of another picture.
+    video.requestVideoFrameCallback((at, { rtpTimestamp, width, height }) => {
       this.#wait();
       const frame = framesTell ? new VideoFrame(video) : null;
       const key = frame?.metadata().rtpTimestamp ?? rtpTimestamp ?? null;
-      this.#take(frame ?? video, video.videoWidth, video.videoHeight, key);
+      this.#take(frame ?? video, frame?.displayWidth ?? width, frame?.displayHeight ?? height, key);
       frame?.close();
     });
   }
