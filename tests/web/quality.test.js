@@ -30,7 +30,7 @@ function made(kept = {}) {
   const element = group();
   const sent = [];
   const storage = { getItem: (key) => kept[key] ?? null, setItem: (key, value) => (kept[key] = value) };
-  const quality = new Quality({ element, storage, send: (message) => sent.push(message.goal) });
+  const quality = new Quality({ element, storage: () => storage, send: (message) => sent.push(message.goal) });
   return { element, sent, kept, quality };
 }
 
@@ -76,8 +76,7 @@ test("works in a browser that keeps nothing", () => {
     throw new Error("storage is blocked");
   };
   const [element, sent] = [group(), []];
-  const storage = { getItem: refuse, setItem: refuse };
-  const quality = new Quality({ element, storage, send: ({ goal }) => sent.push(goal) });
+  const quality = new Quality({ element, storage: refuse, send: ({ goal }) => sent.push(goal) });
   quality.welcomed(ABLE);
   element.click("smoother");
   assert.deepEqual([element.pressed(), sent], [["smoother"], ["smoother"]]);

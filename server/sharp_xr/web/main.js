@@ -22,6 +22,7 @@ import { Lens } from "./lens.js";
 import { viewOf } from "./optics.js";
 import { Panel } from "./panel.js";
 import { bindPointer } from "./pointer.js";
+import { Quality } from "./quality.js";
 import { Receiver } from "./receiver.js";
 import { Removal } from "./removal.js";
 import { RoundTrip } from "./roundtrip.js";
@@ -100,6 +101,11 @@ const door = new Door({
 });
 const removal = new Removal({ toast, gallery, onAway: showAnother, onBack: showAgain });
 const panel = new Panel({ element: $("panel"), button: $("panel-button"), read: readFigures, stages });
+const quality = new Quality({
+  element: $("quality"),
+  storage: () => localStorage,
+  send: (message) => connection.send(message),
+});
 const lens = new Lens({ element: $("lens"), button: $("lens-button"), refocus: refocusScene });
 const views = new ViewPicker({ element: $("controls"), swapButton: $("swap-button"), stage });
 const keyboard = new Keyboard(window, head, {
@@ -137,7 +143,7 @@ function hello() {
   return {
     agent: `page (${navigator.userAgent})`,
     kind: "browser",
-    capabilities: ["depth", "overscan"],
+    capabilities: ["depth", "overscan", "quality"],
     display: { eye_width: side, eye_height: side, refresh_hz: 60 },
   };
 }
@@ -146,6 +152,7 @@ function hear(message) {
   switch (message.type) {
     case "welcome":
       welcome = message;
+      quality.welcomed(message);
       showing.welcomed();
       return receiver.start();
     case "answer":
@@ -170,6 +177,9 @@ function hear(message) {
       return undefined;
     case "pong":
       return roundTrip.hear(message, performance.now());
+    case "stream_quality":
+      quality.told = message;
+      return undefined;
     case "problem":
       showing.refused();
       gallery.setCurrent(showing.current?.id ?? null);
@@ -282,6 +292,7 @@ async function readFigures() {
     eyeSize: stage.eyeSize,
     welcome,
     scene: showing.current,
+    quality: quality.told,
   };
 }
 

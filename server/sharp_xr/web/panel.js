@@ -2,6 +2,7 @@
 
 import { count, fixed, percent } from "./format.js";
 import { Graph } from "./graph.js";
+import { qualityFigures } from "./quality.js";
 import { STAGES } from "./stages.js";
 import { BitrateMeter, percentile } from "./statistics.js";
 
@@ -18,6 +19,7 @@ const DRAW_EVERY_MS = 100;
  * @property {number[]} eyeSize
  * @property {{renderer: string, model: string} | null} welcome
  * @property {{gaussians: number, model: string} | null} scene
+ * @property {import("./quality.js").Told | null} quality
  */
 
 export class Panel {
@@ -61,7 +63,8 @@ export class Panel {
     const bytes = state.inbound?.bytesReceived ?? null;
     const bits = bytes === null ? null : this.#bitrate.read(bytes, performance.now());
     const frames = this.stages.recent(performance.now());
-    for (const [name, value] of Object.entries({ ...figures(state, bits), ...stageFigures(frames) })) {
+    const all = { ...figures(state, bits), ...qualityFigures(state.quality), ...stageFigures(frames) };
+    for (const [name, value] of Object.entries(all)) {
       this.#find(`[data-figure=${name}]`).textContent = value;
     }
   }

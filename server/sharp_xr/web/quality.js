@@ -31,7 +31,7 @@ export class Quality {
   /**
    * @param {object} parts
    * @param {HTMLElement} parts.element With a button for each goal, which is its data-goal.
-   * @param {{getItem: (key: string) => string | null, setItem: (key: string, value: string) => void}} parts.storage
+   * @param {() => Pick<Storage, "getItem" | "setItem">} parts.storage May throw, where a browser keeps nothing.
    * @param {(message: {type: "quality_choice", goal: Goal}) => void} parts.send
    */
   constructor({ element, storage, send }) {
@@ -55,9 +55,9 @@ export class Quality {
     this.#press();
     if (this.#isKnown) this.#send({ type: "quality_choice", goal });
     try {
-      this.#storage.setItem(KEY, goal);
+      this.#storage().setItem(KEY, goal);
     } catch {
-      // A browser that keeps nothing: then it holds until the page is closed.
+      // Then it holds until the page is closed.
     }
   }
 
@@ -85,14 +85,14 @@ export class Quality {
 }
 
 /**
- * @param {{getItem: (key: string) => string | null}} storage
+ * @param {() => Pick<Storage, "getItem">} storage
  * @returns {Goal}
  */
 function remembered(storage) {
   try {
-    return GOALS.find((goal) => goal === storage.getItem(KEY)) ?? "auto";
+    return GOALS.find((goal) => goal === storage().getItem(KEY)) ?? "auto";
   } catch {
-    return "auto"; // a browser that gives nothing away
+    return "auto";
   }
 }
 
