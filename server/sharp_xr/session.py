@@ -25,6 +25,7 @@ from collections.abc import Callable, Collection, Coroutine
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar, assert_never
 
 from sharp_xr.outbox import DisconnectedError, Outbox, Socket
+from sharp_xr.stream import overscan
 from sharp_xr.stream.latest import Latest
 from sharp_xr_protocol.messages import (
     Answer,
@@ -204,7 +205,7 @@ class Session:
         return message
 
     def _welcome(self, hello: Hello) -> None:
-        video = video_for(hello.display, self._host.max_eye_px)
+        video = video_for(hello.display, self._host.max_eye_px, hello.capabilities)
         self._video = self._host.open_video(
             video,
             self._outbox.put,
@@ -329,13 +330,15 @@ class Session:
         log.info(event, extra={"fields": {"session": self.id, **fields}})
 
 
-def video_for(display: Display, max_eye_px: int) -> Video:
+def video_for(display: Display, max_eye_px: int, capabilities: Collection[str] = ()) -> Video:
     """The video for a display: its shape, its longer side at most ``max_eye_px``.
 
     Sides are multiples of 16, H.264's macroblocks, so that the eyes never share one; the slightly
-    other shape is no distortion, because fields of view travel with each frame.
+    other shape is no distortion, because fields of view travel with each frame. A picture with a
+    margin, "overscan", is so much larger.
     """
-    scale = min(1.0, max_eye_px / max(display.eye_width, display.eye_height))
+    wanted = overscan.SCALE if "overscan" in capabilities else 1.0
+    scale = min(wanted, max_eye_px / max(display.eye_width, display.eye_height))
     width, height = (
         max(16, round(side * scale) // 16 * 16) for side in (display.eye_width, display.eye_height)
     )

@@ -541,3 +541,10 @@ def test_video_has_the_display_s_shape_within_the_limit(
     display: Display, limit: int, video: Video
 ) -> None:
     assert video_for(display, limit) == video
+
+
+def test_video_with_a_margin_is_so_much_larger_that_the_display_keeps_its_pixels() -> None:
+    display = Display(512, 480, 60.0)
+    assert video_for(display, 2048, ["depth", "overscan"]) == Video(576, 528, 60.0)
+    assert video_for(display, 528, ["overscan"]) == Video(528, 480, 60.0)
+    assert video_for(display, 2048, ["depth"]) == video_for(display, 2048)

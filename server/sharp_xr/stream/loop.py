@@ -16,6 +16,7 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import logging
+import math
 import time
 from collections import deque
 from collections.abc import Callable
@@ -29,6 +30,7 @@ from sharp_xr.render.camera import View, view_from_eye
 from sharp_xr.stream.colour import new_picture, planes, write_frame
 from sharp_xr.stream.depth import NearPlane, layout_for, picture_size
 from sharp_xr.stream.latest import Latest
+from sharp_xr.stream.overscan import overscanned
 from sharp_xr.stream.poses import Poses
 from sharp_xr.stream.turns import Turns
 from sharp_xr_protocol.messages import Eye, Layout, Tracking, Video
@@ -94,12 +96,14 @@ class DrawLoop:
         must_draw: Callable[[], bool],
         on_failure: Callable[[str], None],
         depth: bool = False,
+        overscan: bool = False,
         turns: Turns | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """``must_draw``: even where nothing has changed. ``on_failure`` is given a sentence.
 
-        ``depth``: pictures have depth below their colour. ``turns`` are those of the thread.
+        ``depth``: pictures have depth below their colour; ``overscan``: they show more than is
+        asked for. ``turns`` are those of the thread.
 
         Raises:
             ValueError: a video with an odd number of pixels.
@@ -121,6 +125,7 @@ class DrawLoop:
             raise ValueError(f"a video of {video.eye_width} px per eye, wanted an even number")
         self.layout = layout_for(video.eye_width, video.eye_height, depth=depth)
         """Of the next pictures."""
+        self._overscan = overscan
         self._near = NearPlane()
         self._free = deque(new_picture(*picture_size(self.layout)) for _ in range(PICTURES))
         self._began_s = self._due_s = float("-inf")
@@ -197,12 +202,12 @@ class DrawLoop:
         budget_ms = self.budget_ms / sharers
         # Whoever keeps still waits for nothing, and gets all Gaussians.
         settings = dataclasses.replace(self._settings, budget_ms=None if same else budget_ms)
-        frame = self._renderer.render(
-            scene.prepared, self._views(arrival.tracking, layout), settings
-        )
+        eyes = self._eyes(arrival.tracking, scene, layout)
+        views = _views(arrival.tracking, eyes, layout)
+        frame = self._renderer.render(scene.prepared, views, settings)
         picture = self._free_picture(layout)
         try:
-            near_m = self._write(frame, picture, scene, layout)
+            near_m = self._write(frame, picture, layout)
         except BaseException:
             self._free.append(picture)
             raise
@@ -212,7 +217,7 @@ class DrawLoop:
             scene,
             picture,
             layout,
-            arrival.tracking.eyes,
+            eyes,
             near_m,
             pose_wait_ms=1e3 * (began_s - arrival.at_s),
             render_ms=1e3 * (drawn_s - began_s),
@@ -232,24 +237,25 @@ class DrawLoop:
         picture, size = self._free.popleft(), picture_size(layout)
         return picture if (picture.width, picture.height) == size else new_picture(*size)
 
-    def _write(
-        self, frame: Frame, picture: av.VideoFrame, scene: ShownScene, layout: Layout
-    ) -> float:
+    def _eyes(self, tracking: Tracking, scene: ShownScene, layout: Layout) -> tuple[Eye, Eye]:
+        """As they are drawn."""
+        if self._drawn is None or self._drawn.scene is not scene:
+            self._near = NearPlane()
+        if not self._overscan:
+            return tracking.eyes
+        # A client without depth makes up for turns alone: as if all were far away.
+        return overscanned(tracking, self._near.near_m if layout.depth_height else math.inf)
+
+    def _write(self, frame: Frame, picture: av.VideoFrame, layout: Layout) -> float:
         """The frame into the picture; the near_m of its depth, 0 where it has none."""
         if not layout.depth_height:
             write_frame(frame, picture)
             return 0.0
-        if self._drawn is None or self._drawn.scene is not scene:
-            self._near = NearPlane()
         near_m = self._near.near_m
         write_frame(frame, picture, layout, near_m)
         luma = planes(picture)[0]
         self._near.saw(luma[layout.eye_height :, : 2 * layout.depth_width])
         return near_m
-
-    def _views(self, tracking: Tracking, layout: Layout) -> list[View]:
-        size = layout.eye_width, layout.eye_height
-        return [view_from_eye(tracking.head @ eye.pose, eye.fov, *size) for eye in tracking.eyes]
 
     def _shows(self, tracking: Tracking, scene: ShownScene, layout: Layout) -> bool:
         """Whether the last picture was of this view of this scene, and of this size."""
@@ -263,6 +269,11 @@ class DrawLoop:
             self._still + 1 if self._shows(drawn.tracking, drawn.scene, drawn.layout) else 0
         )
         self._drawn = drawn
+
+
+def _views(tracking: Tracking, eyes: tuple[Eye, Eye], layout: Layout) -> list[View]:
+    size = layout.eye_width, layout.eye_height
+    return [view_from_eye(tracking.head @ eye.pose, eye.fov, *size) for eye in eyes]
 
 
 def _same_view(a: Tracking, b: Tracking) -> bool:

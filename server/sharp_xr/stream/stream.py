@@ -68,8 +68,8 @@ class Stream:
         ``turns`` of the render thread, if others draw on it too.
 
         ``capabilities`` of the client, as in its Hello: "depth" has depth sent with colour,
-        "quality" has pictures change their size with what machine and link can do, which
-        ``on_quality`` is told.
+        "overscan" more drawn than poses ask for, "quality" has pictures change their size with what
+        machine and link can do, which ``on_quality`` is told.
 
         ``on_header`` is given each frame's header before the frame is encoded; ``on_problem`` a
         sentence for the viewer, and the stream goes on where it can; ``on_lost`` a sentence when
@@ -91,6 +91,7 @@ class Stream:
             must_draw=lambda: self._rate.key_frame_due(clock()),
             on_failure=on_problem,
             depth="depth" in capabilities,
+            overscan="overscan" in capabilities,
             turns=turns,
             clock=clock,
         )

@@ -30,6 +30,7 @@ class BarcodeRenderer:
     def __init__(self) -> None:
         self.drawn: list[int] = []
         self.budgets_ms: list[float | None] = []
+        self.views: Sequence[View] = ()
 
     def warm_up(self) -> None:
         """Nothing to compile."""
@@ -46,6 +47,7 @@ class BarcodeRenderer:
         # camera_from_photo moves the world against the eye.
         identity = round(-views[0].camera_from_photo[0, 3] / STEP_M)
         self.drawn.append(identity)
+        self.views = views
         self.budgets_ms.append(settings.budget_ms)
         height, width = views[0].height, views[0].width
         rgb = np.empty((len(views), 3, height, width), np.float32)

@@ -2,6 +2,7 @@
 
 import asyncio
 import dataclasses
+import math
 from collections.abc import Callable, Coroutine, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
@@ -11,8 +12,10 @@ from tests.server.stream.barcode import BarcodeRenderer, read_barcode, tracking
 
 from sharp_xr.gaussians import Gaussians
 from sharp_xr.render import Frame, PreparedScene, RenderSettings, View
+from sharp_xr.render.camera import view_from_eye
 from sharp_xr.stream.colour import planes
 from sharp_xr.stream.loop import BUDGET_MS, KEEP_ALIVE_S, STILL_FRAMES, DrawLoop, Drawn, ShownScene
+from sharp_xr.stream.overscan import overscanned
 from sharp_xr.stream.poses import Poses
 from sharp_xr.stream.turns import Turns
 from sharp_xr_protocol.messages import Video
@@ -25,7 +28,9 @@ SCENE = ShownScene("one", EMPTY)
 class Bench:
     """A running loop whose pictures are taken at once."""
 
-    def __init__(self, renderer: BarcodeRenderer, render_thread: ThreadPoolExecutor) -> None:
+    def __init__(
+        self, renderer: BarcodeRenderer, render_thread: ThreadPoolExecutor, *, overscan: bool
+    ) -> None:
         self.now_s = 10.0
         self.may_draw = True
         self.must_draw = False
@@ -43,6 +48,7 @@ class Bench:
             may_draw=lambda: self.may_draw,
             must_draw=lambda: self.must_draw,
             on_failure=self.failures.append,
+            overscan=overscan,
             turns=self.turns,
             clock=lambda: self.now_s,
         )
@@ -80,9 +86,10 @@ def on_bench(
     render_thread: ThreadPoolExecutor,
     test: Callable[[Bench], Coroutine[None, None, None]],
     renderer: BarcodeRenderer | None = None,
+    overscan: bool = False,
 ) -> None:
     async def run() -> None:
-        bench = Bench(renderer or BarcodeRenderer(), render_thread)
+        bench = Bench(renderer or BarcodeRenderer(), render_thread, overscan=overscan)
         task = asyncio.create_task(bench.loop.run())
         try:
             await test(bench)
@@ -105,6 +112,25 @@ def test_a_pose_becomes_a_picture_of_both_eyes_that_bears_its_key(
         assert read_barcode(luma) == read_barcode(luma[:, 128:]) == 321
 
     on_bench(render_thread, test)
+
+
+@pytest.mark.parametrize("overscan", [False, True])
+def test_what_the_header_will_say_is_drawn_and_the_margin_is_only_for_those_who_want_it(
+    render_thread: ThreadPoolExecutor, overscan: bool
+) -> None:
+    async def test(bench: Bench) -> None:
+        drawn = await bench.pose(321)
+        assert drawn is not None
+        asked = drawn.tracking.eyes
+        assert drawn.eyes == (overscanned(drawn.tracking, math.inf) if overscan else asked)
+        assert (drawn.eyes == asked) is not overscan
+        for eye, view in zip(drawn.eyes, bench.renderer.views, strict=True):
+            world_from_eye = drawn.tracking.head @ eye.pose
+            wanted = view_from_eye(world_from_eye, eye.fov, VIDEO.eye_width, VIDEO.eye_height)
+            assert (view.fx, view.fy) == (wanted.fx, wanted.fy)
+            assert (view.cx, view.cy) == (wanted.cx, wanted.cy)
+
+    on_bench(render_thread, test, overscan=overscan)
 
 
 def test_the_newest_pose_at_the_beginning_of_drawing_is_drawn(
