@@ -16,12 +16,19 @@ import tyro
 
 from sharp_xr_client.address import Address, parse_address
 from sharp_xr_client.connection import Connection, connect
+from sharp_xr_client.follower import Follower
 from sharp_xr_client.motion import MotionName, motion
+from sharp_xr_client.outbox import Outbox
 from sharp_xr_client.problem import ClientError
 from sharp_xr_client.recording import Recorder, write_poses
 from sharp_xr_client.report import SessionLog, figures, table
-from sharp_xr_client.simulated import Viewer, select_scene
+from sharp_xr_client.scenes import select_scene
+from sharp_xr_client.simulated import Viewer
+from sharp_xr_client.watching import CAPABILITIES, Watch
 from sharp_xr_protocol.messages import Display, Hello
+
+KEPT = 5000
+"""Poses and frames of a headset's session that its report is of: the last minute or so."""
 
 Flag = tyro.conf.FlagCreatePairsOff[bool]
 
@@ -39,15 +46,17 @@ class Options:
     """Of the server's certificate, as it printed it: trust this one and no other. Without it an
     authority must vouch for the server."""
     simulate: Flag = False
-    """Move a scripted head instead of a headset, and report."""
+    """Move a scripted head instead of a headset, and report. Nothing of OpenXR is needed."""
     motion: MotionName = "mixed"
     """What the scripted head does."""
-    seconds: float = 10.0
-    """How long to watch, from the first frame on."""
+    seconds: float | None = None
+    """How long to watch; without it a headset until it is taken off, --simulate for 10 s from the
+    first frame on."""
     hz: float = 60.0
     """Refresh rate of the simulated display; poses are sent at it."""
-    eye_size: int = 512
-    """Pixels wanted per eye, each way; the server may give fewer."""
+    eye_size: int | None = None
+    """Pixels wanted per eye: of a headset's longer side at most (the runtime's own size without
+    it), of --simulate each way (512); the server may give fewer."""
     scene: str | None = None
     """Id or name of the scene to see; the newest without it."""
     record: Annotated[Path | None, tyro.conf.arg(metavar="FILE.mp4")] = None
@@ -65,11 +74,16 @@ def run(options: Options) -> int:
     try:
         address = parse_address(options.server, options.token, options.fingerprint)
         _check(options)
-        _run_in_loop(_watch(options, address, log))
+        if options.simulate:
+            _run_in_loop(_watch(options, address, log))
+        else:
+            _run_in_loop(_wear(options, address, log))
     except (ClientError, RuntimeError) as error:
         problem = ClientError(str(error))
     except KeyboardInterrupt:
-        problem = ClientError("stopped before the time was over")
+        # A headset without --seconds is left that way.
+        if options.simulate or options.seconds is not None:
+            problem = ClientError("stopped before the time was over")
     if log.frames:
         print(table(figures(log)))
     try:
@@ -83,7 +97,7 @@ def run(options: Options) -> int:
 
 def _check(options: Options) -> None:
     for name, value in (("seconds", options.seconds), ("hz", options.hz)):
-        if not 0 < value < 1e6:
+        if value is not None and not 0 < value < 1e6:
             raise ClientError(f"--{name} {value:g}, wanted a positive number")
     try:
         _display(options)
@@ -92,7 +106,8 @@ def _check(options: Options) -> None:
 
 
 def _display(options: Options) -> Display:
-    return Display(options.eye_size, options.eye_size, options.hz)
+    side = 512 if options.eye_size is None else options.eye_size
+    return Display(side, side, options.hz)
 
 
 def _run_in_loop(work: Coroutine[None, None, None]) -> None:
@@ -108,9 +123,10 @@ def _run_in_loop(work: Coroutine[None, None, None]) -> None:
 async def _watch(options: Options, address: Address, log: SessionLog) -> None:
     recorder = Recorder(options.record) if options.record else None
     viewer = Viewer(options.hz, log, recorder)
-    agent = f"sharp-xr-client {metadata.version('sharp-xr')}"
     try:
-        async with connect(address, Hello(agent, "simulated", _display(options)), viewer) as server:
+        async with connect(
+            address, Hello(_agent(), "simulated", _display(options)), viewer
+        ) as server:
             log.counts = server.counts
             try:
                 await _view(options, server, viewer)
@@ -124,12 +140,51 @@ async def _watch(options: Options, address: Address, log: SessionLog) -> None:
             await asyncio.to_thread(recorder.close)
 
 
+async def _wear(options: Options, address: Address, log: SessionLog) -> None:
+    """A headset's session, until the person leaves."""
+    # Late: it needs a screen or EGL, and what --simulate does without.
+    from sharp_xr_client.openxr.frames import State
+    from sharp_xr_client.openxr.headset import Headset
+
+    if options.record_poses is None:
+        log.kept = KEPT
+    recorder = Recorder(options.record) if options.record else None
+    state = State(Follower(log, recorder), Outbox())
+    headset = Headset(state, options.eye_size, _say)
+    try:
+        display = await headset.display
+        hello = Hello(_agent(), "headset", display, capabilities=CAPABILITIES)
+        watch = Watch(address, hello, state.follower, state.outbox, log, _say, options.scene)
+        watching = asyncio.ensure_future(watch.run())
+        try:
+            await asyncio.wait(
+                {watching, headset.ended},
+                timeout=options.seconds,
+                return_when=asyncio.FIRST_COMPLETED,
+            )
+            if watching.done():
+                watching.result()
+        finally:
+            headset.stop()
+            await asyncio.wait([headset.ended])
+            watching.cancel()
+            await asyncio.gather(watching, return_exceptions=True)
+        headset.ended.result()
+    finally:
+        await headset.close()
+        log.display = state.timing.figures()
+        if recorder is not None:
+            await asyncio.to_thread(recorder.close)
+    if not log.frames:
+        raise ClientError("no frame came" if watch.connections else "no server was found")
+
+
 async def _view(options: Options, server: Connection, viewer: Viewer) -> None:
     scene = await select_scene(server, options.scene)
     if scene is None:
         print("the server has no scene yet: waiting for a photo", file=sys.stderr)
     head = motion(options.motion, scene.focus_m) if scene else motion(options.motion)
-    viewing = asyncio.ensure_future(viewer.run(server, head, options.seconds))
+    viewing = asyncio.ensure_future(viewer.run(server, head, options.seconds or 10.0))
     try:
         await asyncio.wait({viewing, server.ended}, return_when=asyncio.FIRST_COMPLETED)
         if server.ended.done():
@@ -138,6 +193,14 @@ async def _view(options: Options, server: Connection, viewer: Viewer) -> None:
     finally:
         viewing.cancel()
         await asyncio.gather(viewing, return_exceptions=True)
+
+
+def _agent() -> str:
+    return f"sharp-xr-client {metadata.version('sharp-xr')}"
+
+
+def _say(sentence: str) -> None:
+    print(f"sharp-xr-client: {sentence}", file=sys.stderr, flush=True)
 
 
 def _why_no_frame(server: Connection, address: Address) -> str:

@@ -21,12 +21,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         )
         return 2
     options = tyro.cli(Options, prog="sharp-xr-client", args=arguments)
-    if not options.simulate:
-        print(
-            "sharp-xr-client: the OpenXR headset loop is not in this version; use --simulate",
-            file=sys.stderr,
-        )
-        return 2
     return run(options)
 
 

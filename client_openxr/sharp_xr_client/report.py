@@ -49,11 +49,32 @@ class SessionLog:
     """What the server complained of."""
     counts: Counts = field(default_factory=Counts)
     round_trip_ms: float | None = None
+    display: Figures = field(default_factory=dict)
+    """What a headset's loop says of itself."""
+    kept: int | None = None
+    """How much of each list :meth:`trim` leaves; None: all. Figures are of what is left."""
+
+    def trim(self) -> None:
+        """Forget the oldest; called now and then, so that hours do not fill the memory."""
+        if self.kept is None:
+            return
+        for items in (self.poses, self.frames, self.shown):
+            # One step under the interpreter's lock: other threads append meanwhile.
+            del items[: max(len(items) - self.kept, 0)]
+        for key in list(self.headers)[: -self.kept]:
+            del self.headers[key]
 
 
 def figures(log: SessionLog) -> Figures:
     """The report of a session."""
-    return {**_frames(log), **_latency(log), **_carriers(log), **_network(log), **_server(log)}
+    return {
+        **_frames(log),
+        **_latency(log),
+        **_carriers(log),
+        **_network(log),
+        **_server(log),
+        **log.display,
+    }
 
 
 def _frames(log: SessionLog) -> Figures:
@@ -168,6 +189,10 @@ ROWS = {
     "lost; {nacks:.0f} NACKs, {plis:.0f} PLIs, {undecodable_frames:.0f} frames undecodable",
     "server": "pose wait {server_pose_wait_ms:.1f} ms, render {server_render_ms:.1f}, "
     "encode {server_encode_ms:.1f} (medians)",
+    "display": "{display_fresh:.0f} new pictures, {display_reused:.0f} shown again, "
+    "{display_hidden:.0f} hidden; pose {pose_age_ms:.0f} ms old",
+    "display loop": "wait {wait_ms:.1f} ms, locate {locate_ms:.1f}, upload {upload_ms:.1f}, "
+    "paint {paint_ms:.1f}, end {end_ms:.1f} (medians)",
     "poses": "{poses_sent:.0f} sent, round trip {round_trip_ms:.1f} ms",
 }
 

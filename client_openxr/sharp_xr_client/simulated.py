@@ -13,11 +13,11 @@ import time
 from sharp_xr_client.connection import Connection
 from sharp_xr_client.follower import Follower
 from sharp_xr_client.motion import Motion
-from sharp_xr_client.problem import ClientError
 from sharp_xr_client.recording import Recorder
 from sharp_xr_client.report import SessionLog
+from sharp_xr_client.scenes import select_scene
 from sharp_xr_protocol.geometry import Fov, Pose
-from sharp_xr_protocol.messages import Eye, Report, Scene, SceneSelect
+from sharp_xr_protocol.messages import Eye, Report
 
 IPD_M = 0.063
 """Between the eyes: the mean of adults (Dodgson 2004)."""
@@ -78,20 +78,3 @@ class Viewer(Follower):
     async def _send_pose(self, connection: Connection, motion: Motion, time_s: float) -> None:
         head, velocity = motion.head(time_s)
         await connection.send(self.pose(head, self._eyes, velocity))
-
-
-async def select_scene(connection: Connection, wanted: str | None) -> Scene | None:
-    """Ask for the scene with this id or name, else for the newest; None if there is none yet.
-
-    Raises:
-        ClientError: there is no such scene.
-    """
-    scenes = connection.scenes
-    found = [scene for scene in scenes if wanted in (None, scene.id, scene.name)]
-    if wanted is not None and not found:
-        known = ", ".join(f"{scene.id} ({scene.name})" for scene in scenes[:5]) or "none at all"
-        raise ClientError(f"the server has no scene {wanted!r}; it has {known}")
-    if not found:
-        return None
-    await connection.send(SceneSelect(found[0].id))
-    return found[0]

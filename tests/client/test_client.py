@@ -165,13 +165,6 @@ def test_a_server_without_scenes_is_the_reason_for_no_frames(
     assert f"upload a photo first, at http://{address}/" in said
 
 
-def test_without_simulate_it_says_that_the_headset_comes_later(
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    assert main(["localhost:1"]) == 2
-    assert "use --simulate" in capsys.readouterr().err
-
-
 def test_nobody_at_the_address_is_one_sentence(capsys: pytest.CaptureFixture[str]) -> None:
     assert simulate("127.0.0.1:9") == 1
     said = capsys.readouterr().err

@@ -1,0 +1,258 @@
+"""One session with a runtime: its states, its spaces, its frames. One thread calls all of it."""
+
+from __future__ import annotations
+
+import ctypes
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import xr
+from xr import raw_functions
+
+from sharp_xr_client.openxr.runtime import REFRESH_RATE, STEREO, Runtime, RuntimeLostError
+from sharp_xr_protocol.geometry import Fov, Pose, Vector3, Velocity
+from sharp_xr_protocol.messages import Eye
+
+EXIT_S = 3.0
+"""How long a runtime may take to let us go."""
+USUAL_HZ = 90.0
+"""Where the runtime does not tell the display's rate."""
+
+
+@dataclass(frozen=True)
+class Moment:
+    """What the runtime says about the next picture. Times are its own nanoseconds."""
+
+    display_ns: int
+    period_ns: int
+    should_render: bool
+    """False: nobody would see it; the headset is off the head, or shows something else."""
+
+
+@dataclass(frozen=True)
+class Sight:
+    """Head and eyes at one moment, in the room's axes."""
+
+    room_from_head: Pose
+    velocity: Velocity
+    eyes: tuple[Eye, Eye]
+
+
+@dataclass(frozen=True)
+class EyeLayer:
+    """One eye of what is shown: a part of a swapchain, and where it was drawn for."""
+
+    room_from_eye: Pose
+    fov: Fov
+    left_px: int
+    width_px: int
+    height_px: int
+
+
+class Session:
+    """A session whose frames are projections in the room: LOCAL_FLOOR where there is one, or LOCAL.
+
+    Args:
+        binding: of the current GL context; the caller keeps it alive.
+    """
+
+    def __init__(self, runtime: Runtime, binding: Any) -> None:
+        self.runtime = runtime
+        self.state = xr.SessionState.UNKNOWN
+        self.states: list[str] = []
+        """Names of all states so far, in order."""
+        self.is_running = False
+        """Between begin and end: only then are there frames."""
+        self.is_over = False
+        """The runtime wants us to leave, or let us."""
+        self.room_moves_at_ns: int | None = None
+        """When the person recentred by the headset's own means, the display time from which poses
+        are in the new room. The frame loop sets it back."""
+        self.profiles_changed = False
+        """Controllers came, went or are others. Whoever looks sets it back."""
+        self._leaving_since_s: float | None = None
+        info = xr.SessionCreateInfo(
+            system_id=runtime.system, next=ctypes.cast(ctypes.pointer(binding), ctypes.c_void_p)
+        )
+        self.handle = xr.create_session(runtime.instance, info)
+        self.room_type = choose_room(
+            xr.ReferenceSpaceType(space) for space in xr.enumerate_reference_spaces(self.handle)
+        )
+        self.room = self._reference_space(self.room_type)
+        self._head = self._reference_space(xr.ReferenceSpaceType.VIEW)
+
+    @property
+    def refresh_hz(self) -> float:
+        """Of the display."""
+        if REFRESH_RATE not in self.runtime.extensions:
+            return USUAL_HZ
+        return float(xr.get_display_refresh_rate_fb(self.handle).value) or USUAL_HZ
+
+    def poll(self) -> None:
+        """Follow what the runtime says; begin and end where it says so."""
+        for kind, event in self._events():
+            match kind:
+                case xr.StructureType.EVENT_DATA_SESSION_STATE_CHANGED:
+                    self._enter(xr.SessionState(event.state))
+                case xr.StructureType.EVENT_DATA_INSTANCE_LOSS_PENDING:
+                    raise RuntimeLostError("the OpenXR runtime is about to end")
+                case xr.StructureType.EVENT_DATA_REFERENCE_SPACE_CHANGE_PENDING:
+                    if event.reference_space_type == self.room_type.value:
+                        self.room_moves_at_ns = int(event.change_time)
+                case xr.StructureType.EVENT_DATA_INTERACTION_PROFILE_CHANGED:
+                    self.profiles_changed = True
+        since = self._leaving_since_s
+        if since is not None and time.monotonic() - since > EXIT_S:
+            self.is_over = True
+
+    def leave(self) -> None:
+        """Ask to be let go: more frames, then ``is_over``."""
+        if self._leaving_since_s is not None:
+            return
+        self._leaving_since_s = time.monotonic()
+        if self.is_running:
+            xr.request_exit_session(self.handle)
+        else:
+            self.is_over = True
+
+    def next_frame(self) -> Moment:
+        """Waits until the runtime wants the next frame, and begins it."""
+        state = xr.wait_frame(self.handle)
+        xr.begin_frame(self.handle)
+        return Moment(
+            int(state.predicted_display_time),
+            int(state.predicted_display_period),
+            bool(state.should_render),
+        )
+
+    def end_frame(
+        self,
+        moment: Moment,
+        swapchain: xr.Swapchain | None,
+        eyes: Iterable[EyeLayer],
+        blend_mode: xr.EnvironmentBlendMode,
+        has_alpha: bool = False,
+    ) -> None:
+        """Show these parts of the swapchain's newest picture; None: nothing."""
+        views = [_projection_view(swapchain, eye) for eye in eyes] if swapchain else []
+        flags = xr.CompositionLayerFlags.NONE
+        if has_alpha:
+            flags = xr.CompositionLayerFlags.BLEND_TEXTURE_SOURCE_ALPHA_BIT
+        layer = xr.CompositionLayerProjection(layer_flags=flags, space=self.room, views=views)
+        layers = [ctypes.byref(layer)] if views else []
+        info = xr.FrameEndInfo(moment.display_ns, blend_mode, layers=layers)
+        xr.end_frame(self.handle, info)
+
+    def locate(self, time_ns: int) -> Sight | None:
+        """Head and eyes at a display time; None while the headset does not know where it is."""
+        velocity = xr.SpaceVelocity()
+        location = xr.SpaceLocation(next=ctypes.cast(ctypes.pointer(velocity), ctypes.c_void_p))
+        # pyopenxr's own wrapper has no place for the velocity.
+        result = xr.exception.check_result(
+            raw_functions.xrLocateSpace(self._head, self.room, time_ns, ctypes.byref(location))
+        )
+        if result.is_exception():
+            raise result
+        known = (
+            xr.SpaceLocationFlags.ORIENTATION_VALID_BIT | xr.SpaceLocationFlags.POSITION_VALID_BIT
+        )
+        if location.location_flags & known.value != known.value:
+            return None
+        _, views = xr.locate_views(self.handle, xr.ViewLocateInfo(STEREO, time_ns, self._head))
+        left, right = (Eye(pose_from(view.pose), _fov(view.fov)) for view in views)
+        return Sight(pose_from(location.pose), _velocity(velocity), (left, right))
+
+    def close(self) -> None:
+        """Also after the runtime was lost."""
+        try:
+            xr.destroy_session(self.handle)
+        except xr.exception.XrException:
+            return
+
+    def _reference_space(self, kind: xr.ReferenceSpaceType) -> xr.Space:
+        return xr.create_reference_space(self.handle, xr.ReferenceSpaceCreateInfo(kind))
+
+    def _enter(self, state: xr.SessionState) -> None:
+        self.state = state
+        self.states.append(state.name)
+        if state == xr.SessionState.READY:
+            xr.begin_session(self.handle, xr.SessionBeginInfo(STEREO))
+            self.is_running = True
+        elif state == xr.SessionState.STOPPING:
+            xr.end_session(self.handle)
+            self.is_running = False
+        elif state == xr.SessionState.EXITING:
+            self.is_over = True
+        elif state == xr.SessionState.LOSS_PENDING:
+            raise RuntimeLostError("the headset's session is lost")
+
+    def _events(self) -> Iterator[tuple[xr.StructureType, Any]]:
+        while True:
+            try:
+                buffer = xr.poll_event(self.runtime.instance)
+            except xr.exception.EventUnavailable:
+                return
+            kind = xr.StructureType(buffer.type)
+            event_class = EVENTS.get(kind)
+            if event_class is not None:
+                yield kind, ctypes.cast(ctypes.byref(buffer), ctypes.POINTER(event_class)).contents
+
+
+EVENTS = {
+    xr.StructureType.EVENT_DATA_SESSION_STATE_CHANGED: xr.EventDataSessionStateChanged,
+    xr.StructureType.EVENT_DATA_INSTANCE_LOSS_PENDING: xr.EventDataInstanceLossPending,
+    xr.StructureType.EVENT_DATA_REFERENCE_SPACE_CHANGE_PENDING: (
+        xr.EventDataReferenceSpaceChangePending
+    ),
+    xr.StructureType.EVENT_DATA_INTERACTION_PROFILE_CHANGED: xr.EventDataInteractionProfileChanged,
+}
+
+
+def choose_room(offered: Iterable[xr.ReferenceSpaceType]) -> xr.ReferenceSpaceType:
+    """LOCAL_FLOOR: recentring by the headset then keeps the floor; LOCAL is there always."""
+    floor = xr.ReferenceSpaceType.LOCAL_FLOOR
+    return floor if floor in set(offered) else xr.ReferenceSpaceType.LOCAL
+
+
+def pose_from(posef: xr.Posef) -> Pose:
+    """Of OpenXR's."""
+    p, q = posef.position, posef.orientation
+    return Pose((p.x, p.y, p.z), (q.x, q.y, q.z, q.w))
+
+
+def posef_from(pose: Pose) -> xr.Posef:
+    """For OpenXR."""
+    return xr.Posef(
+        orientation=xr.Quaternionf(*pose.orientation), position=xr.Vector3f(*pose.position)
+    )
+
+
+def _fov(fov: xr.Fovf) -> Fov:
+    return Fov(fov.angle_left, fov.angle_right, fov.angle_up, fov.angle_down)
+
+
+def _velocity(found: xr.SpaceVelocity) -> Velocity:
+    """What is not known is 0."""
+
+    def vector(value: xr.Vector3f, valid: xr.SpaceVelocityFlags) -> Vector3:
+        if not found.velocity_flags & valid.value:
+            return (0.0, 0.0, 0.0)
+        return (value.x, value.y, value.z)
+
+    flags = xr.SpaceVelocityFlags
+    return Velocity(
+        vector(found.linear_velocity, flags.LINEAR_VALID_BIT),
+        vector(found.angular_velocity, flags.ANGULAR_VALID_BIT),
+    )
+
+
+def _projection_view(swapchain: xr.Swapchain, eye: EyeLayer) -> xr.CompositionLayerProjectionView:
+    rectangle = xr.Rect2Di(xr.Offset2Di(eye.left_px, 0), xr.Extent2Di(eye.width_px, eye.height_px))
+    fov = eye.fov
+    return xr.CompositionLayerProjectionView(
+        pose=posef_from(eye.room_from_eye),
+        fov=xr.Fovf(fov.left, fov.right, fov.up, fov.down),
+        sub_image=xr.SwapchainSubImage(swapchain, rectangle, 0),
+    )

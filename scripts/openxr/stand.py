@@ -1,0 +1,145 @@
+"""A server to stand before a simulated headset: the product's session and stream, with a renderer
+whose pictures can be measured, that can be frozen, killed and started again on its port."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from scripts.openxr.dots import Dots, DotsScene
+from websockets.asyncio.server import ServerConnection, serve
+from websockets.exceptions import ConnectionClosed
+
+from sharp_xr.outbox import DisconnectedError
+from sharp_xr.session import Host, Session
+from sharp_xr.stream.loop import ShownScene
+from sharp_xr.stream.sender import use_loopback_candidates
+from sharp_xr.stream.stream import Stream
+from sharp_xr_protocol.geometry import Fov
+from sharp_xr_protocol.messages import (
+    FrameHeader,
+    FromClient,
+    Hello,
+    ProtocolError,
+    Report,
+    Scene,
+    SceneSelect,
+    Tracking,
+    Video,
+    decode_from_client,
+)
+
+NAMES = ("garden", "kitchen")
+"""Scenes, newest first; all are the same dots."""
+
+
+class Stand:
+    """A server in a thread of its own, until it is closed."""
+
+    def __init__(self, port: int = 0) -> None:
+        self.poses: list[Tracking] = []
+        """All that came."""
+        self.hellos: list[Hello] = []
+        self.reports: list[Report] = []
+        self.selected: list[str] = []
+        """Scenes that were asked for."""
+        self.is_frozen = False
+        """Poses come, and none is drawn any more."""
+        use_loopback_candidates()
+        self._render_thread = ThreadPoolExecutor(1)
+        self._port = port
+        self._started = threading.Event()
+        self._thread = threading.Thread(target=lambda: asyncio.run(self._run()), daemon=True)
+        self._thread.start()
+        self._started.wait(10)
+
+    @property
+    def address(self) -> str:
+        return f"127.0.0.1:{self.port}"
+
+    @property
+    def port(self) -> int:
+        return self._port
+
+    def close(self) -> None:
+        """End it, and all of its sessions, without a goodbye."""
+        if self._thread.is_alive():
+            self._loop.call_soon_threadsafe(self._ending.set)
+            self._thread.join(10)
+        self._render_thread.shutdown()
+
+    async def _run(self) -> None:
+        self._loop, self._ending = asyncio.get_running_loop(), asyncio.Event()
+        async with serve(self._handle, "127.0.0.1", self._port) as server:
+            self._port = next(iter(server.sockets)).getsockname()[1]
+            self._started.set()
+            await self._ending.wait()
+            for connection in list(server.connections):
+                connection.transport.abort()
+
+    async def _handle(self, connection: ServerConnection) -> None:
+        host = Host("stand", "dots", "none", _Gallery(), self._open_video)
+        await Session(_Ear(self, connection), host).run()
+
+    def _open_video(
+        self, video: Video, on_header: Callable[[FrameHeader], None], **callbacks: Any
+    ) -> Stream:
+        return Stream(Dots(), self._render_thread, video, on_header, encoder="x264", **callbacks)
+
+    def hears(self, message: FromClient) -> bool:
+        """Keep it; whether the session may have it."""
+        match message:
+            case Tracking():
+                self.poses.append(message)
+                return not self.is_frozen
+            case Hello():
+                self.hellos.append(message)
+            case Report():
+                self.reports.append(message)
+            case SceneSelect():
+                self.selected.append(message.scene)
+            case _:
+                pass
+        return True
+
+
+class _Ear:
+    """A connection as a session wants it, listened in on."""
+
+    def __init__(self, stand: Stand, connection: ServerConnection) -> None:
+        self._stand, self._connection = stand, connection
+
+    async def receive(self) -> bytes:
+        while True:
+            try:
+                data = await self._connection.recv()
+            except ConnectionClosed as error:
+                raise DisconnectedError from error
+            if isinstance(data, str):
+                raise ProtocolError("a text message")
+            if self._stand.hears(decode_from_client(data)):
+                return data
+
+    async def send(self, data: bytes) -> None:
+        try:
+            await self._connection.send(data)
+        except ConnectionClosed as error:
+            raise DisconnectedError from error
+
+    async def close(self) -> None:
+        await self._connection.close()
+
+
+class _Gallery:
+    def scenes(self) -> list[Scene]:
+        fov = Fov.symmetric(1.2, 1.0)
+        return [Scene(f"id-{name}", name, 0.0, 6, "test", fov, 2.0) for name in NAMES]
+
+    async def load(self, scene_id: str) -> tuple[Scene, ShownScene]:
+        for scene in self.scenes():
+            if scene.id == scene_id:
+                return scene, ShownScene(scene.id, DotsScene())
+        raise LookupError(f"there is no scene {scene_id!r}")

@@ -1,0 +1,195 @@
+"""The client on a simulated headset that shows nothing: states, poses, faults."""
+
+import signal
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from scripts.openxr.monado import Monado
+from scripts.openxr.stand import Stand
+from scripts.openxr.wearer import Wearer
+from tests.client.openxr.conftest import STANDING
+
+from sharp_xr_protocol.geometry import Pose, from_rotation_vector
+
+pytestmark = [pytest.mark.monado, pytest.mark.timeout(240)]
+
+Wear = Callable[..., Wearer]
+
+
+def test_it_is_focused_streams_and_leaves_on_ctrl_c(
+    null_monado: Monado, stand: Stand, wear: Wear
+) -> None:
+    client = wear(null_monado)
+    client.until(lambda: len(stand.reports) > 5, "reports of frames that were shown")
+    code, report = client.leave()
+    assert code == 0, client.said()
+    assert "Monado" in client.said() and "Traceback" not in client.said()
+    assert report["display_focused"] > 5
+    assert report["matched_share"] == 1.0
+    assert report["header_disagreements"] == report["sei_disagreements"] == 0
+    hello = stand.hellos[0]
+    assert hello.kind == "headset" and "depth" in hello.capabilities
+    assert (hello.display.eye_width, hello.display.eye_height) == (320, 240)
+    assert hello.display.refresh_hz == 20.0
+
+
+def test_seconds_end_a_session_by_themselves(null_monado: Monado, wear: Wear) -> None:
+    code, report = wear(null_monado, "--seconds", "3").wait()
+    assert code == 0
+    assert report["frames_shown"] > 0
+
+
+def test_the_heads_motion_arrives_at_the_server_exactly(
+    null_monado: Monado, stand: Stand, wear: Wear
+) -> None:
+    client = wear(null_monado)
+    client.until(lambda: len(stand.poses) > 3, "poses")
+    assert stand.poses[-1].head == Pose(), "the photo's camera is where the head was"
+    moves = [
+        Pose((0.25, 1.6, 0.0)),
+        Pose((-0.125, 1.85, -0.5), from_rotation_vector((0.0, 0.5, 0.0))),
+        Pose((0.0, 1.35, 0.25), from_rotation_vector((0.3, -0.4, 0.1))),
+    ]
+    for move in moves:
+        null_monado.move(move)
+        x, y, z = move.position
+        wanted = Pose((x, y - 1.6, z), move.orientation)
+        client.until(is_at(stand, wanted), f"the head at {wanted}")
+    left, right = stand.poses[-1].eyes
+    assert left.pose.position == pytest.approx((-0.0315, 0, 0), abs=1e-6)
+    assert right.pose.position == pytest.approx((0.0315, 0, 0), abs=1e-6)
+    assert left.fov.right == pytest.approx(0.74176, abs=1e-4)
+    assert client.leave()[0] == 0
+
+
+def is_at(stand: Stand, wanted: Pose) -> Callable[[], bool]:
+    return lambda: is_same(stand.poses[-1].head, wanted)
+
+
+def is_same(a: Pose, b: Pose) -> bool:
+    """To what is left of a float32 at 1.6 m."""
+    parts = zip((*a.position, *a.orientation), (*b.position, *b.orientation), strict=True)
+    return all(abs(p - q) < 1e-6 for p, q in parts)
+
+
+def test_the_world_stands_level_where_the_head_was_and_looks_where_it_looked(
+    null_monado: Monado, stand: Stand, tmp_path: Path
+) -> None:
+    turned = Pose((0.5, 1.2, 0.3), from_rotation_vector((0.0, 1.0, 0.0)))
+    null_monado.move(turned)
+    with Wearer(null_monado, tmp_path, stand.address) as client:
+        client.until(lambda: len(stand.poses) > 3, "poses")
+        assert is_same(stand.poses[-1].head, Pose())
+        tilted = Pose((0.0, 0.0, 0.0), from_rotation_vector((0.4, 0.0, 0.0)))
+        null_monado.move(turned @ tilted)
+        client.until(is_at(stand, tilted), "the head, looking up")
+        assert client.leave()[0] == 0
+
+
+def test_another_application_hides_it_and_it_comes_back(
+    null_monado: Monado, stand: Stand, wear: Wear
+) -> None:
+    client = wear(null_monado)
+    client.until(lambda: len(stand.reports) > 2, "frames")
+    other = wear(null_monado, code=QUIET_OTHER)
+    other.until(lambda: "hidden now" in other.said(), "the other application")
+    # Poses that were on their way may still come; then there are none.
+    time.sleep(0.5)
+    poses = len(stand.poses)
+    time.sleep(1.0)
+    assert len(stand.poses) == poses, "nobody sees it, so it must ask for nothing"
+    assert client.process.poll() is None
+    other.process.kill()
+    client.until(lambda: len(stand.poses) > poses + 3, "poses after it was seen again")
+    code, report = client.leave()
+    assert code == 0
+    assert report["display_hidden"] > 3
+
+
+QUIET_OTHER = """
+import time
+import xr
+from sharp_xr_client.openxr.runtime import Runtime
+from sharp_xr_client.openxr.session import Session
+from sharp_xr_client.openxr.surfaceless import Surfaceless
+context = Surfaceless()
+context.make_current()
+runtime = Runtime(egl=True)
+binding = context.binding()
+session = Session(runtime, binding)
+while True:
+    session.poll()
+    if session.is_running:
+        moment = session.next_frame()
+        session.end_frame(moment, None, (), xr.EnvironmentBlendMode.OPAQUE)
+        if session.state == xr.SessionState.FOCUSED:
+            print("hidden now", flush=True)
+    else:
+        time.sleep(0.02)
+"""
+
+
+def test_a_killed_runtime_is_waited_for(
+    tmp_path: Path, stand: Stand, null_monado: Monado, wear: Wear
+) -> None:
+    client = wear(null_monado)
+    client.until(lambda: len(stand.reports) > 2, "frames")
+    null_monado.kill()
+    client.until(lambda: "waiting for it to come back" in client.said(), "a sentence")
+    poses, reports = len(stand.poses), len(stand.reports)
+    null_monado.start()
+    client.until(lambda: len(stand.poses) > poses + 3, "poses by the new runtime")
+    null_monado.move(Pose((0.1, 1.6, 0.0)))
+    client.until(lambda: len(stand.reports) > reports + 1, "frames by the new runtime")
+    code, report = client.leave()
+    assert code == 0 and report["matched_share"] == 1.0
+    assert "Traceback" not in client.said()
+    assert len(stand.hellos) == 1, "the server's session went on"
+    null_monado.move(STANDING)
+
+
+def test_a_server_that_is_killed_and_started_again_is_found_again(
+    null_monado: Monado, stand: Stand, wear: Wear
+) -> None:
+    client = wear(null_monado)
+    client.until(lambda: len(stand.reports) > 2, "frames")
+    stand.close()
+    client.until(lambda: "trying again" in client.said(), "a sentence")
+    again = Stand(stand.port)
+    try:
+        client.until(lambda: len(again.reports) > 2, "frames of the new server")
+        assert again.poses[0].ack is None, "the new server has sent nothing yet"
+        code, _ = client.leave()
+    finally:
+        again.close()
+    assert code == 0
+    assert client.said().count("trying again") == 1, "one outage is one sentence"
+    assert client.said().count("the server is back") == 1
+
+
+def test_no_server_is_one_sentence(null_monado: Monado, tmp_path: Path) -> None:
+    with Wearer(null_monado, tmp_path, "127.0.0.1:9") as client:
+        assert client.wait()[0] == 1
+        assert "no server answers at ws://127.0.0.1:9/session" in client.said()
+        assert "Traceback" not in client.said()
+
+
+def test_no_runtime_is_one_sentence(null_monado: Monado, stand: Stand, wear: Wear) -> None:
+    code = "import os; os.environ['XR_RUNTIME_JSON'] = '/no/such/runtime.json'"
+    client = wear(null_monado, code=code)
+    assert client.wait()[0] == 1
+    assert client.said().count("\n") == 1, client.said()
+    assert "no OpenXR runtime answers" in client.said() and "--simulate" in client.said()
+    assert not stand.hellos
+
+
+def test_terminated_it_leaves_too(null_monado: Monado, stand: Stand, wear: Wear) -> None:
+    client = wear(null_monado)
+    client.until(lambda: len(stand.poses) > 3, "poses")
+    client.process.send_signal(signal.SIGKILL)
+    client.process.wait()
+    # The runtime survives it, for the next client.
+    poses = len(stand.poses)
+    wear(null_monado).until(lambda: len(stand.poses) > poses + 3, "poses of the next client")
