@@ -28,6 +28,7 @@ MARGIN_PX = 12.0
 """Dots nearer to a border are not looked for: they may be cut."""
 
 Point = tuple[float, float]
+Float32 = NDArray[np.float32]
 
 
 class DotsScene:
@@ -41,7 +42,7 @@ class DotsScene:
 
 
 class Dots:
-    """Casts a ray for each pixel, at twice the size so that edges are smooth."""
+    """Casts a ray for each pixel."""
 
     name = "dots"
 
@@ -66,26 +67,27 @@ def _cast(view: View) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """[3, H, W] and [H, W] metres along the axis."""
     rotation = view.camera_from_photo[:3, :3].astype(np.float32)
     centre = -rotation.T @ view.camera_from_photo[:3, 3].astype(np.float32)
-    columns = (np.arange(2 * view.width, dtype=np.float32) + 0.5) / 2
-    rows = (np.arange(2 * view.height, dtype=np.float32) + 0.5) / 2
-    x, y = np.meshgrid((columns - view.cx) / view.fx, (rows - view.cy) / view.fy)
-    rays = np.stack([x, y, np.ones_like(x)], -1) @ rotation  # [2H, 2W, 3], 1 along the axis
+    x = (np.arange(view.width, dtype=np.float32) + 0.5 - view.cx) / view.fx
+    y = (np.arange(view.height, dtype=np.float32) + 0.5 - view.cy) / view.fy
+    # Rays of depth 1 along the axis, in the photo's axes, each [H, W].
+    ray_x, ray_y, ray_z = (
+        rotation[0, k] * x[None, :] + rotation[1, k] * y[:, None] + rotation[2, k] for k in range(3)
+    )
 
-    def meet(distance_m: float) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Depth and points [2H, 2W, 2] where the rays meet the plane at this distance."""
-        depth = (distance_m - centre[2]) / np.maximum(rays[..., 2], 1e-3)
-        return depth, centre[:2] + depth[..., None] * rays[..., :2]
+    def covered(dot: Point, radius_m: float, distance_m: float) -> tuple[Float32, Float32]:
+        """How much of each pixel a dot on the plane at this distance covers, and its depth."""
+        depth = (distance_m - centre[2]) / np.maximum(ray_z, np.float32(1e-3))
+        away_m = np.hypot(centre[0] + depth * ray_x - dot[0], centre[1] + depth * ray_y - dot[1])
+        pixel_m = np.float32(distance_m / view.fx)
+        return np.clip((radius_m - away_m) / pixel_m + np.float32(0.5), 0, 1), depth
 
-    depth, wall = meet(WALL_M)
-    rgb = np.full((*depth.shape, 3), 0.25, np.float32)
+    rgb = np.full((3, view.height, view.width), 0.25, np.float32)
     for dot in FAR_DOTS:
-        rgb[np.hypot(*(wall[..., k] - dot[k] for k in (0, 1))) < FAR_RADIUS_M] = (0, 1, 0)
-    near_depth, board = meet(NEAR_M)
-    is_near = np.hypot(*(board[..., k] - NEAR_DOT[k] for k in (0, 1))) < NEAR_RADIUS_M
-    rgb[is_near] = (1, 0, 0)
-    depth[is_near] = near_depth[is_near]
-    halves = rgb.reshape(view.height, 2, view.width, 2, 3).mean((1, 3))
-    return np.moveaxis(halves, -1, 0).copy(), np.ascontiguousarray(depth[::2, ::2])
+        share, depth = covered(dot, FAR_RADIUS_M, WALL_M)
+        rgb += share * (np.array((0, 1, 0), np.float32)[:, None, None] - rgb)
+    share, near_depth = covered(NEAR_DOT, NEAR_RADIUS_M, NEAR_M)
+    rgb += share * (np.array((1, 0, 0), np.float32)[:, None, None] - rgb)
+    return rgb, np.where(share > 0.5, near_depth, depth)
 
 
 def expected(

@@ -1,0 +1,64 @@
+"""What the compositor of a simulated headset shows: the scene, where the head says."""
+
+import math
+from collections.abc import Callable
+
+import pytest
+from scripts.openxr.gaze import WRONG_POSE, Gaze
+from scripts.openxr.monado import Monado
+from scripts.openxr.stand import Stand
+from scripts.openxr.wearer import Wearer
+
+from sharp_xr_protocol.geometry import Pose, from_rotation_vector
+
+pytestmark = [pytest.mark.monado, pytest.mark.slow, pytest.mark.timeout(240)]
+
+Wear = Callable[..., Wearer]
+
+TURNED_LEFT = Pose((0.0, 0.0, 0.0), from_rotation_vector((0.0, math.radians(10), 0.0)))
+ASIDE = Pose((0.1, 0.0, 0.0))
+
+
+def test_a_turn_moves_a_frozen_picture_as_it_must(
+    seen_monado: Monado, stand: Stand, wear: Wear
+) -> None:
+    client = wear(seen_monado)
+    gaze = Gaze(seen_monado, stand, client)
+    assert max(gaze.begin()) < 1.5
+    gaze.freeze()
+    assert max(gaze.move(TURNED_LEFT)) < 1.5
+    assert client.leave()[0] == 0
+
+
+def test_a_picture_that_is_said_to_be_of_another_pose_is_seen_to_be_wrong(
+    seen_monado: Monado, stand: Stand, wear: Wear
+) -> None:
+    gaze = Gaze(seen_monado, stand, wear(seen_monado, code=WRONG_POSE))
+    assert max(gaze.begin()) < 1.5, "who stands still does not see the mistake"
+    gaze.freeze()
+    assert max(gaze.move(TURNED_LEFT)) > 20
+
+
+def test_a_step_aside_moves_near_things_more_than_far_ones(
+    seen_monado: Monado, stand: Stand, wear: Wear
+) -> None:
+    client = wear(seen_monado)
+    gaze = Gaze(seen_monado, stand, client)
+    assert max(gaze.begin()) < 1.5
+    gaze.freeze()
+    *far, left_near, right_near = gaze.move(ASIDE)
+    # The near dot has moved by 26 px, the far ones by 7. The far side of the near one is
+    # smeared a little where nothing behind it was seen, which pulls its centre.
+    assert max(far) < 1.5
+    assert max(left_near, right_near) < 3.0
+    assert client.leave()[0] == 0
+
+
+def test_what_streams_on_is_in_its_place_after_a_step(
+    seen_monado: Monado, stand: Stand, wear: Wear
+) -> None:
+    client = wear(seen_monado)
+    gaze = Gaze(seen_monado, stand, client)
+    gaze.begin()
+    assert max(gaze.move(ASIDE @ TURNED_LEFT)) < 1.5
+    assert client.leave()[0] == 0
