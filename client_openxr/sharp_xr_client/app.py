@@ -20,6 +20,7 @@ from sharp_xr_client.follower import Follower
 from sharp_xr_client.motion import MotionName, motion
 from sharp_xr_client.outbox import Outbox
 from sharp_xr_client.problem import ClientError
+from sharp_xr_client.quality import Wish, capabilities_for, tell
 from sharp_xr_client.recording import Recorder, write_poses
 from sharp_xr_client.report import SessionLog, figures, table
 from sharp_xr_client.scenes import select_scene
@@ -57,10 +58,14 @@ class Options:
     eye_size: int | None = None
     """Pixels wanted per eye: of a headset's longer side at most (the runtime's own size without
     it), of --simulate each way (512); the server may give fewer."""
+    quality: Wish = "auto"
+    """Where server or network cannot do everything: more pixels (sharper), more frames (smoother),
+    some of both (auto), or the whole size whatever it costs (full)."""
     scene: str | None = None
     """Id or name of the scene to see; the newest without it."""
     record: Annotated[Path | None, tyro.conf.arg(metavar="FILE.mp4")] = None
-    """Write the stereo video as it came, left eye left."""
+    """Write the stereo video as it came, left eye left. Not every player takes pictures that
+    change their size: they keep it with --quality full."""
     record_poses: Annotated[Path | None, tyro.conf.arg(metavar="FILE.jsonl")] = None
     """Write each pose that was sent, with the number of its frame."""
     json: Annotated[Path | None, tyro.conf.arg(metavar="FILE.json")] = None
@@ -124,10 +129,11 @@ async def _watch(options: Options, address: Address, log: SessionLog) -> None:
     recorder = Recorder(options.record) if options.record else None
     viewer = Viewer(options.hz, log, recorder)
     try:
-        async with connect(
-            address, Hello(_agent(), "simulated", _display(options)), viewer
-        ) as server:
+        capabilities = capabilities_for(options.quality)
+        hello = Hello(_agent(), "simulated", _display(options), capabilities=capabilities)
+        async with connect(address, hello, viewer) as server:
             log.counts = server.counts
+            await tell(server, options.quality)
             try:
                 await _view(options, server, viewer)
             finally:
@@ -153,8 +159,13 @@ async def _wear(options: Options, address: Address, log: SessionLog) -> None:
     headset = Headset(state, options.eye_size, _say)
     try:
         display = await headset.display
-        hello = Hello(_agent(), "headset", display, capabilities=CAPABILITIES)
-        watch = Watch(address, hello, state.follower, state.outbox, log, _say, options.scene)
+        capabilities = [*CAPABILITIES, *capabilities_for(options.quality)]
+        hello = Hello(_agent(), "headset", display, capabilities=capabilities)
+        watch = Watch(
+            *(address, hello, state.follower, state.outbox, log, _say),
+            scene=options.scene,
+            quality=options.quality,
+        )
         watching = asyncio.ensure_future(watch.run())
         try:
             await asyncio.wait(

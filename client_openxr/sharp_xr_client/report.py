@@ -89,7 +89,13 @@ def _frames(log: SessionLog) -> Figures:
         found["matched_share"] = matched / len(log.shown)
     if log.frames:
         first, last = log.frames[0], log.frames[-1]
-        found["eye_width"], found["eye_height"] = last.width // 2, last.height
+        header = log.headers.get(last.key)
+        eye_height = header.layout.eye_height if header else last.height
+        found["eye_width"], found["eye_height"] = last.width // 2, eye_height
+        found["resizes"] = sum(
+            (a.width, a.height) != (b.width, b.height)
+            for a, b in zip(log.frames, log.frames[1:], strict=False)
+        )
         found["connect_to_first_frame_s"] = (first.decoded_ns - log.started_ns) / 1e9
         seconds = (last.decoded_ns - first.decoded_ns) / 1e9
         if seconds > 0:
@@ -176,6 +182,7 @@ def _percentiles(name: str, values_ms: Sequence[float]) -> Figures:
 ROWS = {
     "frames": "{frames_decoded:.0f} decoded, {frames_shown:.0f} shown, {stream_fps:.1f} per "
     "second, {eye_width:.0f} x {eye_height:.0f} per eye",
+    "changes of size": "{resizes:.0f}",
     "matched": "{frames_matched:.0f} of {frames_shown:.0f} shown frames with their pose "
     "({matched_share:.1%})",
     "carriers": "headers of {header_frames:.0f} frames, {header_disagreements:.0f} disagree; "

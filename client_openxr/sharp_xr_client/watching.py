@@ -11,6 +11,7 @@ from sharp_xr_client.connection import Connection, connect
 from sharp_xr_client.follower import Follower
 from sharp_xr_client.outbox import Outbox
 from sharp_xr_client.problem import ClientError
+from sharp_xr_client.quality import Wish, tell
 from sharp_xr_client.report import SessionLog
 from sharp_xr_client.scenes import select_scene
 from sharp_xr_protocol.messages import Hello
@@ -34,6 +35,7 @@ class Watch:
         log: SessionLog,
         say: Callable[[str], None],
         scene: str | None = None,
+        quality: Wish = "auto",
     ) -> None:
         self._address = address
         self._hello = hello
@@ -42,6 +44,7 @@ class Watch:
         self._log = log
         self._say = say
         self._scene = scene
+        self._quality = quality
         self.connection: Connection | None = None
         """The one that is open."""
         self.connections = 0
@@ -83,6 +86,7 @@ class Watch:
                 self._log.round_trip_ms = best.round_trip_ns / 1e6 if best else None
 
     async def _serve(self, server: Connection) -> None:
+        await tell(server, self._quality)
         if server.scenes:
             await select_scene(server, self._scene)
         else:

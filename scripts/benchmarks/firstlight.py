@@ -195,7 +195,7 @@ def stream(checkout: Path, page: str, seconds: float, folder: Path) -> dict[str,
     """The simulated client's own report."""
     report = folder / "report.json"
     client = str(checkout / ".venv/bin/sharp-xr-client")
-    options = ["--simulate", "--seconds", str(seconds), "--json", str(report)]
+    options = ["--simulate", "--quality", "full", "--seconds", str(seconds), "--json", str(report)]
     subprocess.run([client, page, *options], check=True)
     figures: dict[str, float] = json.loads(report.read_text(encoding="utf-8"))
     return figures

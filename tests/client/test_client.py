@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import dataclasses
 import inspect
 import json
 import signal
@@ -23,6 +24,8 @@ from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
 
 from sharp_xr.stream import colour
+from sharp_xr.stream.load import Load
+from sharp_xr.stream.quality import Quality, QualityControl, sizes_of
 from sharp_xr_client import receiver
 from sharp_xr_client.cli import main
 from sharp_xr_client.poses import key_difference
@@ -33,6 +36,7 @@ from sharp_xr_protocol.messages import (
     Hello,
     IceRestart,
     Offer,
+    QualityChoice,
     Report,
     SceneList,
     Tracking,
@@ -55,7 +59,7 @@ def compiled() -> None:
 
 
 def simulate(address: str, *arguments: str) -> int:
-    small = ("--seconds", "1", "--eye-size", "256")
+    small = ("--seconds", "1", "--eye-size", "256", "--quality", "full")
     return main([address, "--simulate", *small, *arguments])
 
 
@@ -339,6 +343,58 @@ def test_each_pose_has_a_newer_key_and_acknowledges_the_newest_frame(
     reports = [message for message in relay.messages if isinstance(message, Report)]
     assert {report.key for report in reports} <= set(keys)
     assert all(0 < report.decoded_ms <= (report.shown_ms or 0) for report in reports)
+
+
+@pytest.mark.parametrize(
+    ("wish", "goals", "capabilities"),
+    [
+        ("full", [], []),
+        ("auto", [], ["quality"]),
+        ("sharper", ["sharper"], ["quality"]),
+        ("smoother", ["smoother"], ["quality"]),
+    ],
+)
+def test_what_is_wished_of_the_quality_is_told_once(
+    wish: str, goals: list[str], capabilities: list[str], streaming: Streaming, serve: Serve
+) -> None:
+    relay = Relay(streaming("garden"), lambda client: None)
+    assert simulate(serve(relay.handle), "--quality", wish) == 0
+    hello = relay.messages[0]
+    assert isinstance(hello, Hello) and hello.capabilities == capabilities
+    told = [message.goal for message in relay.messages if isinstance(message, QualityChoice)]
+    assert told == goals
+
+
+class Restless(QualityControl):
+    """Wants another size at each look, four times a second."""
+
+    def look(self, load: Load, now_s: float) -> Quality:
+        sizes = sizes_of(self._video)
+        now = sizes.index((self.quality.eye_width, self.quality.eye_height))
+        width, height = sizes[(now + 1) % len(sizes)]
+        self.quality = dataclasses.replace(self.quality, eye_width=width, eye_height=height)
+        return self.quality
+
+
+def test_pictures_whose_size_changes_are_seen_reported_and_recorded_without_a_gap(
+    streaming: Streaming, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sharp_xr.stream.adaptation.QualityControl", Restless)
+    film, report = tmp_path / "out.mp4", tmp_path / "report.json"
+    files = ("--record", str(film), "--json", str(report))
+    arguments = ("--quality", "auto", "--motion", "lean", "--seconds", "2")
+    assert simulate(streaming("garden"), *files, *arguments) == 0
+    figures = json.loads(report.read_text())
+    assert figures["resizes"] >= 3
+    assert figures["matched_share"] == 1.0
+    assert figures["header_frames"] == figures["sei_frames"] == figures["frames_decoded"]
+    assert figures["sei_disagreements"] == figures["header_disagreements"] == 0
+    assert figures["undecodable_frames"] == 0
+    with av.open(str(film)) as container:
+        sizes = [(picture.width, picture.height) for picture in container.decode(video=0)]
+    assert len(sizes) == figures["frames_decoded"]
+    assert len(set(sizes)) == 3
+    assert sum(a != b for a, b in zip(sizes, sizes[1:], strict=False)) == figures["resizes"]
 
 
 def test_a_video_connection_that_the_server_lost_is_offered_again(

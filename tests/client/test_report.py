@@ -1,5 +1,7 @@
 """The figures of a session, from a log that is made up."""
 
+import dataclasses
+
 import pytest
 
 from sharp_xr_client.jitter import Counts
@@ -26,7 +28,7 @@ def a_session() -> SessionLog:
         )
         times = FrameTimes(1.0, 2.0, 3.0 + number)
         log.headers[pose.key] = FrameHeader(
-            pose.key, pose.head, pose.eyes, "scene", Layout(64, 64), times=times
+            pose.key, pose.head, pose.eyes, "scene", Layout(512, 512), times=times
         )
     log.shown = log.frames[1:]
     log.counts = Counts(received=40, missing=3, repaired=2, lost=1, nacks=4, plis=1)
@@ -44,6 +46,18 @@ def test_frames_and_rates_are_counted_between_the_first_and_the_last_frame() -> 
     assert found["longest_gap_ms"] == pytest.approx(60.0)
     assert found["connect_to_first_frame_s"] == pytest.approx(1.01)
     assert (found["eye_width"], found["eye_height"]) == (512, 512)
+
+
+def test_the_size_is_that_of_the_colour_at_the_end_and_its_changes_are_counted() -> None:
+    log = a_session()
+    for number in (1, 2):
+        log.frames[number] = dataclasses.replace(log.frames[number], width=896, height=672)
+    last = log.frames[-1]
+    log.headers[last.key] = FrameHeader(
+        last.key, Pose(), log.poses[0].eyes, "scene", Layout(512, 340, 256, 172)
+    )
+    found = figures(log)
+    assert (found["eye_width"], found["eye_height"], found["resizes"]) == (512, 340, 2)
 
 
 def test_latency_is_from_the_pose_to_its_own_frame() -> None:

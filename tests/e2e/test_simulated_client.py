@@ -67,7 +67,7 @@ def lean(server: ServerProcess, scene_id: str, tmp_path_factory: pytest.TempPath
     film, poses, report = (folder / name for name in ("out.mp4", "poses.jsonl", "report.json"))
     process = client(
         *(server.session_url, "--simulate", "--motion", "lean", "--seconds", "2", "--hz", "30"),
-        *("--eye-size", str(EYE_PX), "--scene", scene_id),
+        *("--eye-size", str(EYE_PX), "--quality", "full", "--scene", scene_id),
         *("--record", str(film), "--record-poses", str(poses), "--json", str(report)),
     )
     assert process.returncode == 0, process.stderr
