@@ -16,7 +16,7 @@ pytestmark = [
     pytest.mark.skipif(chromium() is None, reason="Chromium is missing (apt install chromium)"),
 ]
 
-CONTROLS = "button, a[href], input, canvas[role]"
+CONTROLS = "button, a[href], input, canvas[role=application]"
 LEAST_CONTRAST = 4.5
 """WCAG 2.2, criterion 1.4.3 (AA), for text of ordinary size."""
 

@@ -12,6 +12,7 @@ import { Arrivals } from "./arrivals.js";
 import { Card } from "./card.js";
 import { Connection } from "./connection.js";
 import { bindDoorway } from "./doorway.js";
+import { Flash } from "./flash.js";
 import { Gallery } from "./gallery.js";
 import { Glow } from "./glow.js";
 import { Head } from "./head.js";
@@ -37,7 +38,7 @@ import { Door } from "./xrdoor.js";
 
 const MOST_PIXELS = 1024; // per side of an eye, whatever the screen has
 const STILL_AFTER_S = 1;
-const FRAMES_REMEMBERED = 240; // for the debug object
+const FRAMES_REMEMBERED = 600; // for the debug object
 
 const $ = (id) => document.getElementById(id);
 const reducedMotion = matchMedia("(prefers-reduced-motion: reduce)");
@@ -101,6 +102,7 @@ const door = new Door({
 });
 const removal = new Removal({ toast, gallery, onAway: showAnother, onBack: showAgain });
 const panel = new Panel({ element: $("panel"), button: $("panel-button"), read: readFigures, stages });
+const flash = new Flash({ head, stage, tell: (sentence) => panel.say(sentence, flash.isRunning) });
 const quality = new Quality({
   element: $("quality"),
   storage: () => localStorage,
@@ -112,6 +114,7 @@ const keyboard = new Keyboard(window, head, {
   ...views.keys,
   r: () => head.recentre(),
   i: () => panel.toggle(),
+  m: measure,
   l: () => $("controls").hidden || lens.toggle(),
   f: toggleFullScreen,
 });
@@ -125,6 +128,7 @@ bindDoorway({
   onFiles: (files) => arrivals.add(files),
 });
 $("centre-button").addEventListener("click", () => head.recentre());
+$("flash-button").addEventListener("click", measure);
 $("full-button").addEventListener("click", toggleFullScreen);
 $("full-button").hidden = !document.fullscreenEnabled;
 $("hint").textContent = matchMedia("(hover: none)").matches
@@ -255,8 +259,10 @@ function tick(before) {
     if (!door.isOpen) {
       keyboard.advance(seconds);
       head.advance(seconds);
+      flash.move();
       tracker.advance(now);
-      stage.paint();
+      if (flash.isRunning) flash.look();
+      else stage.paint();
     }
     $("hint").hidden = head.isTouched || $("canvas").hidden;
     tick(now);
@@ -266,7 +272,7 @@ function tick(before) {
 function frameShown({ key, sent, at, shownAt }) {
   const latency = sent ? at - sent.at : null;
   statistics.add(at, latency, sent ? shownAt - sent.at : null);
-  frames.push({ key, head: sent?.head ?? null, latency });
+  frames.push({ key, head: sent?.head ?? null, latency, shownAt });
   if (frames.length > FRAMES_REMEMBERED) frames.shift();
   if (key === null) return;
   if (sent) {
@@ -320,6 +326,13 @@ function update() {
   $("glow").hidden = !hasPicture;
 }
 
+// How long a motion takes to the picture; the panel says it.
+function measure() {
+  panel.open();
+  if ($("canvas").hidden) panel.say("There is no picture to measure with. Open a scene first.", false);
+  else flash.toggle();
+}
+
 function toggleFullScreen() {
   if (document.fullscreenElement) document.exitFullscreen();
   else $("stage").requestFullscreen?.();
@@ -338,6 +351,7 @@ window.sharpXr = {
     return head.pose.head;
   },
   door,
+  flash,
   setHead(place) {
     head.stopSway();
     head.place(place);

@@ -6,10 +6,13 @@ import { BOTH_EYES, FRAGMENT, VERTEX, build } from "./shader.js";
 
 export const VIEWS = ["left", "side-by-side", "anaglyph"];
 
+const LOOK = 64; // pixels each way of what is looked at
+
 export class Painter {
   #program;
   #texture;
   #corners;
+  #small;
   #picture = [2, 1]; // pixels of the frame, coded
 
   // Throws an error with a sentence where the browser has no WebGL2.
@@ -48,6 +51,20 @@ export class Painter {
         this.#drawEye(side, [place * eye_width, 0, eye_width, eye_height]);
       }
     }
+  }
+
+  // What the canvas shows, LOOK x LOOK pixels, RGBA. To be called in the turn that drew it: later it is gone.
+  look() {
+    const { gl, canvas } = this;
+    const seen = new Uint8Array(4 * LOOK * LOOK);
+    gl.bindFramebuffer(gl.READ_FRAMEBUFFER, null);
+    gl.bindFramebuffer(gl.DRAW_FRAMEBUFFER, this.#small);
+    const all = [0, 0, canvas.width, canvas.height, 0, 0, LOOK, LOOK];
+    gl.blitFramebuffer(...all, gl.COLOR_BUFFER_BIT, gl.LINEAR);
+    gl.bindFramebuffer(gl.FRAMEBUFFER, this.#small);
+    gl.readPixels(0, 0, LOOK, LOOK, gl.RGBA, gl.UNSIGNED_BYTE, seen);
+    gl.bindFramebuffer(gl.FRAMEBUFFER, null);
+    return seen;
   }
 
   // Into the framebuffer that is bound: for each place {side, viewport: [x, y, width, height]}. `isClear`
@@ -96,6 +113,13 @@ export class Painter {
     gl.enableVertexAttribArray(0);
     gl.vertexAttribPointer(0, 2, gl.FLOAT, false, 0, 0);
     this.#texture = textureOf(gl);
+    this.#small = gl.createFramebuffer();
+    gl.bindFramebuffer(gl.FRAMEBUFFER, this.#small);
+    const store = gl.createRenderbuffer();
+    gl.bindRenderbuffer(gl.RENDERBUFFER, store);
+    gl.renderbufferStorage(gl.RENDERBUFFER, gl.RGBA8, LOOK, LOOK);
+    gl.framebufferRenderbuffer(gl.FRAMEBUFFER, gl.COLOR_ATTACHMENT0, gl.RENDERBUFFER, store);
+    gl.bindFramebuffer(gl.FRAMEBUFFER, null);
   }
 }
 

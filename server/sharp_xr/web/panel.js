@@ -44,6 +44,20 @@ export class Panel {
     button.addEventListener("click", () => this.toggle());
   }
 
+  open() {
+    if (this.element.hidden) this.toggle();
+  }
+
+  /**
+   * What the measurement of motion to photon says; it can be stopped while it is running.
+   * @param {string} sentence
+   * @param {boolean} isRunning
+   */
+  say(sentence, isRunning) {
+    this.#find("[data-part=flash]").textContent = sentence;
+    this.#find("#flash-button").textContent = isRunning ? "Stop" : "Measure motion to photon";
+  }
+
   toggle() {
     const open = this.element.hidden;
     this.element.hidden = !open;

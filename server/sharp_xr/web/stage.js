@@ -19,6 +19,7 @@ export class Stage {
   #arrived = null; // when it came, until it has been shown
   #drawnFor = ""; // what the canvas shows by now
   isElsewhere = false; // while a headset shows the frames
+  isHeld = false; // shows frames as they were drawn, instead of warped to where the head is
   view = "left";
   swapped = false;
 
@@ -63,11 +64,17 @@ export class Stage {
     return this.#frame ? [this.#frame.layout.eye_width, this.#frame.layout.eye_height] : [0, 0];
   }
 
+  // Where the head was that the newest frame was drawn for; null where nobody knows.
+  get headShown() {
+    return this.#frame?.sent?.head ?? null;
+  }
+
   // At each turn of the display: the newest frame, as the eyes would see it now.
   paint() {
     const frame = this.#frame;
     if (frame === null || this.isElsewhere) return;
-    const shown = frame.sent ? this.viewOf(frame.sent.scene) : { ...frame.drawn, flat: 0 };
+    const isWarped = frame.sent && !this.isHeld;
+    const shown = isWarped ? this.viewOf(frame.sent.scene) : { ...frame.drawn, flat: 0 };
     const drawnFor = JSON.stringify(shown);
     if (drawnFor !== this.#drawnFor || this.#arrived !== null) {
       this.#painter.draw(this.view, this.swapped, warpsFor(frame, shown), frame.layout);
@@ -75,6 +82,12 @@ export class Stage {
       this.#fit();
     }
     this.#tell();
+  }
+
+  // Paints, and gives what the canvas shows then, small; null before there is anything.
+  look() {
+    this.redraw();
+    return this.#drawnFor ? this.#painter.look() : null;
   }
 
   // The same into the framebuffer of a headset, see Painter.drawEyes. Nothing until the scene's first frame has
