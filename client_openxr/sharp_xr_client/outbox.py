@@ -8,14 +8,21 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from dataclasses import dataclass
 
 from sharp_xr_client.connection import Connection
 from sharp_xr_client.decoder import Newest
+from sharp_xr_client.scenes import neighbour
 from sharp_xr_protocol.messages import Report, SceneSelect, Tracking
 
 MAX_REPORTS = 64
-Told = Report | SceneSelect
-"""What is sent beside poses."""
+
+
+@dataclass(frozen=True)
+class SceneStep:
+    """A scene further in the gallery, or back."""
+
+    step: int
 
 
 class Outbox:
@@ -25,16 +32,21 @@ class Outbox:
         self._loop = asyncio.get_running_loop()
         self._filled = asyncio.Event()
         self._pose: Newest[Tracking] = Newest()
-        self._told: deque[Told] = deque(maxlen=MAX_REPORTS)
+        self._told: deque[Report | SceneStep] = deque(maxlen=MAX_REPORTS)
 
     def track(self, tracking: Tracking) -> None:
         """Send this pose, instead of any that was not sent yet."""
         self._pose.put(tracking)
         self._wake()
 
-    def tell(self, message: Told) -> None:
+    def tell(self, report: Report) -> None:
         """Send this before the next pose."""
-        self._told.append(message)
+        self._told.append(report)
+        self._wake()
+
+    def step(self, step: int) -> None:
+        """Ask for the scene that is ``step`` after the shown one."""
+        self._told.append(SceneStep(step))
         self._wake()
 
     async def send_all(self, connection: Connection) -> None:
@@ -50,7 +62,7 @@ class Outbox:
             await self._filled.wait()
             self._filled.clear()
             while self._told:
-                await connection.send(self._told.popleft())
+                await _send(connection, self._told.popleft())
             pose = self._pose.take()
             if pose is not None:
                 await connection.send(pose)
@@ -60,3 +72,12 @@ class Outbox:
             self._loop.call_soon_threadsafe(self._filled.set)
         except RuntimeError:
             return  # the loop is closed: the program ends, nobody waits for this any more
+
+
+async def _send(connection: Connection, message: Report | SceneStep) -> None:
+    if isinstance(message, Report):
+        await connection.send(message)
+        return
+    scene = neighbour(connection.scenes, connection.scene, message.step)
+    if scene is not None:
+        await connection.send(SceneSelect(scene.id))

@@ -39,16 +39,17 @@ class Hand:
     trigger: float = 0.0
     squeeze: float = 0.0
     thumbstick: tuple[float, float] = (0.0, 0.0)
-    a: bool = False
+    press: bool = False
+    """Of the thumbstick."""
     b: bool = False
 
     def pack(self) -> tuple[float, ...]:
-        pulled, pushed = int(self.trigger > 0.5), int(self.a)
+        pulled, b, press = int(self.trigger > 0.5), int(self.b), int(self.press)
         motion = (0.0,) * 6
         fingers = (0.0,) * 5
         values = (self.trigger, self.squeeze, self.squeeze, *self.thumbstick, 0.0, 0.0, 0.0)
         system = (0, int(self.active), 0, 0)
-        buttons = (pushed, pushed, int(self.b), int(self.b), pulled, pulled, 0, 0, 0, 0, 0, 0)
+        buttons = (0, 0, b, b, pulled, pulled, press, press, 0, 0, 0, 0)
         where = (*self.pose.orientation, *self.pose.position)
         return (*where, *motion, *fingers, *values, *system, *buttons)
 

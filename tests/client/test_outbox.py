@@ -7,8 +7,8 @@ from typing import cast
 from sharp_xr_client.connection import Connection
 from sharp_xr_client.outbox import MAX_REPORTS, Outbox
 from sharp_xr_client.simulated import eyes
-from sharp_xr_protocol.geometry import Pose
-from sharp_xr_protocol.messages import FromClient, Report, Tracking
+from sharp_xr_protocol.geometry import Fov, Pose
+from sharp_xr_protocol.messages import FromClient, Report, Scene, SceneSelect, Tracking
 
 
 class Wire:
@@ -18,10 +18,16 @@ class Wire:
         self.sent: list[FromClient] = []
         self.open = asyncio.Event()
         self.open.set()
+        self.scenes = [scene("a"), scene("b")]
+        self.scene = self.scenes[0]
 
     async def send(self, message: FromClient) -> None:
         await self.open.wait()
         self.sent.append(message)
+
+
+def scene(name: str) -> Scene:
+    return Scene(name, name, 0.0, 1, "test", Fov.symmetric(1.0, 1.0), 2.0)
 
 
 def pose(key: int) -> Tracking:
@@ -103,3 +109,18 @@ def test_another_thread_may_fill_it_even_when_the_loop_is_closed() -> None:
     outbox, sent = asyncio.run(run())
     assert sent == [pose(7)]
     outbox.track(pose(8))
+
+
+def test_a_step_becomes_the_scene_that_is_there_when_it_is_sent() -> None:
+    async def run() -> list[FromClient]:
+        outbox, wire = Outbox(), Wire()
+        task = await sending(outbox, wire)
+        outbox.step(1)
+        await settle()
+        wire.scenes = wire.scenes[:1]
+        outbox.step(1)  # there is no other any more
+        await settle()
+        task.cancel()
+        return wire.sent
+
+    assert asyncio.run(run()) == [SceneSelect("b")]

@@ -21,7 +21,9 @@ from dataclasses import dataclass, field
 import xr
 
 from sharp_xr_client.follower import Follower, Picture
+from sharp_xr_client.hands import Hands
 from sharp_xr_client.lead import Lead
+from sharp_xr_client.openxr.actions import Actions
 from sharp_xr_client.openxr.painting import Canvas, Painter, Style
 from sharp_xr_client.openxr.session import EyeLayer, Moment, Session, Sight
 from sharp_xr_client.openxr.window import Context
@@ -76,6 +78,8 @@ class Frames:
         self._context = context
         self._painter = painter
         self._state = state
+        self._actions = Actions(session)
+        self._hands = Hands()
         self._canvas: Canvas | None = None
         self._painted: Painted | None = None
         self._asked_for: OrderedDict[int, int] = OrderedDict()
@@ -137,13 +141,23 @@ class Frames:
             self._paint(state.picture, state.placement, now)
 
     def _place(self, moment: Moment, now: Sight) -> None:
-        """The world is around the head at first, and again when the headset was recentred."""
+        """Around the head at first, again when the headset was recentred, then where hands put
+        it."""
         moves_at_ns = self._session.room_moves_at_ns
         if moves_at_ns is not None and moment.display_ns >= moves_at_ns:
             self._session.room_moves_at_ns = None
             self._state.placement = None
         if self._state.placement is None:
             self._state.placement = recentred(now.room_from_head)
+            self._hands = Hands()
+        if self._session.state != xr.SessionState.FOCUSED:
+            self._hands = Hands()
+        else:
+            left, right = self._actions.read(moment.display_ns)
+            wish = self._hands.update(left, right, self._state.placement, now.room_from_head)
+            self._state.placement = wish.placement
+            if wish.scene_step:
+                self._state.outbox.step(wish.scene_step)
 
     def _track(self, moment: Moment, ahead: Sight) -> None:
         placement = self._state.placement
