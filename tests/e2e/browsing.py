@@ -7,7 +7,7 @@ import contextlib
 import io
 import json
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -51,19 +51,26 @@ def browser() -> Iterator[Browser]:
 
 
 @contextlib.contextmanager
-def visiting(running: Browser, url: str, **context: Any) -> Iterator[Page]:
-    """The page, connected, as a fresh visitor who wants no sway. Fails if the page has an error."""
+def visiting(
+    running: Browser, url: str, scripts: Iterable[str] = (), **context: Any
+) -> Iterator[Page]:
+    """The page, connected, as a fresh visitor who wants no sway. Fails if the page has an error.
+
+    ``scripts`` run before the page's own.
+    """
     options: dict[str, Any] = {"viewport": {"width": 1000, "height": 720}, **context}
     visitor = running.new_context(base_url=url, reduced_motion="reduce", **options)
     page = visitor.new_page()
     errors: list[str] = []
     page.on("pageerror", lambda error: errors.append(str(error)))
     page.on("console", lambda message: errors.extend(_complaint(message)))
+    for script in scripts:
+        page.add_init_script(script)
     page.goto(url)
     until(page, "sharpXr.state.connection === 'live'")
     yield page
     visitor.close()
-    assert not errors
+    assert not errors, errors
 
 
 NO_FAULTS = ("status of 4", "ERR_CONNECTION_", "WebSocket connection to")
