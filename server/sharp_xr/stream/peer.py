@@ -6,6 +6,7 @@ import asyncio
 import ipaddress
 import logging
 from collections.abc import Callable
+from typing import Any
 
 import aiortc
 from aiortc.rtcrtptransceiver import RTCRtpTransceiver
@@ -18,6 +19,13 @@ log = logging.getLogger(__name__)
 
 CONNECT_TIMEOUT_S = 20.0
 """From the answer until video can flow."""
+CIPHERS = (
+    b"ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:"
+    b"ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305:"
+    b"ECDHE-ECDSA-AES128-SHA:ECDHE-ECDSA-AES256-SHA"
+)
+"""aiortc's own, for peers whose certificate is of an elliptic curve, and the same with RSA: that is
+what GStreamer 1.22 makes, whose handshake fails without."""
 MAX_CANDIDATES = 64
 """A client with more network addresses than that is up to something."""
 
@@ -45,6 +53,7 @@ class Peer:
         """
         # An explicit empty list: aiortc's default asks a STUN server of Google's.
         self._connection = aiortc.RTCPeerConnection(aiortc.RTCConfiguration(iceServers=[]))
+        _take_rsa_certificates(self._connection)
         self._connection.add_listener("connectionstatechange", self._state_changed)
         self._on_ready = on_ready
         self._on_key_frame_wanted = on_key_frame_wanted
@@ -151,6 +160,19 @@ class Peer:
         if self._deadline is not None:
             self._deadline.cancel()
             self._deadline = None
+
+
+def _take_rsa_certificates(connection: aiortc.RTCPeerConnection) -> None:
+    """Of peers, that is: ours stays of an elliptic curve (RFC 8827, 6.5)."""
+    (certificate,) = connection._RTCPeerConnection__certificates  # type: ignore[attr-defined]
+    stock = certificate._create_ssl_context
+
+    def create(*args: Any, **options: Any) -> Any:
+        context = stock(*args, **options)
+        context.set_cipher_list(CIPHERS)
+        return context
+
+    certificate._create_ssl_context = create
 
 
 def _keep_h264(transceiver: RTCRtpTransceiver) -> None:

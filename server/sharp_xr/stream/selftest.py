@@ -50,6 +50,8 @@ def _check_objects() -> None:
     if not version("aiortc").startswith(f"{WANTED_AIORTC}."):
         log.warning("aiortc %s is not the tested %s", version("aiortc"), WANTED_AIORTC)
     peer = aiortc.RTCPeerConnection(aiortc.RTCConfiguration(iceServers=[]))
+    check_hooks("RTCPeerConnection", peer, ["_RTCPeerConnection__certificates"])
+    check_hooks("RTCCertificate", aiortc.RTCCertificate, ["_create_ssl_context"])
     transceiver = peer.addTransceiver("video", direction="sendonly")
     check_hooks("RTCRtpSender", transceiver.sender, SENDER_HOOKS)
     check_hooks("RTCDtlsTransport", transceiver.sender.transport, ["_send_rtp"])

@@ -1,8 +1,14 @@
 import asyncio
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any, cast
 
 import aiortc
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.x509.oid import NameOID
 
 from sharp_xr.stream.peer import Peer
 from sharp_xr_protocol.messages import Candidate, ProtocolError
@@ -174,5 +180,52 @@ def test_a_client_that_never_connects_is_lost_once_and_with_a_sentence(
         assert await lost.get() == "no connection came about"
         await peer.close()
         assert lost.empty()
+
+    asyncio.run(run())
+
+
+def rsa_certificate() -> aiortc.RTCCertificate:
+    """As GStreamer 1.22 makes them; its own end takes only what goes with RSA."""
+    key = rsa.generate_private_key(65537, 2048)
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "an RSA peer")])
+    now = datetime.now(UTC)
+    unsigned = x509.CertificateBuilder(name, name, key.public_key(), 1, now, now + timedelta(1))
+    certificate: Any = aiortc.RTCCertificate(cast(Any, key), unsigned.sign(key, hashes.SHA256()))
+    stock = certificate._create_ssl_context
+
+    def create(**options: Any) -> Any:
+        context = stock(**options)
+        context.set_cipher_list(b"ECDHE-RSA-AES128-GCM-SHA256")
+        return context
+
+    certificate._create_ssl_context = create
+    return cast(aiortc.RTCCertificate, certificate)
+
+
+@pytest.mark.parametrize("certificate", [rsa_certificate, None], ids=["RSA", "elliptic curve"])
+def test_peers_with_both_kinds_of_certificates_connect(
+    certificate: Callable[[], aiortc.RTCCertificate] | None, loopback: None
+) -> None:
+    async def run() -> None:
+        client: Any = aiortc.RTCPeerConnection(aiortc.RTCConfiguration(iceServers=[]))
+        if certificate is not None:
+            client._RTCPeerConnection__certificates = [certificate()]
+        connected, lost = asyncio.Event(), asyncio.Event()
+        peer = Peer(
+            on_ready=connected.set,
+            on_key_frame_wanted=lambda: None,
+            on_remb=lambda rate: None,
+            on_lost=lambda sentence: lost.set(),
+        )
+        client.addTransceiver("video", direction="recvonly")
+        await client.setLocalDescription(await client.createOffer())
+        answer = await peer.answer(client.localDescription.sdp)
+        waiting = [asyncio.create_task(event.wait()) for event in (connected, lost)]
+        await client.setRemoteDescription(aiortc.RTCSessionDescription(answer, "answer"))
+        await asyncio.wait(waiting, timeout=20, return_when=asyncio.FIRST_COMPLETED)
+        assert connected.is_set() and not lost.is_set()
+        await asyncio.gather(peer.close(), client.close())
+        for task in waiting:
+            task.cancel()
 
     asyncio.run(run())
