@@ -69,9 +69,9 @@ class Found:
 
 
 @contextlib.contextmanager
-def server(folder: Path) -> Iterator[tuple[str, str]]:
+def server(folder: Path, *options: str) -> Iterator[tuple[str, str]]:
     """Addresses of the product's page and of stock aiortc, in a process of their own."""
-    command = [sys.executable, "-m", "scripts.latency.server", str(folder)]
+    command = [sys.executable, "-m", "scripts.latency.server", str(folder), *options]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT)
     try:
         assert process.stdout is not None

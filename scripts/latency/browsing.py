@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +15,13 @@ from tests.e2e.browsing import browser, until
 SCRIPT = Path(__file__).with_name("page.js")
 
 
-def browse(page: str, path: str, seconds: float) -> list[Sample]:
+def browse(page: str, path: str, seconds: float, capabilities: Sequence[str] = ()) -> list[Sample]:
     """What a page decoded in so many seconds; ``path`` is how it takes pictures of the track.
 
     "processor" is MediaStreamTrackProcessor, "callback" a <video>'s requestVideoFrameCallback.
+    ``capabilities`` are what its Hello has.
     """
+    asked = [path, *(f"capability={name}" for name in capabilities)]
 
     def answer(route: Route) -> None:
         # Only this file: a document of ours would be a stranger's to the browser, and kept out.
@@ -28,7 +31,7 @@ def browse(page: str, path: str, seconds: float) -> list[Sample]:
         tab = running.new_page(viewport={"width": 640, "height": 400})
         tab.on("pageerror", lambda error: print("page:", error, file=sys.stderr))
         tab.route(re.compile(r"/web/main\.js$"), answer)
-        tab.goto(f"{page}?{path}")
+        tab.goto(f"{page}?{'&'.join(asked)}")
         until(tab, "globalThis.bench?.samples.length > 0")
         tab.wait_for_timeout(1e3 * seconds)
         rows: list[dict[str, Any]] = tab.evaluate("bench.taken()")
@@ -42,4 +45,5 @@ def _sample(row: dict[str, Any]) -> Sample:
 
     sent_s, decoded_s = seconds("sent") or 0.0, row["decoded"] / 1e3
     times = seconds("received"), seconds("shown")
-    return Sample(int(row["key"]), sent_s, decoded_s, bool(row["isTrue"]), *times)
+    size = int(row["width"]), int(row["height"])
+    return Sample(int(row["key"]), sent_s, decoded_s, bool(row["isTrue"]), size, *times)

@@ -7,7 +7,8 @@ import { Receiver } from "/web/receiver.js";
 import { Tracker } from "/web/tracker.js";
 
 // The module looks once, as it is loaded, how this browser can take pictures.
-if (location.search === "?callback") delete globalThis.MediaStreamTrackProcessor;
+const asked = new URLSearchParams(location.search);
+if (asked.has("callback")) delete globalThis.MediaStreamTrackProcessor;
 const { Pictures } = await import("/web/pictures.js");
 
 const [COLUMNS, ROWS, CELL] = [8, 4, 16];
@@ -28,7 +29,7 @@ const connection = new Connection({
     agent: "bench",
     kind: "browser",
     display: { eye_width: 512, eye_height: 512, refresh_hz: 60 },
-    capabilities: [],
+    capabilities: asked.getAll("capability"),
   }),
   onState: () => {},
   onMessage: hear,
@@ -66,13 +67,13 @@ function meet({ sent_ns, clock_ns }) {
   if (offset === null || width < offset.width) offset = { width, add: Number(clock_ns) / 1e6 - (now + sent) / 2 };
 }
 
-function take({ picture, key }) {
+function take({ picture, width, height, key }) {
   const decoded = performance.now();
   if (key === null) return;
   tracker.acknowledge(key);
   const sent = history.find(key);
   corner.drawImage(picture, 0, 0);
-  samples.push({ key, sent: sent?.at ?? null, decoded, isTrue: isOf(read(), sent) });
+  samples.push({ key, width, height, sent: sent?.at ?? null, decoded, isTrue: isOf(read(), sent) });
   if (sent) connection.send({ type: "report", key, decoded_ms: decoded - sent.at, shown_ms: null });
 }
 

@@ -1,7 +1,9 @@
 """The server that ``bench latency`` asks: the product and stock aiortc, with one light renderer.
 
-    python server.py FOLDER    prints "open URL" of the product and "stock URL"; at SIGTERM it
-                               writes FOLDER/frames.json: what each frame took, by stream and key
+    python server.py FOLDER [--restless]
+        prints "open URL" of the product and "stock URL"; at SIGTERM it writes FOLDER/frames.json:
+        what each frame took, by stream and key. Restless, it changes the size of pictures again
+        and again, for clients that take it.
 
 Times are of the monotonic clock, which all processes of a machine share.
 """
@@ -18,6 +20,7 @@ import uvloop
 from scripts.impairment.standin import serve
 from scripts.latency.painted import PaintedRenderer, place_of
 from scripts.latency.stock import stock_server
+from tests.server.stream import restless
 
 from sharp_xr.stream.loop import Drawn
 from sharp_xr.stream.stream import Stream
@@ -78,4 +81,6 @@ async def run(folder: Path) -> None:
 
 
 if __name__ == "__main__":
+    if "--restless" in sys.argv[2:]:
+        restless.install()
     uvloop.run(run(Path(sys.argv[1])))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -27,6 +28,8 @@ class Sample:
     decoded_s: float
     is_true: bool
     """Whether its pixels are of the pose that its RTP timestamp names."""
+    size: tuple[int, int]
+    """Width and height of its picture, pixels."""
     received_s: float | None = None
     """When its last packet came."""
     shown_s: float | None = None
@@ -51,13 +54,22 @@ class Reader(Viewer):
             is_true = False
         sent_s = 0.0 if pose is None else pose.time_ns / 1e9
         decoded_s, arrived_s = frame.decoded_ns / 1e9, frame.unit.arrived_s
-        self.samples.append(Sample(frame.key, sent_s, decoded_s, is_true, arrived_s))
+        size = frame.picture.width, frame.picture.height
+        self.samples.append(Sample(frame.key, sent_s, decoded_s, is_true, size, arrived_s))
 
 
-async def watch(page: str, motion: Motion, seconds: float, side: int, hz: float) -> list[Sample]:
+async def watch(
+    page: str,
+    motion: Motion,
+    seconds: float,
+    side: int,
+    hz: float,
+    capabilities: Sequence[str] = (),
+) -> list[Sample]:
     """What the client decoded in so many seconds."""
     reader = Reader(hz)
-    hello = Hello("bench", "simulated", Display(side, side, hz))
+    display = Display(side, side, hz)
+    hello = Hello("bench", "simulated", display, capabilities=list(capabilities))
     async with connect(parse_address(page), hello, reader) as connection:
         await reader.run(connection, motion, seconds)
     return reader.samples

@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import dataclasses
 import inspect
 import json
 import signal
@@ -18,14 +17,13 @@ import msgpack
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from tests.server.stream.restless import Restless
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.asyncio.server import ServerConnection
 from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
 
 from sharp_xr.stream import colour
-from sharp_xr.stream.load import Load
-from sharp_xr.stream.quality import Quality, QualityControl, sizes_of
 from sharp_xr_client import receiver
 from sharp_xr_client.cli import main
 from sharp_xr_client.poses import key_difference
@@ -363,17 +361,6 @@ def test_what_is_wished_of_the_quality_is_told_once(
     assert isinstance(hello, Hello) and hello.capabilities == capabilities
     told = [message.goal for message in relay.messages if isinstance(message, QualityChoice)]
     assert told == goals
-
-
-class Restless(QualityControl):
-    """Wants another size at each look, four times a second."""
-
-    def look(self, load: Load, now_s: float) -> Quality:
-        sizes = sizes_of(self._video)
-        now = sizes.index((self.quality.eye_width, self.quality.eye_height))
-        width, height = sizes[(now + 1) % len(sizes)]
-        self.quality = dataclasses.replace(self.quality, eye_width=width, eye_height=height)
-        return self.quality
 
 
 def test_pictures_whose_size_changes_are_seen_reported_and_recorded_without_a_gap(
