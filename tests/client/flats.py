@@ -79,9 +79,12 @@ def frame(
     height: int = 240,
     texel: int = 2,
 ) -> EyeImage:
-    """As a server draws and codes it, without the coder's noise: the nearest of a texel's pixels."""
+    """As a server draws and codes it, without the coder's noise: the nearest of a texel's pixels
+    and of those around them."""
     colour, depth = seen(flats, world_from_eye, fov, width, height)
     codes = np.clip(np.where(depth > 0, NEAR_M / np.maximum(depth, 1e-9), 0.0), 0.0, 1.0)
+    around = np.pad(codes, 1, mode="edge")
+    codes = np.max([around[y : y + height, x : x + width] for y in range(3) for x in range(3)], 0)
     texels = codes.reshape(height // texel, texel, width // texel, texel).max((1, 3))
     quantised = np.floor(219 * texels + 0.5) / 219
     return EyeImage(

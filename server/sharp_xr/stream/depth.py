@@ -4,8 +4,10 @@
     luma   = 16 + 219 c, chroma 128                              one map for each eye
 
 Steps of c are steps of parallax, wherever the surface is: 5 cm of head move what is ``near_m / c``
-away by ``0.05 c / near_m`` tangents. A texel takes the nearest of the surfaces that its pixels see,
-never their mean, which would put a surface where none is.
+away by ``0.05 c / near_m`` tangents. A texel takes the nearest of the surfaces that its pixels and
+those RIM around them see, never their mean, which would put a surface where none is. So the pixels
+on an outline, which are of both sides, go with the nearer one: left to the farther side, they would
+stand there as a second outline as soon as the nearer one moves.
 """
 
 from __future__ import annotations
@@ -29,6 +31,8 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 PIXELS_PER_TEXEL = 2
 """Each way. See README.md for what other sizes cost and give."""
+RIM = 1
+"""Pixels."""
 BLACK, WHITE = 16, 235
 """Luma of c = 0 and of c = 1 (BT.709, limited range)."""
 START_NEAR_M = 0.5
@@ -102,7 +106,8 @@ def codes_on_device(depth: Tensor, near_m: float, layout: Layout) -> Tensor:
     codes = torch.where(depth > 0, near_m / depth, 0).clamp(0, 1)
     size = layout.depth_height, layout.depth_width
     kernel = layout.eye_height // size[0], layout.eye_width // size[1]
-    maps = torch.nn.functional.max_pool2d(codes[:, None], kernel)[:, 0]  # [V, h, w]
+    window = kernel[0] + 2 * RIM, kernel[1] + 2 * RIM
+    maps = torch.nn.functional.max_pool2d(codes[:, None], window, kernel, RIM)[:, 0]  # [V, h, w]
     wide = maps.permute(1, 0, 2).reshape(size[0], views * size[1])
     luma: Tensor = BLACK + 0.5 + 219 * wide
     right = (0, views * layout.eye_width - wide.shape[1])
@@ -113,21 +118,34 @@ def _compiled(function: F) -> F:
     return cast(F, numba.njit(nogil=True, cache=True, fastmath=True)(function))
 
 
+FAR = np.float32(1e30)
+
+
 @_compiled
 def _nearest_codes(depth: Float32, near: np.float32, rows: UInt8) -> None:
     views, height, width = depth.shape
     map_height, map_width = len(rows), rows.shape[1] // views
     tall, wide = height // map_height, width // map_width
-    far = np.float32(1e30)
+    # Of each column the nearest in a texel's rows, and of those the nearest in its columns.
+    column = np.empty(width + 2 * RIM, np.float32)
+    column[:RIM] = column[RIM + width :] = FAR
+    inner = column[RIM : RIM + width]
     for view in range(views):
         for row in range(map_height):
+            inner[:] = FAR
+            for y in range(max(row * tall - RIM, 0), min((row + 1) * tall + RIM, height)):
+                _keep_nearer(depth[view, y], inner)
             out = rows[row, view * map_width : (view + 1) * map_width]
             for x in range(map_width):
-                nearest = far
-                for dy in range(tall):
-                    line = depth[view, row * tall + dy]
-                    for dx in range(wide):
-                        z = line[x * wide + dx]
-                        nearest = min(nearest, z if z > np.float32(0.0) else far)
+                nearest = FAR
+                for dx in range(wide + 2 * RIM):
+                    nearest = min(nearest, column[x * wide + dx])
                 code = min(near / nearest, np.float32(1.0))
                 out[x] = np.uint8(np.int32(np.float32(16.5) + np.float32(219.0) * code))
+
+
+@_compiled
+def _keep_nearer(depth: Float32, nearest: Float32) -> None:
+    for x in range(len(nearest)):
+        z = depth[x]
+        nearest[x] = min(nearest[x], z if z > np.float32(0.0) else FAR)

@@ -12,6 +12,7 @@ from sharp_xr.stream.colour import new_picture, planes, write_frame
 from sharp_xr.stream.depth import (
     FARTHEST_M,
     NEAREST_M,
+    RIM,
     START_NEAR_M,
     NearPlane,
     layout_for,
@@ -31,7 +32,10 @@ def plain(depth: Array, near_m: float, layout: Layout) -> NDArray[np.float64]:
     for view, metres in enumerate(depth):
         for row in range(layout.depth_height):
             for column in range(layout.depth_width):
-                block = metres[row * tall : (row + 1) * tall, column * wide : (column + 1) * wide]
+                top, left = row * tall, column * wide
+                block = metres[
+                    max(top - RIM, 0) : top + tall + RIM, max(left - RIM, 0) : left + wide + RIM
+                ]
                 code = max(min(near_m / z, 1.0) if z > 0 else 0.0 for z in block.ravel())
                 luma[row, view * layout.depth_width + column] = 16 + 219 * code
     return luma
@@ -56,7 +60,9 @@ def some_depth(height: int, width: int) -> Array:
 
 @pytest.mark.parametrize("on_device", [False, True])
 @pytest.mark.parametrize("size", [(24, 16), (48, 8), (12, 32)])
-def test_a_texel_is_the_nearest_that_its_pixels_see(size: tuple[int, int], on_device: bool) -> None:
+def test_a_texel_is_the_nearest_that_its_pixels_and_their_rim_see(
+    size: tuple[int, int], on_device: bool
+) -> None:
     depth, layout = some_depth(32, 48), Layout(48, 32, *size)
     picture = new_picture(*picture_size(layout))
     write_frame(frame_of(depth, on_device=on_device), picture, layout, near_m=0.25)
