@@ -10,59 +10,81 @@ const TURN_LIMITS = { yaw: 0.6, pitch: 0.4, roll: 0.35 }; // radians
 const SWAY_OF_FOCUS = 0.03; // amplitude
 const SWAY_PERIOD_S = 7;
 
-const clamp = (value, limit) => Math.min(Math.max(value, -limit), limit);
+/** @typedef {"x" | "y" | "z" | "yaw" | "pitch" | "roll"} Axis */
+/** @typedef {{[axis in Axis]?: number}} Move  metres right, up, back; radians left, up, to the left shoulder */
+/** @typedef {Record<Axis, Spring>} Springs */
+
+/** @type {Axis[]} */
+const AXES = ["x", "y", "z", "yaw", "pitch", "roll"];
+
+const clamp = (/** @type {number} */ value, /** @type {number} */ limit) =>
+  Math.min(Math.max(value, -limit), limit);
 
 export class Head {
-  #springs = Object.fromEntries(
-    ["x", "y", "z", "yaw", "pitch", "roll"].map((axis) => [axis, new Spring()]),
-  );
+  #springs = /** @type {Springs} */ (Object.fromEntries(AXES.map((axis) => [axis, new Spring()])));
   #limits = { x: REACH_M, y: REACH_M, z: REACH_M, ...TURN_LIMITS };
   #sway = { on: false, seconds: 0, amplitude: 0 };
   restedS = 0; // for how many seconds it has not moved
   isTouched = false; // whether anybody has moved it since it entered the scene
+  /** @type {() => void} */
+  onCentred = () => {}; // it goes to the middle, whatever the hands did before
 
-  // Centres the head for a scene whose near middle is `focus_m` away; `sway` until it is moved.
+  /**
+   * Centres the head for a scene whose near middle is so far away.
+   * @param {number} focus_m
+   * @param {boolean} sway until it is moved
+   */
   enter(focus_m, sway) {
     this.#sway = { on: sway, seconds: 0, amplitude: 0 };
     this.isTouched = false;
     this.refocus(focus_m);
     this.place({});
+    this.onCentred();
   }
 
-  // The scene's near middle is elsewhere now; the head stays where it is, as far as it still may.
+  /**
+   * The scene's near middle is elsewhere now; the head stays where it is, as far as it still may.
+   * @param {number} focus_m
+   */
   refocus(focus_m) {
-    for (const [axis, share] of Object.entries(REACH_OF_FOCUS)) {
-      this.#limits[axis] = Math.min(REACH_M, focus_m * share);
+    for (const axis of /** @type {const} */ (["x", "y", "z"])) {
+      this.#limits[axis] = Math.min(REACH_M, focus_m * REACH_OF_FOCUS[axis]);
       const spring = this.#springs[axis];
       spring.target = clamp(spring.target, this.#limits[axis]);
     }
     this.#sway.amplitude = Math.min(0.08, focus_m * SWAY_OF_FOCUS);
   }
 
-  // Puts it there at once, without a motion. Also the tests' hand.
-  place({ x = 0, y = 0, z = 0, yaw = 0, pitch = 0, roll = 0 }) {
-    for (const [axis, value] of Object.entries({ x, y, z, yaw, pitch, roll })) {
-      this.#springs[axis].jump(clamp(value, this.#limits[axis]));
+  /** Puts it there at once, without a motion. Also the tests' hand. @param {Move} place */
+  place(place) {
+    for (const axis of AXES) {
+      this.#springs[axis].jump(clamp(place[axis] ?? 0, this.#limits[axis]));
     }
   }
 
-  // Metres that one way reaches, along x: what a drag across the picture should cover.
+  /** How far it goes each way from the middle: metres, and radians. */
+  get limits() {
+    return this.#limits;
+  }
+
+  /** Metres that one way reaches, along x: what a drag across the picture should cover. */
   get reach() {
     return this.#limits.x;
   }
 
-  // Adds to where the head is going: metres right, up, back; radians left, up, to the left shoulder.
-  move({ x = 0, y = 0, z = 0, yaw = 0, pitch = 0, roll = 0 }) {
+  /** Adds to where the head is going. @param {Move} change */
+  move(change) {
     this.stopSway();
-    for (const [axis, change] of Object.entries({ x, y, z, yaw, pitch, roll })) {
+    for (const axis of AXES) {
       const spring = this.#springs[axis];
-      spring.target = clamp(spring.target + change, this.#limits[axis]);
+      spring.target = clamp(spring.target + (change[axis] ?? 0), this.#limits[axis]);
     }
   }
 
   recentre() {
     this.stopSway();
     for (const spring of Object.values(this.#springs)) spring.target = 0;
+    this.onCentred();
   }
 
   stopSway() {
@@ -70,6 +92,7 @@ export class Head {
     this.isTouched = true;
   }
 
+  /** @param {number} seconds since the last call */
   advance(seconds) {
     if (this.#sway.on) this.#swing(seconds);
     const springs = Object.values(this.#springs);
@@ -77,7 +100,7 @@ export class Head {
     this.restedS = springs.every((spring) => spring.isAtRest) ? this.restedS + seconds : 0;
   }
 
-  // {head, velocity} as Tracking wants them.
+  /** As Tracking wants it. */
   get pose() {
     const { x, y, z, yaw, pitch, roll } = this.#springs;
     const orientation = fromYawPitchRoll(yaw.value, pitch.value, roll.value);
@@ -90,7 +113,7 @@ export class Head {
     };
   }
 
-  // A slow ellipse that starts at the centre.
+  /** A slow ellipse that starts at the centre. @param {number} seconds */
   #swing(seconds) {
     this.#sway.seconds += seconds;
     const phase = (2 * Math.PI * this.#sway.seconds) / SWAY_PERIOD_S;
@@ -99,7 +122,13 @@ export class Head {
   }
 }
 
-// In world axes: each rate about the axis that it turns around after the turns before it.
+/**
+ * In world axes: each rate about the axis that it turns around after the turns before it.
+ * @param {Spring} yaw
+ * @param {Spring} pitch
+ * @param {Spring} roll
+ * @param {number[]} orientation
+ */
 function angularVelocity(yaw, pitch, roll, orientation) {
   const aboutRight = rotate(fromYawPitchRoll(yaw.value, 0, 0), [pitch.velocity, 0, 0]);
   const aboutBack = rotate(orientation, [0, 0, roll.velocity]);

@@ -14,6 +14,7 @@ import { Connection } from "./connection.js";
 import { bindDoorway } from "./doorway.js";
 import { Flash } from "./flash.js";
 import { Gallery } from "./gallery.js";
+import { Gamepads } from "./gamepad.js";
 import { Glow } from "./glow.js";
 import { Head } from "./head.js";
 import { PoseHistory } from "./history.js";
@@ -31,6 +32,7 @@ import { Showing } from "./showing.js";
 import { Stage } from "./stage.js";
 import { Stages } from "./stages.js";
 import { DecodeMeter, FrameStatistics } from "./statistics.js";
+import { Tilt } from "./tilt.js";
 import { Toast } from "./toast.js";
 import { Tracker } from "./tracker.js";
 import { ViewPicker } from "./viewpicker.js";
@@ -118,6 +120,8 @@ const keyboard = new Keyboard(window, head, {
   l: () => $("controls").hidden || lens.toggle(),
   f: toggleFullScreen,
 });
+const gamepads = new Gamepads({ head, onStep: (way) => door.step(way) });
+const tilt = new Tilt({ head, focus: () => showing.current?.focus_m ?? 1 });
 
 bindPointer($("canvas"), head);
 watchIdle($("stage"));
@@ -128,6 +132,8 @@ bindDoorway({
   onFiles: (files) => arrivals.add(files),
 });
 $("centre-button").addEventListener("click", () => head.recentre());
+$("tilt-button").addEventListener("click", toggleTilt);
+$("tilt-button").hidden = !Tilt.isOffered;
 $("flash-button").addEventListener("click", measure);
 $("full-button").addEventListener("click", toggleFullScreen);
 $("full-button").hidden = !document.fullscreenEnabled;
@@ -258,6 +264,8 @@ function tick(before) {
     const seconds = Math.min((now - before) / 1000, 0.1); // a tab in the background stands still
     if (!door.isOpen) {
       keyboard.advance(seconds);
+      gamepads.advance(seconds);
+      tilt.advance(seconds);
       head.advance(seconds);
       flash.move();
       tracker.advance(now);
@@ -300,6 +308,16 @@ async function readFigures() {
     scene: showing.current,
     quality: quality.told,
   };
+}
+
+async function toggleTilt() {
+  try {
+    $("tilt-button").setAttribute("aria-pressed", String(!tilt.isOn));
+    await tilt.toggle();
+  } catch (error) {
+    toast.show(error.message);
+  }
+  $("tilt-button").setAttribute("aria-pressed", String(tilt.isOn));
 }
 
 // --- what stands around the picture --------------------------------------------------------------

@@ -52,7 +52,7 @@ export class Door {
       stage,
       panel: this.#panel,
       onPose,
-      onStep: (way) => this.#step(way),
+      onStep: (way) => this.step(way),
       onEnd,
     });
     for (const mode of MODES) buttons[mode].addEventListener("click", () => this.#enter(mode));
@@ -117,8 +117,8 @@ export class Door {
     }
   }
 
-  /** @param {number} way */
-  #step(way) {
+  /** Shows the scene before (-1) or after (1), around the ends. @param {number} way */
+  step(way) {
     const id = neighbour(this.#scenes, this.#current, way);
     if (id !== null) this.#show(id);
   }
