@@ -4,8 +4,10 @@ import { ProtocolError, scene as sceneShape } from "./wire.js";
 
 const token = new URLSearchParams(globalThis.location?.search ?? "").get("token");
 
+/** @type {Record<string, string>} */
 export const headers = token ? { Authorization: `Bearer ${token}` } : {};
 
+/** @param {string} path */
 function address(path) {
   return new URL(path, document.baseURI);
 }
@@ -18,9 +20,15 @@ export function sessionUrl() {
 }
 
 // An <img> or a link cannot set headers either; the cookie of the first visit opens these.
+/** @param {string} id */
 export const thumbnailUrl = (id) => address(`scenes/${encodeURIComponent(id)}/thumbnail`).href;
+/** @param {string} id */
 export const plyUrl = (id) => address(`scenes/${encodeURIComponent(id)}.ply`).href;
 
+/**
+ * @param {string} filename
+ * @param {string} job
+ */
 export function uploadUrl(filename, job) {
   const url = address("scenes");
   url.searchParams.set("filename", filename);
@@ -28,25 +36,48 @@ export function uploadUrl(filename, job) {
   return url;
 }
 
-// All of these throw an Error whose message is the server's sentence, and whose `status` is the answer's.
+/** An answer that was no: its message is the server's sentence. */
+export class RefusalError extends Error {
+  /**
+   * @param {string} sentence
+   * @param {number} status of the answer
+   */
+  constructor(sentence, status) {
+    super(sentence);
+    this.status = status;
+  }
+}
+
+/**
+ * All of these throw a RefusalError, or an Error where there is no answer.
+ * @param {string} id
+ * @param {string} name
+ */
 export async function renameScene(id, name) {
   const body = JSON.stringify({ name });
   const answer = await request(scenePath(id), { method: "PATCH", body });
   return sceneShape(await answer.json(), "scene");
 }
 
-// The photo's focal length, as on 35 mm film; null: what its prediction took.
+/**
+ * @param {string} id
+ * @param {number | null} focal_35mm the photo's focal length, as on 35 mm film; null: what its prediction took
+ */
 export async function refocusScene(id, focal_35mm) {
   const body = JSON.stringify({ focal_35mm });
   const answer = await request(scenePath(id), { method: "PATCH", body });
   return sceneShape(await answer.json(), "scene");
 }
 
+/** @param {string} id */
 export async function deleteScene(id) {
   await request(scenePath(id), { method: "DELETE", keepalive: true }); // the page may be closing
 }
 
-// Ends an upload that the server has in hands. The Error's `status` is 404 where it is over already.
+/**
+ * Ends an upload that the server has in hands. The refusal's status is 404 where it is over already.
+ * @param {string} job
+ */
 export async function cancelJob(job) {
   await request(`jobs/${encodeURIComponent(job)}`, { method: "DELETE" });
 }
@@ -59,8 +90,12 @@ export async function whyKeptOut() {
   return isKeptOut ? sentenceOf(await answer.text(), answer.status) : "";
 }
 
-const scenePath = (id) => `scenes/${encodeURIComponent(id)}`;
+const scenePath = (/** @type {string} */ id) => `scenes/${encodeURIComponent(id)}`;
 
+/**
+ * @param {string} path
+ * @param {RequestInit} options
+ */
 async function request(path, options) {
   const answer = await fetch(address(path), {
     ...options,
@@ -69,11 +104,14 @@ async function request(path, options) {
     throw new Error("The server does not answer.");
   });
   if (answer.ok) return answer;
-  const sentence = sentenceOf(await answer.text(), answer.status);
-  throw Object.assign(new Error(sentence), { status: answer.status });
+  throw new RefusalError(sentenceOf(await answer.text(), answer.status), answer.status);
 }
 
-// The server's sentence out of the body of a refusal.
+/**
+ * The server's sentence out of the body of a refusal.
+ * @param {string} body
+ * @param {number} status
+ */
 export function sentenceOf(body, status) {
   try {
     const { error } = JSON.parse(body);
@@ -84,12 +122,24 @@ export function sentenceOf(body, status) {
   return `The server answered ${status}.`;
 }
 
+/** @param {string} words */
 export function asSentence(words) {
   const start = words.charAt(0).toUpperCase() + words.slice(1);
   return /[.!?…]$/.test(start) ? start : `${start}.`;
 }
 
-// The scene that an upload became. Throws ProtocolError for anything else.
+/**
+ * What to tell a person of something that went wrong.
+ * @param {unknown} error
+ */
+export function sentenceFor(error) {
+  return error instanceof Error ? error.message : String(error);
+}
+
+/**
+ * The scene that an upload became. Throws ProtocolError for anything else.
+ * @param {string} body
+ */
 export function sceneOf(body) {
   try {
     return sceneShape(JSON.parse(body), "scene");

@@ -1,29 +1,41 @@
 // Files that came in, sent one after another; the card shows the one on its way. What is on the stage stays,
 // until the new scene can be shown.
 
-import { ProtocolError } from "./wire.js";
+import { sentenceFor } from "./api.js";
 import { Upload } from "./upload.js";
+import { ProtocolError } from "./wire.js";
+
+/** @typedef {import("./upload.js").Progress} Progress */
 
 export class Arrivals {
+  /** @type {File[]} */
   #waiting = [];
+  /** @type {Upload | null} */
   #upload = null;
+  /** @type {string | null} */
   #shown = null; // id of the scene of the upload on its way, if that is on the stage already
   #count = 0; // files of this batch that were begun
-  #failed = []; // [name, sentence] of this batch: told when it is through, so that the next file hides nothing
+  /** @type {[name: string, sentence: string][]} */
+  #failed = []; // of this batch: told when it is through, so that the next file hides nothing
   #isCancelled = false; // the last one of this batch
 
-  // onScene(id) hears once of every scene that came, as soon as it can be shown.
+  /**
+   * @param {object} parts
+   * @param {Pick<import("./card.js").Card, "begin" | "step" | "fail" | "cancelled" | "hide">} parts.card
+   * @param {(id: string) => void} parts.onScene hears once of every scene that came, as soon as it can be shown
+   */
   constructor({ card, onScene }) {
     this.card = card;
     this.onScene = onScene;
   }
 
+  /** @param {File[]} files */
   add(files) {
     this.#waiting.push(...files);
     if (!this.#upload) this.#next();
   }
 
-  // A Progress message of the server.
+  /** @param {Progress} progress of the server */
   hear(progress) {
     this.#upload?.hear(progress);
   }
@@ -51,7 +63,10 @@ export class Arrivals {
     this.#next();
   }
 
-  // At the end of the prediction, and again when it is stored: by then another one may have been chosen.
+  /**
+   * At the end of the prediction, and again when it is stored: by then another one may have been chosen.
+   * @param {string} id
+   */
   #show(id) {
     if (id === this.#shown) return;
     this.#shown = id;
@@ -59,17 +74,22 @@ export class Arrivals {
     if (!this.#waiting.length) this.card.hide();
   }
 
+  /** @param {File} file */
   #title(file) {
     this.#count += 1;
     const all = this.#count + this.#waiting.length;
     return all > 1 ? `${nameOf(file)} (${this.#count} of ${all})` : nameOf(file);
   }
 
+  /**
+   * @param {File} file
+   * @param {unknown} error null: it was cancelled
+   */
   #note(file, error) {
     this.#isCancelled = error === null;
     if (this.#isCancelled) return;
-    this.#failed.push([nameOf(file), error.message]);
-    const isTold = error instanceof ProtocolError || error.name === "Error";
+    this.#failed.push([nameOf(file), sentenceFor(error)]);
+    const isTold = error instanceof ProtocolError || (error instanceof Error && error.name === "Error");
     if (!isTold) reportError(error); // a fault of the page: to the console as well, and the next file goes on
   }
 
@@ -85,6 +105,7 @@ export class Arrivals {
   }
 }
 
+/** @param {File} file */
 function nameOf(file) {
   return file.name || "Pasted picture";
 }

@@ -3,6 +3,11 @@
 const FIRST_MS = 500;
 const LONGEST_MS = 8000;
 
+/**
+ * Milliseconds.
+ * @param {number} attempt how many came before
+ * @param {number} [random] 0 to 1
+ */
 export function waitBefore(attempt, random = Math.random()) {
   const ceiling = Math.min(FIRST_MS * 2 ** attempt, LONGEST_MS);
   return Math.round(ceiling * (0.5 + 0.5 * random));

@@ -4,28 +4,33 @@
 //             -> cancelled         for a moment, then gone
 //             -> failed            until it is closed
 
+import { part } from "./parts.js";
 import { STAGES } from "./upload.js";
 
 const CANCELLED_MS = 1600; // how long that is said
 
 export class Card {
+  /** @type {string | null} */
   #preview = null; // object URL of the file
+  /** @type {HTMLElement | null} */
   #before = null; // what had the focus before the card took it
+  /** @type {(() => void) | null} */
   #onCancel = null;
-  #timer = null;
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  #timer;
 
+  /** @param {HTMLElement} element */
   constructor(element) {
     this.element = element;
-    const part = (name) => element.querySelector(`[data-part=${name}]`);
     this.parts = {
-      picture: part("picture"),
-      title: part("title"),
-      stage: part("stage"),
-      bar: part("bar"),
-      fill: part("fill"),
-      detail: part("detail"),
-      cancel: part("cancel"),
-      close: part("close"),
+      picture: part(element, "picture", HTMLImageElement),
+      title: part(element, "title", HTMLElement),
+      stage: part(element, "stage", HTMLElement),
+      bar: part(element, "bar", HTMLElement),
+      fill: part(element, "fill", HTMLElement),
+      detail: part(element, "detail", HTMLElement),
+      cancel: part(element, "cancel", HTMLButtonElement),
+      close: part(element, "close", HTMLButtonElement),
     };
     // HEIC and AVIF are not shown by every browser, and a .ply by none.
     this.parts.picture.addEventListener("error", () => (this.parts.picture.hidden = true));
@@ -36,7 +41,11 @@ export class Card {
     });
   }
 
-  // `title` is the file's name; `onCancel` is called once, by its button or by Escape.
+  /**
+   * @param {File} file
+   * @param {string} title the file's name
+   * @param {() => void} onCancel is called once, by its button or by Escape
+   */
   begin(file, title, onCancel) {
     this.#forget();
     this.#preview = URL.createObjectURL(file);
@@ -49,7 +58,11 @@ export class Card {
     this.step("sending", 0, "");
   }
 
-  // `detail` are words like "tile 12 of 35".
+  /**
+   * @param {import("./upload.js").Stage} stage
+   * @param {number} fraction
+   * @param {string} detail words like "tile 12 of 35"
+   */
   step(stage, fraction, detail) {
     if (this.#onCancel === null) return; // being cancelled: that is said instead
     this.#say(STAGES[stage]);
@@ -57,11 +70,15 @@ export class Card {
     const percent = Math.round(fraction * 100);
     const words = [`${percent} %`, detail].filter(Boolean).join(", ");
     this.parts.detail.textContent = words;
-    this.parts.bar.setAttribute("aria-valuenow", percent);
+    this.parts.bar.setAttribute("aria-valuenow", String(percent));
     this.parts.bar.setAttribute("aria-valuetext", `${STAGES[stage]}, ${words}`);
     this.parts.fill.style.transform = `scaleX(${fraction})`;
   }
 
+  /**
+   * @param {string} title
+   * @param {string} sentence
+   */
   fail(title, sentence) {
     this.parts.title.textContent = title;
     this.#say(sentence);
@@ -94,11 +111,15 @@ export class Card {
     else if (!this.parts.cancel.hidden) this.#cancel();
   }
 
-  // Screen readers say each change of the text: the stage, not every percent.
+  /**
+   * Screen readers say each change of the text: the stage, not every percent.
+   * @param {string} words
+   */
   #say(words) {
     if (this.parts.stage.textContent !== words) this.parts.stage.textContent = words;
   }
 
+  /** @param {"working" | "cancelled" | "failed"} state */
   #show(state) {
     const isNew = this.element.hidden;
     const hadFocus = this.element.contains(document.activeElement);
@@ -110,7 +131,9 @@ export class Card {
 
   #takeFocus() {
     const { activeElement } = document;
-    if (!this.element.contains(activeElement)) this.#before = activeElement;
+    if (activeElement instanceof HTMLElement && !this.element.contains(activeElement)) {
+      this.#before = activeElement;
+    }
     this.element.focus({ preventScroll: true });
   }
 

@@ -2,14 +2,32 @@
 
 import { plyUrl, thumbnailUrl } from "./api.js";
 import { count, date } from "./format.js";
+import { part } from "./parts.js";
+
+/** @typedef {import("./wire.js").Scene} Scene */
+/**
+ * @typedef {object} Handlers
+ * @property {(scene: Scene) => void} show
+ * @property {(scene: Scene, name: string) => void} rename
+ * @property {(scene: Scene) => void} remove
+ */
 
 export class Gallery {
-  #tiles = new Map(); // scene id -> tile
+  /** @type {Map<string, Tile>} */
+  #tiles = new Map(); // by the scene's id
+  /** @type {Scene[]} */
   #scenes = [];
+  /** @type {Set<string>} */
   #hidden = new Set(); // deleted on this page, while it can be undone
+  /** @type {string | null} */
   #current = null;
 
-  // handlers: show(scene), rename(scene, name), remove(scene).
+  /**
+   * @param {object} parts
+   * @param {HTMLElement} parts.list
+   * @param {HTMLTemplateElement} parts.template of a tile
+   * @param {Handlers} parts.handlers
+   */
   constructor({ list, template, handlers }) {
     this.list = list;
     this.template = template;
@@ -21,23 +39,28 @@ export class Gallery {
     return this.#scenes.filter((scene) => !this.#hidden.has(scene.id));
   }
 
+  /** @param {Scene[]} scenes newest first */
   setScenes(scenes) {
     this.#scenes = scenes;
     this.#render();
   }
 
+  /** @param {string | null} id */
   setCurrent(id) {
     const isOther = id !== this.#current;
     this.#current = id;
     this.#render();
-    if (isOther) this.#tiles.get(id)?.element.scrollIntoView({ block: "nearest", inline: "nearest" });
+    if (!isOther || id === null) return;
+    this.#tiles.get(id)?.element.scrollIntoView({ block: "nearest", inline: "nearest" });
   }
 
+  /** @param {string} id */
   hide(id) {
     this.#hidden.add(id);
     this.#render();
   }
 
+  /** @param {string} id */
   unhide(id) {
     this.#hidden.delete(id);
     this.#render();
@@ -61,6 +84,7 @@ export class Gallery {
     });
   }
 
+  /** @param {Scene} scene */
   #make(scene) {
     const tile = new Tile(this.template, scene, this.handlers);
     this.#tiles.set(scene.id, tile);
@@ -69,19 +93,29 @@ export class Gallery {
 }
 
 class Tile {
+  /**
+   * @param {HTMLTemplateElement} template
+   * @param {Scene} scene
+   * @param {Handlers} handlers
+   */
   constructor(template, scene, handlers) {
     this.scene = scene;
     this.handlers = handlers;
-    this.element = template.content.firstElementChild.cloneNode(true);
-    const part = (name) => this.element.querySelector(`[data-part=${name}]`);
-    this.open = part("open");
-    this.name = part("name");
-    this.facts = part("facts");
-    this.field = part("field");
-    this.buttons = { rename: part("rename"), download: part("download"), remove: part("remove") };
+    const [first] = template.content.children;
+    this.element = /** @type {HTMLElement} */ (first.cloneNode(true));
+    this.open = part(this.element, "open", HTMLButtonElement);
+    this.name = part(this.element, "name", HTMLElement);
+    this.facts = part(this.element, "facts", HTMLElement);
+    this.field = part(this.element, "field", HTMLInputElement);
+    this.buttons = {
+      rename: part(this.element, "rename", HTMLButtonElement),
+      download: part(this.element, "download", HTMLAnchorElement),
+      remove: part(this.element, "remove", HTMLButtonElement),
+    };
     this.element.dataset.scene = scene.id;
-    part("picture").src = thumbnailUrl(scene.id);
-    part("picture").addEventListener("error", (event) => (event.target.hidden = true)); // a .ply has none
+    const picture = part(this.element, "picture", HTMLImageElement);
+    picture.src = thumbnailUrl(scene.id);
+    picture.addEventListener("error", () => (picture.hidden = true)); // a .ply has none
     this.buttons.download.href = plyUrl(scene.id);
     this.open.addEventListener("click", () => handlers.show(this.scene));
     this.buttons.rename.addEventListener("click", () => this.#edit());
@@ -90,6 +124,10 @@ class Tile {
     this.field.addEventListener("blur", () => this.#commit());
   }
 
+  /**
+   * @param {Scene} scene
+   * @param {boolean} isCurrent
+   */
   update(scene, isCurrent) {
     this.scene = scene;
     this.name.textContent = scene.name;
@@ -110,6 +148,7 @@ class Tile {
     this.field.select();
   }
 
+  /** @param {KeyboardEvent} event */
   #key(event) {
     if (event.key === "Enter") this.#commit();
     if (event.key === "Escape") this.#setEditing(false);
@@ -123,6 +162,7 @@ class Tile {
     if (name && name !== this.scene.name) this.handlers.rename(this.scene, name);
   }
 
+  /** @param {boolean} editing */
   #setEditing(editing) {
     this.field.hidden = !editing;
     this.name.hidden = editing;

@@ -3,8 +3,10 @@
 
 const AFTER_MS = 4000;
 
+/** @param {HTMLElement} element */
 export function watchIdle(element) {
-  let timer = null;
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  let timer;
   const stir = () => {
     clearTimeout(timer);
     delete element.dataset.idle;

@@ -1,18 +1,24 @@
 // Sends a value that changes faster than it can be sent: one at a time, not more often than every `everyMs`,
 // and always the newest; what was overtaken is never sent.
 
+/** @template T */
 export class Newest {
   #send;
   #everyMs;
-  #waiting = null; // {value}
+  /** @type {{value: T} | null} */
+  #waiting = null;
   isBusy = false; // also until the pause after the last one is over
 
-  // `send(value)` returns a promise.
+  /**
+   * @param {(value: T) => Promise<unknown>} send
+   * @param {number} everyMs
+   */
   constructor(send, everyMs) {
     this.#send = send;
     this.#everyMs = everyMs;
   }
 
+  /** @param {T} value */
   put(value) {
     this.#waiting = { value };
     if (!this.isBusy) this.#run();
@@ -36,4 +42,4 @@ export class Newest {
   }
 }
 
-const pause = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));
+const pause = (/** @type {number} */ milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));

@@ -1,15 +1,25 @@
 // Which scene is on the stage, and which one was asked for. The server shows its newest scene to every new
 // session; the page's address (#id) or what was shown before an interruption may want another one.
 
+/** @typedef {import("./wire.js").Scene} Scene */
+
 export class Showing {
   #select;
   #onEnter;
   #onLeave;
   #isFresh = true; // no list has come in this session
+  /** @type {string | null} */
   #wanted; // id that was asked for and is not ready yet, or null
+  /** @type {Scene | null} */
   current = null;
 
-  // select(id) asks the server; onEnter(scene, isOther) and onLeave() hear what the stage shall show.
+  /**
+   * @param {object} parts
+   * @param {string} parts.favourite id, or nothing
+   * @param {(id: string) => void} parts.select asks the server
+   * @param {(scene: Scene, isOther: boolean) => void} parts.onEnter hears what the stage shall show
+   * @param {() => void} parts.onLeave that it is nothing
+   */
   constructor({ favourite, select, onEnter, onLeave }) {
     this.#wanted = favourite || null;
     this.#select = select;
@@ -23,11 +33,12 @@ export class Showing {
     this.#wanted = this.current?.id ?? this.#wanted;
   }
 
+  /** @param {Scene[]} scenes */
   listed(scenes) {
-    const find = (id) => scenes.find((scene) => scene.id === id) ?? null;
+    const find = (/** @type {string} */ id) => scenes.find((scene) => scene.id === id) ?? null;
     if (this.#isFresh) {
       this.#isFresh = false;
-      if (find(this.#wanted)) this.#select(this.#wanted);
+      if (this.#wanted !== null && find(this.#wanted)) this.#select(this.#wanted);
       else this.#wanted = null;
     } else if (!this.current && this.#wanted === null && scenes.length) {
       this.ask(scenes[0].id); // the first scene of an empty gallery: the server shows new ones to nobody
@@ -37,11 +48,13 @@ export class Showing {
     if (!this.current) this.#onLeave();
   }
 
+  /** @param {string} id */
   ask(id) {
     this.#wanted = id;
     this.#select(id);
   }
 
+  /** @param {Scene} scene */
   ready(scene) {
     if (this.#wanted !== null && this.#wanted !== scene.id) return; // another one is on its way
     const isOther = scene.id !== this.current?.id;

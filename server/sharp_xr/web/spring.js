@@ -9,6 +9,7 @@ export class Spring {
   value = 0;
   velocity = 0; // per second
 
+  /** @param {number} seconds */
   advance(seconds) {
     const gap = this.value - this.target;
     const pull = this.velocity + RATE * gap;
@@ -25,6 +26,7 @@ export class Spring {
     return this.velocity === 0 && this.value === this.target;
   }
 
+  /** @param {number} value */
   jump(value) {
     this.target = value;
     this.value = value;

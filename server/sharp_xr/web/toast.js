@@ -1,16 +1,28 @@
 // One short sentence at the bottom of the page, with a button perhaps; the next one replaces it.
 
+import { part } from "./parts.js";
+
 export class Toast {
-  #timer = null;
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  #timer;
+  /** @type {(() => void) | null} */
   #onGone = null;
 
+  /** @param {HTMLElement} element */
   constructor(element) {
     this.element = element;
-    this.words = element.querySelector("[data-part=words]");
-    this.button = element.querySelector("[data-part=button]");
+    this.words = part(element, "words", HTMLElement);
+    this.button = part(element, "button", HTMLButtonElement);
   }
 
-  // onGone() is called when the toast ends without its button having been pressed.
+  /**
+   * @param {string} words
+   * @param {object} [options]
+   * @param {string | null} [options.button] what stands on it; without, there is none
+   * @param {(() => void) | null} [options.onPress]
+   * @param {(() => void) | null} [options.onGone] is called when it ends without its button having been pressed
+   * @param {number} [options.seconds]
+   */
   show(words, { button = null, onPress = null, onGone = null, seconds = 6 } = {}) {
     this.end();
     this.words.textContent = words;

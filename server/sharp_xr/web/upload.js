@@ -1,9 +1,13 @@
 // One file on its way to the server and through it: sending, decode, predict, store.
 
-import { cancelJob, headers, sceneOf, sentenceOf, uploadUrl } from "./api.js";
+import { RefusalError, cancelJob, headers, sceneOf, sentenceOf, uploadUrl } from "./api.js";
 
 const SENDING_SHARE = 0.15; // of the bar; the rest follows the server's Progress
 const TAKEN = [200, 201]; // 200: these very bytes were predicted before
+
+/** @typedef {import("./wire.js").Scene} Scene */
+/** @typedef {Omit<import("./wire.js").Told<"progress">, "type">} Progress */
+/** @typedef {keyof typeof STAGES} Stage */
 
 export const STAGES = {
   sending: "Sending the file",
@@ -19,18 +23,27 @@ export class Upload {
   #fraction = 0;
   #isSent = false; // the whole file
   #isCancelled = false;
-  #settle = null; // {resolve, reject} of what send() promised
+  /** @type {{resolve: (scene: Scene) => void, reject: (error: unknown) => void} | null} */
+  #settle = null; // of what send() promised
   job = newJob();
 
-  // onProgress(stage, fraction, detail) hears of every step; `stage` is a key of STAGES, `detail` words like
-  // "tile 12 of 35". onScene(id) hears that the scene can be shown, which is before it is stored.
+  /**
+   * @param {File} file
+   * @param {object} listeners
+   * @param {(stage: Stage, fraction: number, detail: string) => void} listeners.onProgress hears of every step;
+   *   `detail` are words like "tile 12 of 35"
+   * @param {(id: string) => void} listeners.onScene hears that the scene can be shown, which is before it is stored
+   */
   constructor(file, { onProgress, onScene }) {
     this.file = file;
     this.#onProgress = onProgress;
     this.#onScene = onScene;
   }
 
-  // The stored scene. Throws an Error with the sentence to show, or null when it was cancelled.
+  /**
+   * The stored scene. Throws an Error with the sentence to show, or null when it was cancelled.
+   * @returns {Promise<Scene>}
+   */
   send() {
     const request = this.#request;
     return new Promise((resolve, reject) => {
@@ -49,9 +62,9 @@ export class Upload {
     });
   }
 
-  // A Progress message of the server, of this job or of another.
+  /** @param {Progress} progress of the server, of this job or of another */
   hear({ job, stage, fraction, message = "" }) {
-    if (job !== this.job || !(stage in STAGES)) return;
+    if (job !== this.job || !isStage(stage)) return;
     this.#isSent = true; // the browser itself may say so later
     const isScene = stage === "store" && message !== "";
     this.#step(stage, served(fraction), isScene ? "" : message);
@@ -68,13 +81,18 @@ export class Upload {
     }
     try {
       await cancelJob(this.job);
-      this.#settle.reject(null);
+      this.#settle?.reject(null);
     } catch (error) {
-      if (error.status !== 404) this.#request.abort(); // the server sees that nobody waits any more
+      const isOver = error instanceof RefusalError && error.status === 404;
+      if (!isOver) this.#request.abort(); // the server sees that nobody waits any more
     }
   }
 
-  // Never back.
+  /**
+   * Never back.
+   * @param {Stage} stage
+   * @param {number} fraction
+   */
   #step(stage, fraction, detail = "") {
     if (fraction < this.#fraction) return;
     this.#fraction = fraction;
@@ -83,6 +101,7 @@ export class Upload {
 
   #answered() {
     const { status, responseText } = this.#request;
+    if (!this.#settle) return;
     const { resolve, reject } = this.#settle;
     if (!TAKEN.includes(status)) {
       reject(this.#isCancelled ? null : new Error(sentenceOf(responseText, status)));
@@ -96,10 +115,24 @@ export class Upload {
   }
 }
 
-// In this order: all of a file is exactly its share, or the server's first word would seem a step back.
+/**
+ * In this order: all of a file is exactly its share, or the server's first word would seem a step back.
+ * @param {number} loaded
+ * @param {number} total
+ */
 export const sent = (loaded, total) => (total ? SENDING_SHARE * (loaded / total) : 0);
+/** @param {number} fraction */
 export const served = (fraction) => SENDING_SHARE + (1 - SENDING_SHARE) * fraction;
 
+/**
+ * @param {string} stage
+ * @returns {stage is Stage}
+ */
+function isStage(stage) {
+  return Object.hasOwn(STAGES, stage);
+}
+
+/** @param {boolean} isSent */
 function broken(isSent) {
   return isSent
     ? "The connection to the server broke before the place was built."

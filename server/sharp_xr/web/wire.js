@@ -22,10 +22,30 @@ export { ProtocolError };
 export const VERSION = 2;
 const MAX_MESSAGE_BYTES = 1 << 20;
 
+/**
+ * @template {Record<string, import("./shapes.js").Shape<object>>} D
+ * @typedef {{[Type in keyof D]: {type: Type} & ReturnType<D[Type]>}[keyof D]} Message
+ */
+/**
+ * @template {Record<string, {fields: import("./shapes.js").Fields}>} D
+ * @typedef {{[Type in keyof D]: {type: Type} & import("./shapes.js").Given<D[Type]["fields"]>}[keyof D]} Writable
+ */
+/** @typedef {Message<typeof FROM_SERVER>} FromServer */
+/** @typedef {Writable<typeof FROM_CLIENT>} FromClient As it may be written: with defaults left out. */
+/**
+ * @template {FromServer["type"]} Type
+ * @typedef {Extract<FromServer, {type: Type}>} Told A message of the server.
+ */
+/** @typedef {ReturnType<typeof scene>} Scene */
+/** @typedef {ReturnType<typeof eyes>} Eyes Left, right. */
+/** @typedef {ReturnType<typeof layout>} Layout */
+/** @typedef {ReturnType<typeof velocity>} Velocity */
+/** @typedef {ReturnType<typeof times>} Times */
+
 export class VersionError extends ProtocolError {}
 
 const vector3 = list(real, 3);
-const ZERO = Object.freeze([0, 0, 0]);
+const ZERO = frozen([0, 0, 0]);
 
 const pose = record({ position: vector3, orientation: list(real, 4) });
 const fov = record({ left: real, right: real, up: real, down: real });
@@ -67,8 +87,8 @@ const times = record({
   encoded: nullable(uint32),
 });
 const goal = oneOf("auto", "sharper", "smoother");
-const STILL = Object.freeze({ linear: ZERO, angular: ZERO });
-const NO_TIMES = Object.freeze({
+const STILL = frozen({ linear: ZERO, angular: ZERO });
+const NO_TIMES = frozen({
   pose_wait_ms: 0,
   render_ms: 0,
   encode_ms: 0,
@@ -152,15 +172,21 @@ export const FROM_SERVER = {
   problem: record({ message: text }),
 };
 
-// {type, ...fields} -> bytes. Throws ProtocolError for a message that no server would take, so that a
-// mistake of the page shows where it is made.
+/**
+ * Throws ProtocolError for a message that no server would take, so that a mistake of the page shows where it is
+ * made.
+ * @param {FromClient} message
+ */
 export function encodeMessage(message) {
   const { type, ...fields } = checked(message, FROM_CLIENT);
   return encode({ type, ...fields }, { useBigInt64: true });
 }
 
-// Bytes from the server -> {type, ...fields}. Throws VersionError for a Welcome of another version,
-// ProtocolError for anything else that is not of the protocol.
+/**
+ * Throws VersionError for a Welcome of another version, ProtocolError for anything else that is not of the
+ * protocol.
+ * @param {Uint8Array} bytes from the server
+ */
 export function decodeMessage(bytes) {
   if (bytes.byteLength > MAX_MESSAGE_BYTES) {
     throw new ProtocolError(
@@ -169,9 +195,10 @@ export function decodeMessage(bytes) {
   }
   let raw;
   try {
-    raw = decode(bytes, { useBigInt64: true, maxBinLength: 0, maxExtLength: 0 });
+    const limits = { useBigInt64: true, maxBinLength: 0, maxExtLength: 0 };
+    raw = /** @type {{type?: unknown, version?: unknown} | null} */ (decode(bytes, limits));
   } catch (error) {
-    throw new ProtocolError(`a message is not msgpack: ${error.message}`);
+    throw new ProtocolError(`a message is not msgpack: ${reasonOf(error)}`);
   }
   if (raw?.type === "welcome" && (raw.version ?? VERSION) !== VERSION) {
     throw new VersionError(
@@ -181,10 +208,30 @@ export function decodeMessage(bytes) {
   return checked(raw, FROM_SERVER);
 }
 
+/**
+ * @template {Record<string, import("./shapes.js").Shape<object>>} D
+ * @param {{type?: unknown} | null} message
+ * @param {D} direction
+ * @returns {Message<D>}
+ */
 function checked(message, direction) {
   const type = message?.type;
   if (typeof type !== "string" || !Object.hasOwn(direction, type)) {
     throw new ProtocolError(`a message has the type ${String(type)}, which is not of the protocol`);
   }
-  return { type, ...direction[type](message, type) };
+  return /** @type {Message<D>} */ ({ type, ...direction[type](message, type) });
+}
+
+/** @param {unknown} error */
+function reasonOf(error) {
+  return error instanceof Error ? error.message : String(error);
+}
+
+/**
+ * @template T
+ * @param {T} value
+ */
+function frozen(value) {
+  Object.freeze(value);
+  return value;
 }
