@@ -273,7 +273,9 @@ class SceneGallery:
                 stretch = self._record(scene_id).stretch
                 prepared = await self._in_thread(self._prepare(scene_id, stretch))
                 if self._record(scene_id).stretch == stretch:
-                    return ShownScene(scene_id, prepared)
+                    shown = ShownScene(scene_id, prepared)
+                    self._keep(shown)  # before this task ends: who asks next must find it
+                    return shown
         except SceneError as error:
             raise LookupError(str(error)) from error
 
