@@ -12,7 +12,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     try:
         # Late: a machine without the extra should read a sentence, not a traceback.
-        from sharp_xr_client.app import Options, run
+        from sharp_xr_client.app import run
+        from sharp_xr_client.options import Options
     except ModuleNotFoundError as error:
         print(
             f"sharp-xr-client: the module {error.name} is missing: "

@@ -11,6 +11,8 @@ import time
 from collections import OrderedDict
 from dataclasses import dataclass
 
+import msgspec
+
 from sharp_xr_client.decoder import DecodedFrame, Newest
 from sharp_xr_client.poses import KeyClock, PoseHistory
 from sharp_xr_client.recording import Recorder
@@ -93,7 +95,15 @@ class Follower:
     def pose(self, head: Pose, eyes: tuple[Eye, Eye], velocity: Velocity) -> Tracking:
         """The message for this world_from_head, with a key of its own; send it now."""
         now_ns = time.monotonic_ns()
-        tracking = Tracking(self._keys.key(now_ns), now_ns, head, eyes, velocity, self._ack)
+        return self._keep(Tracking(self._keys.key(now_ns), now_ns, head, eyes, velocity, self._ack))
+
+    def again(self, recorded: Tracking) -> Tracking:
+        """The message for a pose that was sent before: as it was, but for when it is sent and what
+        has come back by now."""
+        now_ns = time.monotonic_ns()
+        return self._keep(msgspec.structs.replace(recorded, time_ns=now_ns, ack=self._ack))
+
+    def _keep(self, tracking: Tracking) -> Tracking:
         # Before it is sent: its frame may be here before sending returns.
         self._history.add(tracking)
         self._log.poses.append(tracking)

@@ -15,6 +15,7 @@ from fractions import Fraction
 from pathlib import Path
 
 import av
+import msgspec
 from av.container import OutputContainer
 from av.stream import Stream
 from av.video.stream import VideoStream
@@ -122,6 +123,7 @@ def write_poses(path: Path, poses: Iterable[Tracking], frame_of_key: dict[int, i
 
 
 def _pose_line(pose: Tracking, frame: int | None) -> dict[str, object]:
+    """What ``replay`` needs to send it again, and its frame."""
     return {
         "frame": frame,
         "key": pose.key,
@@ -130,4 +132,5 @@ def _pose_line(pose: Tracking, frame: int | None) -> dict[str, object]:
         "orientation": pose.head.orientation,
         "linear": pose.velocity.linear,
         "angular": pose.velocity.angular,
+        "eyes": msgspec.to_builtins(pose.eyes),
     }

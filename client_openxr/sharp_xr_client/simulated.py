@@ -9,21 +9,26 @@ from __future__ import annotations
 import asyncio
 import math
 import time
+from collections.abc import Sequence
+
+import msgspec
 
 from sharp_xr_client.connection import Connection
 from sharp_xr_client.follower import Follower
 from sharp_xr_client.motion import Motion
+from sharp_xr_client.poses import KEYS
 from sharp_xr_client.recording import Recorder
 from sharp_xr_client.report import SessionLog
 from sharp_xr_client.scenes import select_scene
 from sharp_xr_protocol.geometry import Fov, Pose
-from sharp_xr_protocol.messages import Eye, Report
+from sharp_xr_protocol.messages import CLOCK_HZ, Eye, Report, Tracking
 
 IPD_M = 0.063
 """Between the eyes: the mean of adults (Dodgson 2004)."""
 EYE_FOV = Fov.symmetric(math.radians(90), math.radians(90))
 FIRST_FRAME_S = 15.0
 """How long the first frame may take: a scene has to be loaded for it."""
+LAST_S = 0.5
 LATE_S = 0.005
 """A tick later than this is made up for by none after it."""
 
@@ -60,6 +65,32 @@ class Viewer(Follower):
             await self._send_pose(connection, motion, time.monotonic() - start)
             tick = max(tick + self._period_s, time.monotonic() - LATE_S)
             await asyncio.sleep(max(tick - time.monotonic(), 0.0))
+
+    async def replay(
+        self, connection: Connection, poses: Sequence[Tracking], seconds: float
+    ) -> None:
+        """Send recorded poses with their keys, at the distances that they were sent at; at most
+        for ``seconds``. Before, until frames come, the first of them, with keys from before it.
+
+        Raises:
+            ClientError: the session ended early.
+        """
+        first, asked = poses[0], time.monotonic()
+        while not self._log.frames and (waited := time.monotonic() - asked) < FIRST_FRAME_S:
+            key = (first.key + round((waited - FIRST_FRAME_S) * CLOCK_HZ) - 1) % KEYS
+            await connection.send(self.again(msgspec.structs.replace(first, key=key)))
+            await asyncio.sleep(self._period_s)
+        start = time.monotonic()
+        for pose in poses:
+            due = start + (pose.time_ns - first.time_ns) / 1e9
+            if due > start + seconds:
+                return
+            await asyncio.sleep(max(due - time.monotonic(), 0.0))
+            await self._show(connection)
+            await connection.send(self.again(pose))
+        # The last frames are on their way.
+        await asyncio.sleep(LAST_S)
+        await self._show(connection)
 
     def _is_over(self, start: float, seconds: float) -> bool:
         now = time.monotonic()

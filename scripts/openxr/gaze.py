@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
 
 from scripts.openxr.dots import errors
 from scripts.openxr.monado import Monado
@@ -40,9 +39,9 @@ class Gaze:
     def __init__(self, monado: Monado, stand: Stand, wearer: Wearer) -> None:
         self._monado, self._stand, self._wearer = monado, stand, wearer
 
-    def settle(self) -> None:
+    def settle(self, poses: int = SETTLED) -> None:
         """Until the client shows what belongs to where the head stands."""
-        count = len(self._stand.poses) + SETTLED
+        count = len(self._stand.poses) + poses
         self._wearer.until(lambda: len(self._stand.poses) > count, "more poses")
 
     def begin(self) -> list[float]:
@@ -72,7 +71,3 @@ class Gaze:
             if len(off) > 1 or time.monotonic() > give_up:
                 return off
             time.sleep(0.1)
-
-
-def worst(errors_px: Sequence[float]) -> float:
-    return max(errors_px)

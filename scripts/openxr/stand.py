@@ -7,8 +7,10 @@ import asyncio
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AsyncExitStack
 from typing import Any
 
+from scripts.impairment.link import Impairment, Lane, TcpRelay, UdpRelay, without_candidates
 from scripts.openxr.dots import Dots, DotsScene
 from websockets.asyncio.server import ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
@@ -20,9 +22,11 @@ from sharp_xr.stream.sender import use_loopback_candidates
 from sharp_xr.stream.stream import Stream
 from sharp_xr_protocol.geometry import Fov
 from sharp_xr_protocol.messages import (
+    Answer,
     FrameHeader,
     FromClient,
     Hello,
+    Offer,
     ProtocolError,
     Report,
     Scene,
@@ -30,6 +34,8 @@ from sharp_xr_protocol.messages import (
     Tracking,
     Video,
     decode_from_client,
+    decode_from_server,
+    encode,
 )
 
 NAMES = ("garden", "kitchen")
@@ -37,9 +43,14 @@ NAMES = ("garden", "kitchen")
 
 
 class Stand:
-    """A server in a thread of its own, until it is closed."""
+    """A server in a thread of its own, until it is closed.
 
-    def __init__(self, port: int = 0) -> None:
+    Args:
+        port: to listen on; 0: any.
+        link: all goes through relays, so that it can be :meth:`cut`.
+    """
+
+    def __init__(self, port: int = 0, link: bool = False) -> None:
         self.poses: list[Tracking] = []
         """All that came."""
         self.hellos: list[Hello] = []
@@ -49,6 +60,9 @@ class Stand:
         self.is_frozen = False
         """Poses come, and none is drawn any more."""
         use_loopback_candidates()
+        self._lanes = (Lane(seed=1), Lane(seed=2))
+        self.relay = UdpRelay(*self._lanes) if link else None
+        """Of the video."""
         self._render_thread = ThreadPoolExecutor(1)
         self._port = port
         self._started = threading.Event()
@@ -64,6 +78,12 @@ class Stand:
     def port(self) -> int:
         return self._port
 
+    def cut(self, is_cut: bool) -> None:
+        """Nothing gets through, in either direction, until it is False again."""
+        assert self.relay is not None
+        for lane in self._lanes:
+            lane.impairment = Impairment(down=is_cut)
+
     def close(self) -> None:
         """End it, and all of its sessions, without a goodbye."""
         if self._thread.is_alive():
@@ -73,8 +93,16 @@ class Stand:
 
     async def _run(self) -> None:
         self._loop, self._ending = asyncio.get_running_loop(), asyncio.Event()
-        async with serve(self._handle, "127.0.0.1", self._port) as server:
+        async with AsyncExitStack() as stack:
+            server = await stack.enter_async_context(serve(self._handle, "127.0.0.1", self._port))
             self._port = next(iter(server.sockets)).getsockname()[1]
+            if self.relay is not None:
+                front = TcpRelay(("127.0.0.1", self._port), *self._lanes)
+                await front.open()
+                await self.relay.open()
+                self._port = front.port
+                stack.push_async_callback(front.close)
+                stack.callback(self.relay.close)
             self._started.set()
             await self._ending.wait()
             for connection in list(server.connections):
@@ -120,10 +148,18 @@ class _Ear:
                 raise DisconnectedError from error
             if isinstance(data, str):
                 raise ProtocolError("a text message")
-            if self._stand.hears(decode_from_client(data)):
-                return data
+            message = decode_from_client(data)
+            if not self._stand.hears(message):
+                continue
+            if self._stand.relay is not None and isinstance(message, Offer):
+                return encode(Offer(without_candidates(message.sdp)))
+            return data
 
     async def send(self, data: bytes) -> None:
+        if self._stand.relay is not None:
+            message = decode_from_server(data)
+            if isinstance(message, Answer):
+                data = encode(Answer(self._stand.relay.rewritten(message.sdp)))
         try:
             await self._connection.send(data)
         except ConnectionClosed as error:

@@ -1,11 +1,12 @@
 """The client on a simulated headset that shows nothing: states, poses, faults."""
 
 import signal
-import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from scripts.openxr import faults
+from scripts.openxr.faults import streams
 from scripts.openxr.monado import Monado
 from scripts.openxr.stand import Stand
 from scripts.openxr.wearer import Wearer
@@ -89,77 +90,36 @@ def test_the_world_stands_level_where_the_head_was_and_looks_where_it_looked(
 
 
 def test_another_application_hides_it_and_it_comes_back(
-    null_monado: Monado, stand: Stand, wear: Wear
+    null_monado: Monado, stand: Stand, wear: Wear, tmp_path: Path
 ) -> None:
     client = wear(null_monado)
-    client.until(lambda: len(stand.reports) > 2, "frames")
-    other = wear(null_monado, code=QUIET_OTHER)
-    other.until(lambda: "hidden now" in other.said(), "the other application")
-    # Poses that were on their way may still come; then there are none.
-    time.sleep(0.5)
-    poses = len(stand.poses)
-    time.sleep(1.0)
-    assert len(stand.poses) == poses, "nobody sees it, so it must ask for nothing"
-    assert client.process.poll() is None
-    other.process.kill()
-    client.until(lambda: len(stand.poses) > poses + 3, "poses after it was seen again")
+    streams(stand, client)
+    faults.hide(null_monado, stand, client, tmp_path / "other")
     code, report = client.leave()
     assert code == 0
     assert report["display_hidden"] > 3
 
 
-QUIET_OTHER = """
-import time
-import xr
-from sharp_xr_client.openxr.runtime import Runtime
-from sharp_xr_client.openxr.session import Session
-from sharp_xr_client.openxr.surfaceless import Surfaceless
-context = Surfaceless()
-context.make_current()
-runtime = Runtime(egl=True)
-binding = context.binding()
-session = Session(runtime, binding)
-while True:
-    session.poll()
-    if session.is_running:
-        moment = session.next_frame()
-        session.end_frame(moment, None, (), xr.EnvironmentBlendMode.OPAQUE)
-        if session.state == xr.SessionState.FOCUSED:
-            print("hidden now", flush=True)
-    else:
-        time.sleep(0.02)
-"""
-
-
-def test_a_killed_runtime_is_waited_for(
-    tmp_path: Path, stand: Stand, null_monado: Monado, wear: Wear
-) -> None:
+def test_a_killed_runtime_is_waited_for(null_monado: Monado, stand: Stand, wear: Wear) -> None:
     client = wear(null_monado)
-    client.until(lambda: len(stand.reports) > 2, "frames")
-    null_monado.kill()
-    client.until(lambda: "waiting for it to come back" in client.said(), "a sentence")
-    poses, reports = len(stand.poses), len(stand.reports)
-    null_monado.start()
-    client.until(lambda: len(stand.poses) > poses + 3, "poses by the new runtime")
+    streams(stand, client)
+    faults.kill_runtime(null_monado, stand, client)
     null_monado.move(Pose((0.1, 1.6, 0.0)))
-    client.until(lambda: len(stand.reports) > reports + 1, "frames by the new runtime")
+    client.until(is_at(stand, Pose((0.1, 0.0, 0.0))), "the head, by the new runtime")
+    streams(stand, client)
     code, report = client.leave()
     assert code == 0 and report["matched_share"] == 1.0
     assert "Traceback" not in client.said()
     assert len(stand.hellos) == 1, "the server's session went on"
-    null_monado.move(STANDING)
 
 
 def test_a_server_that_is_killed_and_started_again_is_found_again(
     null_monado: Monado, stand: Stand, wear: Wear
 ) -> None:
     client = wear(null_monado)
-    client.until(lambda: len(stand.reports) > 2, "frames")
-    stand.close()
-    client.until(lambda: "trying again" in client.said(), "a sentence")
-    again = Stand(stand.port)
+    streams(stand, client)
+    again = faults.kill_server(stand, client)
     try:
-        client.until(lambda: len(again.reports) > 2, "frames of the new server")
         assert again.poses[0].ack is None, "the new server has sent nothing yet"
         code, _ = client.leave()
     finally:
@@ -167,6 +127,25 @@ def test_a_server_that_is_killed_and_started_again_is_found_again(
     assert code == 0
     assert client.said().count("trying again") == 1, "one outage is one sentence"
     assert client.said().count("the server is back") == 1
+
+
+def test_a_network_that_is_cut_for_three_seconds_is_waited_for(
+    null_monado: Monado, compiled: None, tmp_path: Path
+) -> None:
+    null_monado.move(STANDING)
+    stand = Stand(link=True)
+    try:
+        with Wearer(null_monado, tmp_path, stand.address) as client:
+            streams(stand, client)
+            faults.cut(stand, client)
+            null_monado.move(Pose((0.2, 1.6, 0.0)))
+            client.until(is_at(stand, Pose((0.2, 0.0, 0.0))), "the head after the cut")
+            streams(stand, client, "frames after the cut")
+            code, report = client.leave()
+            assert code == 0 and report["matched_share"] == 1.0
+            assert "Traceback" not in client.said()
+    finally:
+        stand.close()
 
 
 def test_no_server_is_one_sentence(null_monado: Monado, tmp_path: Path) -> None:

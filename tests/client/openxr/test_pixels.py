@@ -16,13 +16,15 @@ pytestmark = [pytest.mark.monado, pytest.mark.slow, pytest.mark.timeout(240)]
 Wear = Callable[..., Wearer]
 
 TURNED_LEFT = Pose((0.0, 0.0, 0.0), from_rotation_vector((0.0, math.radians(10), 0.0)))
+FULL = ("--quality", "full")
+"""Pixels are compared: of the size that they are wanted in."""
 ASIDE = Pose((0.1, 0.0, 0.0))
 
 
 def test_a_turn_moves_a_frozen_picture_as_it_must(
     seen_monado: Monado, stand: Stand, wear: Wear
 ) -> None:
-    client = wear(seen_monado)
+    client = wear(seen_monado, *FULL)
     gaze = Gaze(seen_monado, stand, client)
     assert max(gaze.begin()) < 1.5
     gaze.freeze()
@@ -33,7 +35,7 @@ def test_a_turn_moves_a_frozen_picture_as_it_must(
 def test_a_picture_that_is_said_to_be_of_another_pose_is_seen_to_be_wrong(
     seen_monado: Monado, stand: Stand, wear: Wear
 ) -> None:
-    gaze = Gaze(seen_monado, stand, wear(seen_monado, code=WRONG_POSE))
+    gaze = Gaze(seen_monado, stand, wear(seen_monado, *FULL, code=WRONG_POSE))
     assert max(gaze.begin()) < 1.5, "who stands still does not see the mistake"
     gaze.freeze()
     assert max(gaze.move(TURNED_LEFT)) > 20
@@ -42,7 +44,7 @@ def test_a_picture_that_is_said_to_be_of_another_pose_is_seen_to_be_wrong(
 def test_a_step_aside_moves_near_things_more_than_far_ones(
     seen_monado: Monado, stand: Stand, wear: Wear
 ) -> None:
-    client = wear(seen_monado)
+    client = wear(seen_monado, *FULL)
     gaze = Gaze(seen_monado, stand, client)
     assert max(gaze.begin()) < 1.5
     gaze.freeze()
@@ -57,7 +59,7 @@ def test_a_step_aside_moves_near_things_more_than_far_ones(
 def test_what_streams_on_is_in_its_place_after_a_step(
     seen_monado: Monado, stand: Stand, wear: Wear
 ) -> None:
-    client = wear(seen_monado)
+    client = wear(seen_monado, *FULL)
     gaze = Gaze(seen_monado, stand, client)
     gaze.begin()
     assert max(gaze.move(ASIDE @ TURNED_LEFT)) < 1.5

@@ -1,0 +1,80 @@
+"""What a run of the client is told on its command line."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+
+from sharp_xr_client.motion import MotionName
+from sharp_xr_client.problem import ClientError
+from sharp_xr_client.quality import Wish
+from sharp_xr_protocol.messages import Display
+
+Flag = tyro.conf.FlagCreatePairsOff[bool]
+
+
+@dataclass(frozen=True)
+class Options:
+    """See a photo as a place: the client of a sharp-xr server."""
+
+    server: tyro.conf.Positional[str]
+    """Address: ws://host:port/session, the page's http://host:port/?token=..., or host:port; with
+    wss and https over TLS."""
+    token: str | None = None
+    """What the server printed, if it listens on a network."""
+    fingerprint: Annotated[str | None, tyro.conf.arg(metavar="SHA256")] = None
+    """Of the server's certificate, as it printed it: trust this one and no other. Without it an
+    authority must vouch for the server."""
+    simulate: Flag = False
+    """Move a scripted head instead of a headset, and report. Nothing of OpenXR is needed."""
+    motion: MotionName = "mixed"
+    """What the scripted head does."""
+    replay: Annotated[Path | None, tyro.conf.arg(metavar="FILE.jsonl")] = None
+    """With --simulate: send the poses that --record-poses wrote, as they were, in place of a
+    scripted head's."""
+    seconds: float | None = None
+    """How long to watch, from the first frame on; without it --simulate 10 s, or to the end of
+    what is replayed; a headset until the person leaves."""
+    hz: float = 60.0
+    """Refresh rate of the simulated display; poses are sent at it."""
+    eye_size: int | None = None
+    """Pixels wanted per eye: of a headset's longer side at most (the runtime's own size without
+    it), of --simulate each way (512); the server may give fewer."""
+    quality: Wish = "auto"
+    """Where server or network cannot do everything: more pixels (sharper), more frames (smoother),
+    some of both (auto), or the whole size whatever it costs (full)."""
+    scene: str | None = None
+    """Id or name of the scene to see; the newest without it."""
+    record: Annotated[Path | None, tyro.conf.arg(metavar="FILE.mp4")] = None
+    """Write the stereo video as it came, left eye left. Not every player takes pictures that
+    change their size: they keep it with --quality full."""
+    record_poses: Annotated[Path | None, tyro.conf.arg(metavar="FILE.jsonl")] = None
+    """Write each pose that was sent, with the number of its frame."""
+    json: Annotated[Path | None, tyro.conf.arg(metavar="FILE.json")] = None
+    """Write the report's figures."""
+
+    def check(self) -> None:
+        """Raises ClientError where a value makes no sense."""
+        for name, value in (("seconds", self.seconds), ("hz", self.hz)):
+            if value is not None and not 0 < value < 1e6:
+                raise ClientError(f"--{name} {value:g}, wanted a positive number")
+        try:
+            self.simulated_display()
+        except ValueError as error:
+            raise ClientError(str(error)) from error
+        if self.replay is not None and not self.simulate:
+            raise ClientError("--replay moves a simulated head: it needs --simulate")
+
+    def simulated_display(self) -> Display:
+        """Raises ValueError where the protocol knows no such display."""
+        side = 512 if self.eye_size is None else self.eye_size
+        return Display(side, side, self.hz)
+
+
+def agent() -> str:
+    """Name and version, for the server's log."""
+    return f"sharp-xr-client {metadata.version('sharp-xr')}"

@@ -1,0 +1,84 @@
+"""A run without a headset: a scripted or recorded head before one server."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import sys
+from collections.abc import Sequence
+
+from sharp_xr_client.address import Address
+from sharp_xr_client.connection import Connection, connect
+from sharp_xr_client.motion import motion
+from sharp_xr_client.options import Options, agent
+from sharp_xr_client.problem import ClientError
+from sharp_xr_client.quality import capabilities_for, tell
+from sharp_xr_client.recording import Recorder
+from sharp_xr_client.replay import read_poses
+from sharp_xr_client.report import SessionLog
+from sharp_xr_client.scenes import select_scene
+from sharp_xr_client.simulated import Viewer
+from sharp_xr_protocol.messages import Hello, Tracking
+
+SECONDS = 10.0
+"""Where nothing else is said."""
+
+
+async def simulate(options: Options, address: Address, log: SessionLog) -> None:
+    """Watch, and fill the log.
+
+    Raises:
+        ClientError: the session ended early, or no frame came.
+    """
+    poses = read_poses(options.replay) if options.replay else []
+    recorder = Recorder(options.record) if options.record else None
+    viewer = Viewer(options.hz, log, recorder)
+    try:
+        capabilities = capabilities_for(options.quality)
+        hello = Hello(agent(), "simulated", options.simulated_display(), capabilities=capabilities)
+        async with connect(address, hello, viewer) as server:
+            log.counts = server.counts
+            await tell(server, options.quality)
+            try:
+                await _view(options, server, viewer, poses)
+            finally:
+                best = server.clock.best
+                log.round_trip_ms = best.round_trip_ns / 1e6 if best else None
+            if not log.frames:
+                raise ClientError(why_no_frame(server, address))
+    finally:
+        if recorder is not None:
+            await asyncio.to_thread(recorder.close)
+
+
+async def _view(
+    options: Options, server: Connection, viewer: Viewer, poses: Sequence[Tracking]
+) -> None:
+    scene = await select_scene(server, options.scene)
+    if scene is None:
+        print("the server has no scene yet: waiting for a photo", file=sys.stderr)
+    if poses:
+        work = viewer.replay(server, poses, options.seconds or math.inf)
+    else:
+        head = motion(options.motion, scene.focus_m) if scene else motion(options.motion)
+        work = viewer.run(server, head, options.seconds or SECONDS)
+    viewing = asyncio.ensure_future(work)
+    try:
+        await asyncio.wait({viewing, server.ended}, return_when=asyncio.FIRST_COMPLETED)
+        if server.ended.done():
+            server.ended.result()
+        viewing.result()
+    finally:
+        viewing.cancel()
+        await asyncio.gather(viewing, return_exceptions=True)
+
+
+def why_no_frame(server: Connection, address: Address) -> str:
+    """One sentence."""
+    if not server.scenes:
+        return f"the server has no scene to show: upload a photo first, at {address.page}"
+    if server.scene is None:
+        return "no frame came: the server has not got its scene ready; its log says more"
+    if not server.counts.received:
+        return "no packet of the video came: is UDP between this machine and the server blocked?"
+    return "packets of the video came, but no frame of it could be decoded"
