@@ -32,6 +32,8 @@ class SimulatedMachine:
     video: Video = VIDEO
     load: Callable[[float], float] = steadily(1.0)
     """How many times slower than alone, at that second."""
+    stall_ms: float = 0.0
+    """That each drawing takes besides, whatever is drawn: others have the processor."""
     noise: float = 0.1
     """Deviation of the time that a frame takes, as a share of it."""
     link_bps: Callable[[float], float] = steadily(8e6)
@@ -71,6 +73,13 @@ class SimulatedMachine:
     def changes_since(self, at_s: float) -> int:
         return sum(when > at_s for when, _ in self.qualities)
 
+    def share_of_time(self, width: int) -> float:
+        """That eyes were so wide."""
+        times = [when for when, _ in self.qualities] + [self.now_s]
+        spans = zip(times, times[1:], self.qualities, strict=False)
+        wide = sum(end - begin for begin, end, (_, was) in spans if was.eye_width == width)
+        return wide / (self.now_s - times[0])
+
     def fps(self, seconds: float = 2.0) -> float:
         """Of the last seconds."""
         return sum(at > self.now_s - seconds for at in self.frames) / seconds
@@ -79,7 +88,7 @@ class SimulatedMachine:
         quality = self.quality
         pixels = quality.eye_width * quality.eye_height / WHOLE_PX
         count = self._counts[self.chooser.level]
-        draw_ms = self._time(4.0 * count / 300_000 + 4.0 * pixels)
+        draw_ms = self.stall_ms + self._time(4.0 * count / 300_000 + 4.0 * pixels)
         encode_ms = self._time(0.8 + 2.4 * pixels)
         self.chooser.took(draw_ms, quality.budget_ms / self.sharers)
         self.now_s += max(1 / quality.hz, self.sharers * draw_ms / 1e3, encode_ms / 1e3)

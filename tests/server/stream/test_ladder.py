@@ -1,10 +1,20 @@
 """The rules of a ladder, on a clock that is a number."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import pytest
 
-from sharp_xr.stream.ladder import DOWN_S, HELD_S, MOST_WAIT_S, UP_S, Ladder
+from sharp_xr.stream.ladder import (
+    DOWN_S,
+    HELD_S,
+    MOST_VAIN_S,
+    MOST_WAIT_S,
+    PROOF_S,
+    UP_S,
+    VAIN_S,
+    Ladder,
+)
 
 LOOK_S = 0.25
 
@@ -94,6 +104,31 @@ def test_what_could_be_held_makes_it_bolder_again() -> None:
         watched.look([0.5, 0.4], HELD_S + 1.0)
         watched.look([2.0, 0.4], DOWN_S)
     assert waits == [30.0, 15.0, 7.5, 3.75, 3.0]
+
+
+def test_what_going_down_does_not_buy_is_taken_back_and_left_alone_for_a_while() -> None:
+    """The cost is the same on every rung, whatever was expected."""
+    watched = Watched()
+    rungs = [
+        watched.look([2.0, 0.9] if watched.ladder.rung == 0 else [4.0, 2.0], LOOK_S)[0]
+        for _ in range(1200)
+    ]
+    downs = [i * LOOK_S for i, (a, b) in enumerate(pairwise(rungs)) if a < b]
+    assert rungs.count(1) * LOOK_S <= PROOF_S * len(downs)
+    waits = [after - before - PROOF_S - DOWN_S for before, after in pairwise(downs)]
+    assert waits[:4] == pytest.approx([VAIN_S, 2 * VAIN_S, MOST_VAIN_S, MOST_VAIN_S], abs=LOOK_S)
+
+
+def test_what_buys_half_of_what_was_expected_is_kept() -> None:
+    watched = Watched()
+    watched.look([2.0, 0.8], DOWN_S)
+    assert set(watched.look([4.0, 1.3], 60.0)) == {1}
+
+
+def test_a_want_that_ends_by_itself_is_no_proof_against_going_down() -> None:
+    watched = Watched()
+    watched.look([1.2, 0.8], DOWN_S)
+    assert set(watched.look([1.1, 0.95], 60.0)) == {1}
 
 
 def test_a_pause_speaks_neither_for_nor_against() -> None:

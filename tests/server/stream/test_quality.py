@@ -8,7 +8,7 @@ from typing import get_args
 import pytest
 from tests.server.stream.simulated_machine import SimulatedMachine, steadily
 
-from sharp_xr.stream.ladder import MOST_WAIT_S
+from sharp_xr.stream.ladder import MOST_VAIN_S, MOST_WAIT_S
 from sharp_xr.stream.load import FrameLoad, LoadMeter
 from sharp_xr.stream.quality import GOAL_HZ, LINK_RUNGS, QualityControl, sizes_of
 from sharp_xr_protocol.messages import QualityGoal, Video
@@ -61,6 +61,14 @@ def test_a_hopeless_machine_is_left_with_the_smallest_pictures_and_no_flicker() 
     assert side(machine) == 192
     assert machine.quality.limit == "machine"
     assert machine.changes_since(settled_s) == 0
+
+
+@pytest.mark.parametrize("stall_ms", [25.0, 60.0, 200.0])
+def test_pixels_that_buy_no_time_are_not_given_up(stall_ms: float) -> None:
+    machine = SimulatedMachine(stall_ms=stall_ms)
+    machine.run(600.0)
+    assert machine.share_of_time(512) > 0.9
+    assert machine.changes_since(0) <= 2 * 600 / MOST_VAIN_S + 6
 
 
 def test_a_slower_machine_never_gets_larger_pictures() -> None:
