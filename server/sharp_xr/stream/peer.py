@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import logging
+import re
 from collections.abc import Callable
 from typing import Any
 
 import aiortc
+from aiortc.exceptions import OperationError
 from aiortc.rtcrtptransceiver import RTCRtpTransceiver
 from aiortc.sdp import candidate_from_sdp
 
@@ -26,6 +28,8 @@ CIPHERS = (
 )
 """aiortc's own, for peers whose certificate is of an elliptic curve, and the same with RSA: that is
 what GStreamer 1.22 makes, whose handshake fails without."""
+REPAIRS = ("rtx", "red", "ulpfec", "flexfec-03")
+"""Payloads that are no video of their own."""
 MAX_CANDIDATES = 64
 """A client with more network addresses than that is up to something."""
 
@@ -118,9 +122,12 @@ class Peer:
 
     async def _negotiate(self, offer: str) -> None:
         description = aiortc.RTCSessionDescription(offer, "offer")
-        await self._connection.setRemoteDescription(description)
+        try:
+            await self._connection.setRemoteDescription(description)
+        except OperationError as error:  # aiortc knows none of the codecs
+            raise ProtocolError(_no_h264(offer)) from error
         video = self._video()
-        _keep_h264(video)
+        _keep_h264(video, offer)
         for transceiver in self._connection.getTransceivers():
             # What else is offered is declined: nobody here would take what it receives.
             transceiver.direction = "sendonly" if transceiver is video else "inactive"
@@ -175,20 +182,32 @@ def _take_rsa_certificates(connection: aiortc.RTCPeerConnection) -> None:
     certificate._create_ssl_context = create
 
 
-def _keep_h264(transceiver: RTCRtpTransceiver) -> None:
-    """Of the codecs in common, keep the first H.264 and its repairs: we encode nothing else."""
+def _keep_h264(transceiver: RTCRtpTransceiver, offer: str) -> None:
+    """Of the codecs in common, keep the first H.264 and its repairs: we encode nothing else.
+
+    Whatever the client would rather have. README.md says what others cost and give.
+    """
     codecs = transceiver._codecs
     h264 = next((codec for codec in codecs if codec.name.upper() == "H264"), None)
     if h264 is None:
-        raise ProtocolError(
-            "an offer without H.264 (Baseline, packetization-mode 1): the client needs that codec"
-        )
+        raise ProtocolError(_no_h264(offer))
     rtx = [
         codec
         for codec in codecs
         if codec.name.lower() == "rtx" and codec.parameters.get("apt") == h264.payloadType
     ]
     transceiver._codecs = [h264, *rtx[:1]]
+
+
+def _no_h264(offer: str) -> str:
+    """A sentence that names the codecs which the client has instead."""
+    video = offer.partition("m=video")[2].partition("\nm=")[0]
+    names = dict.fromkeys(re.findall(r"a=rtpmap:\d+ ([\w-]{1,20})/90000", video))
+    found = [name for name in names if name.lower() not in REPAIRS][:8]
+    return (
+        "an offer without H.264 (Baseline, packetization-mode 1), which the client needs; "
+        f"it has {', '.join(found) or 'no codec at all'}"
+    )
 
 
 def _without_candidates_to_skip(sdp: str) -> str:

@@ -1,4 +1,5 @@
 import asyncio
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
@@ -180,6 +181,40 @@ def test_a_client_that_never_connects_is_lost_once_and_with_a_sentence(
         assert await lost.get() == "no connection came about"
         await peer.close()
         assert lost.empty()
+
+    asyncio.run(run())
+
+
+OTHERS = {45: "AV1", 46: "rtx", 47: "H265", 48: "VP9"}
+"""As Chromium offers them where the machine has them, before H.264."""
+
+
+def with_others(sdp: str, keep: bool) -> str:
+    """The offer with other codecs before its own, or in their place."""
+    head, own = re.findall(r"m=video \d+ UDP/TLS/RTP/SAVPF ([\d ]+)", sdp)[0], []
+    if not keep:
+        own = [line for line in sdp.splitlines() if re.match(r"a=(rtpmap|fmtp|rtcp-fb):", line)]
+    types = " ".join(map(str, OTHERS)) + (f" {head}" if keep else "")
+    maps = "".join(f"a=rtpmap:{number} {name}/90000\r\n" for number, name in OTHERS.items())
+    kept = [line for line in sdp.splitlines() if line not in own]
+    text = "\r\n".join(kept) + "\r\n"
+    text = text.replace(f"SAVPF {head}", f"SAVPF {types}")
+    return text.replace("a=rtcp-mux\r\n", f"a=rtcp-mux\r\n{maps}a=fmtp:46 apt=45\r\n", 1)
+
+
+def test_h264_is_answered_whatever_else_comes_before_it(loopback: None) -> None:
+    async def run() -> None:
+        lines = (await answer_to(with_others(await offer(), keep=True))).splitlines()
+        codecs = [line.split()[1] for line in lines if line.startswith("a=rtpmap:")]
+        assert codecs == ["H264/90000", "rtx/90000"]
+
+    asyncio.run(run())
+
+
+def test_an_offer_of_other_codecs_alone_is_refused_by_their_names(loopback: None) -> None:
+    async def run() -> None:
+        with pytest.raises(ProtocolError, match=r"without H\.264 .*; it has AV1, H265, VP9$"):
+            await answer_to(with_others(await offer(), keep=False))
 
     asyncio.run(run())
 
