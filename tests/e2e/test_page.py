@@ -366,8 +366,8 @@ GRAPH_PIXELS = """(stage => {
 
 
 def test_the_panel_draws_where_the_age_of_frames_comes_from(page: Page) -> None:
-    page.keyboard.press("i")
     assert page.evaluate(f"{GRAPH_PIXELS}('render')") == 0
+    page.keyboard.press("i")
     for x in (0.1, -0.1, 0.05):
         place_head(page, x=x)
     until(page, f"{GRAPH_PIXELS}('render') > 20", 2.0)  # drawing takes long on a CPU

@@ -11,21 +11,34 @@ import { VersionError, decodeMessage, encodeMessage } from "./wire.js";
 const FULL_BYTES = 4096;
 const AWAY = "The server is away. Trying again…";
 
+/** @typedef {"connecting" | "live" | "away" | "outdated"} State */
+/** @typedef {import("./wire.js").FromServer} FromServer */
+/** @typedef {import("./wire.js").FromClient} FromClient */
+
 export class Connection {
   #url;
   #hello;
   #onState;
   #onMessage;
   #whyKeptOut;
+  /** @type {WebSocket | null} */
   #socket = null;
   #attempt = 0;
+  /** @type {ReturnType<typeof setTimeout> | null} */
   #timer = null;
   #farewell = ""; // the reason in the server's Bye
   #refusal = ""; // the reason why it let no WebSocket in
+  /** @type {State} */
   state = "connecting";
 
-  // hello() makes the Hello; onState(state, sentence) and onMessage(message) hear what happens. Welcome
-  // comes as a message. whyKeptOut() asks the server for the sentence with which it refuses this page.
+  /**
+   * @param {object} parts
+   * @param {string | URL} parts.url
+   * @param {() => Omit<Extract<FromClient, {type: "hello"}>, "type">} parts.hello
+   * @param {(state: State, sentence: string) => void} parts.onState
+   * @param {(message: FromServer) => void} parts.onMessage also of Welcome
+   * @param {() => Promise<string>} parts.whyKeptOut asks the server for the sentence with which it refuses this page
+   */
   constructor({ url, hello, onState, onMessage, whyKeptOut }) {
     this.#url = url;
     this.#hello = hello;
@@ -43,7 +56,7 @@ export class Connection {
   }
 
   #open() {
-    clearTimeout(this.#timer);
+    if (this.#timer !== null) clearTimeout(this.#timer);
     this.#timer = null;
     this.#farewell = "";
     const socket = new WebSocket(this.#url);
@@ -58,6 +71,7 @@ export class Connection {
     this.#socket = socket;
   }
 
+  /** @param {FromClient} message */
   send(message) {
     if (this.#socket?.readyState === WebSocket.OPEN) this.#socket.send(encodeMessage(message));
   }
@@ -67,6 +81,7 @@ export class Connection {
     return (this.#socket?.bufferedAmount ?? 0) > FULL_BYTES;
   }
 
+  /** @param {ArrayBuffer | string} data */
   #receive(data) {
     const arrival = performance.now();
     let message;
@@ -92,13 +107,16 @@ export class Connection {
     }
   }
 
+  /** @param {unknown} error */
   #refuse(error) {
-    this.send({ type: "bye", reason: error.message });
-    if (error instanceof VersionError) this.#enter("outdated", error.message);
-    else this.#farewell = `The server sent what this page cannot read: ${error.message}.`;
-    this.#socket.close();
+    const reason = error instanceof Error ? error.message : String(error);
+    this.send({ type: "bye", reason });
+    if (error instanceof VersionError) this.#enter("outdated", reason);
+    else this.#farewell = `The server sent what this page cannot read: ${reason}.`;
+    this.#socket?.close();
   }
 
+  /** @param {boolean} wasOpen */
   #lost(wasOpen) {
     if (this.state === "outdated") return;
     const wait = waitBefore(this.#attempt++);
@@ -114,6 +132,10 @@ export class Connection {
     if (this.#refusal !== before && this.state === "away") this.#enter("away", this.#refusal || AWAY);
   }
 
+  /**
+   * @param {State} state
+   * @param {string} sentence
+   */
   #enter(state, sentence) {
     this.state = state;
     this.#onState(state, sentence);

@@ -1,23 +1,44 @@
 // What is known of a decoded frame: where in its picture things are, and which view it was drawn for.
-// {key, sent, layout, near_m, drawn: {head, eyes}}; `sent` is what the history has of its pose, or null.
 
 import { tangentsOf } from "./geometry.js";
 
-const SIDES = ["left", "right", "up", "down"];
+/** @typedef {import("./geometry.js").Fov} Fov */
+/** @typedef {import("./warp.js").Viewer} Viewer */
+/** @typedef {import("./wire.js").Layout} Layout */
+/** @typedef {import("./wire.js").Told<"frame_header">} Header */
+/** @typedef {Viewer & {at: number, scene: import("./wire.js").Scene}} Sent With a pose: `at` performance.now(). */
+/**
+ * @typedef {object} Frame
+ * @property {number | null} key null: this browser does not tell
+ * @property {Sent | null} sent with its pose; null where that is not known
+ * @property {Layout} layout
+ * @property {number} near_m
+ * @property {Viewer} drawn
+ */
 
 export class Frames {
   #headers;
   #history;
+  /** @type {{header: Header, sent: Sent} | null} */
   #last = null; // the newest header whose picture was seen, with the view that was asked for
 
-  // Both are PoseHistory: the server's headers and what was sent, by key.
+  /**
+   * @param {object} parts
+   * @param {Pick<import("./history.js").PoseHistory<Header>, "find">} parts.headers the server's, by key
+   * @param {Pick<import("./history.js").PoseHistory<Sent>, "find">} parts.history
+   */
   constructor({ headers, history }) {
     this.#headers = headers;
     this.#history = history;
   }
 
-  // Of a picture of `width` x `height` pixels with this key (null: this browser does not tell), or null where
-  // nothing is known of it.
+  /**
+   * Of a picture of `width` x `height` pixels with this key; null where nothing is known of it.
+   * @param {number | null} key
+   * @param {number} width
+   * @param {number} height
+   * @returns {Frame | null}
+   */
   identify(key, width, height) {
     const sent = key === null ? null : this.#history.find(key);
     const header = key === null ? null : this.#headers.find(key);
@@ -28,8 +49,15 @@ export class Frames {
     return this.#guess(key, sent, width, height);
   }
 
-  // Without its header: as the last one was, if the picture still has its size. All of it is colour where none
-  // came before; of another size it may be anything.
+  /**
+   * Without its header: as the last one was, if the picture still has its size. All of it is colour where none
+   * came before; of another size it may be anything.
+   * @param {number | null} key
+   * @param {Sent | null} sent
+   * @param {number} width
+   * @param {number} height
+   * @returns {Frame | null}
+   */
   #guess(key, sent, width, height) {
     const last = this.#last;
     if (last && !fits(last.header.layout, width, height)) return null;
@@ -47,14 +75,24 @@ export class Frames {
   }
 }
 
+/**
+ * @param {Layout} layout
+ * @param {number} width
+ * @param {number} height
+ */
 function fits({ eye_width, eye_height, depth_height }, width, height) {
   return width === 2 * eye_width && height === eye_height + depth_height;
 }
 
-// With the margin, in tangents, that `drawn` has around `asked`.
+/**
+ * With the margin, in tangents, that `drawn` has around `asked`.
+ * @param {Fov} fov
+ * @param {Fov} asked
+ * @param {Fov} drawn
+ * @returns {Fov}
+ */
 function widened(fov, asked, drawn) {
   const [here, before, after] = [fov, asked, drawn].map(tangentsOf);
-  return Object.fromEntries(
-    SIDES.map((side, i) => [side, Math.atan(here[i] + after[i] - before[i])]),
-  );
+  const [left, right, up, down] = here.map((tangent, i) => Math.atan(tangent + after[i] - before[i]));
+  return { left, right, up, down };
 }

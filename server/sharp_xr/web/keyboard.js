@@ -3,6 +3,9 @@
 const SPEED = 0.9; // reaches of the head per second
 const TURN_SPEED = 0.6; // radians per second
 
+/** @typedef {import("./head.js").Move} Move */
+
+/** @type {Record<string, Move>} By KeyboardEvent.code. */
 const LEAN = {
   ArrowLeft: { x: -1 },
   ArrowRight: { x: 1 },
@@ -13,6 +16,7 @@ const LEAN = {
   KeyW: { z: -1 },
   KeyS: { z: 1 },
 };
+/** @type {Record<string, Move>} */
 const TURN = {
   ArrowLeft: { yaw: 1 },
   ArrowRight: { yaw: -1 },
@@ -21,13 +25,19 @@ const TURN = {
   KeyA: { yaw: 1 },
   KeyD: { yaw: -1 },
 };
+/** @type {Record<string, Move>} */
 const TILT = { KeyQ: { roll: 1 }, KeyE: { roll: -1 } };
 
 export class Keyboard {
+  /** @type {Set<string>} */
   #held = new Set(); // KeyboardEvent.code: the place of a key, the same on every layout
   #turning = false;
 
-  // `actions` maps a key ("r", "1") to what it does once.
+  /**
+   * @param {Window} target
+   * @param {Pick<import("./head.js").Head, "move" | "reach">} head
+   * @param {Record<string, () => void>} actions what a key ("r", "1") does once
+   */
   constructor(target, head, actions) {
     this.head = head;
     target.addEventListener("keydown", (event) => this.#down(event, actions));
@@ -35,11 +45,18 @@ export class Keyboard {
     target.addEventListener("blur", () => this.#held.clear());
   }
 
-  // Moves the head by what is held, `seconds` after the last call.
+  /**
+   * Moves the head by what is held.
+   * @param {number} seconds since the last call
+   */
   advance(seconds) {
     if (this.#held.size) this.head.move(heldMove(this.#held, this.#turning, seconds, this.head.reach));
   }
 
+  /**
+   * @param {KeyboardEvent} event
+   * @param {Record<string, () => void>} actions
+   */
   #down(event, actions) {
     if (event.ctrlKey || event.metaKey || event.altKey || isTaken(event)) return;
     this.#turning = event.shiftKey;
@@ -52,29 +69,42 @@ export class Keyboard {
     if (action && !event.repeat) action();
   }
 
+  /** @param {KeyboardEvent} event */
   #up(event) {
     this.#turning = event.shiftKey;
     this.#held.delete(event.code);
   }
 }
 
+/** @param {string} code */
 function moves(code) {
   return code in LEAN || code in TILT;
 }
 
-// A field takes every key, a slider those that move it.
+/**
+ * A field takes every key, a slider those that move it.
+ * @param {KeyboardEvent} event
+ */
 function isTaken({ target, key }) {
-  if (target.closest?.("input[type=range]")) return /^(Arrow|Page|Home|End)/.test(key);
-  return Boolean(target.closest?.("input, textarea, select"));
+  const on = /** @type {Partial<Element> | null} */ (target); // a window has no closest()
+  if (on?.closest?.("input[type=range]")) return /^(Arrow|Page|Home|End)/.test(key);
+  return Boolean(on?.closest?.("input, textarea, select"));
 }
 
+/**
+ * @param {Set<string>} held
+ * @param {boolean} turning
+ * @param {number} seconds
+ * @param {number} reach of the head, metres
+ */
 export function heldMove(held, turning, seconds, reach) {
   const sum = { x: 0, y: 0, z: 0, yaw: 0, pitch: 0, roll: 0 };
   for (const code of held) {
     const way = TILT[code] ?? (turning ? TURN[code] : undefined) ?? LEAN[code];
     for (const [axis, sign] of Object.entries(way)) {
-      const speed = ["x", "y", "z"].includes(axis) ? SPEED * reach : TURN_SPEED;
-      sum[axis] += sign * speed * seconds;
+      const isWay = axis === "x" || axis === "y" || axis === "z";
+      const speed = isWay ? SPEED * reach : TURN_SPEED;
+      sum[/** @type {import("./head.js").Axis} */ (axis)] += sign * speed * seconds;
     }
   }
   return sum;

@@ -4,6 +4,7 @@ import {
   asSentence,
   refocusScene,
   renameScene,
+  sentenceFor,
   sessionUrl,
   thumbnailUrl,
   whyKeptOut,
@@ -23,6 +24,7 @@ import { Keyboard } from "./keyboard.js";
 import { Lens } from "./lens.js";
 import { viewOf } from "./optics.js";
 import { Panel } from "./panel.js";
+import { byId } from "./parts.js";
 import { bindPointer } from "./pointer.js";
 import { Quality } from "./quality.js";
 import { Receiver } from "./receiver.js";
@@ -42,18 +44,25 @@ const MOST_PIXELS = 1024; // per side of an eye, whatever the screen has
 const STILL_AFTER_S = 1;
 const FRAMES_REMEMBERED = 600; // for the debug object
 
-const $ = (id) => document.getElementById(id);
+/** @typedef {import("./wire.js").Scene} Scene */
+
+const $ = (/** @type {string} */ id) => byId(id, HTMLElement);
+const canvas = byId("canvas", HTMLCanvasElement);
 const reducedMotion = matchMedia("(prefers-reduced-motion: reduce)");
 
+/** @type {import("./wire.js").Told<"welcome"> | null} */
 let welcome = null; // the server's, of this session
 let trouble = ""; // why there is no connection
 let isListed = false; // whether the server's list has come
+/** @type {{key: number | null, head: object | null, latency: number | null, shownAt: number}[]} */
 const frames = []; // the last ones shown
 
 const toast = new Toast($("toast"));
-const glow = new Glow($("glow"));
+const glow = new Glow(byId("glow", HTMLCanvasElement));
 const head = new Head();
+/** @type {PoseHistory<import("./frame.js").Sent>} */
 const history = new PoseHistory();
+/** @type {PoseHistory<import("./frame.js").Header>} */
 const headers = new PoseHistory(); // of frames, by the same keys
 const statistics = new FrameStatistics();
 const stages = new Stages();
@@ -61,8 +70,8 @@ const roundTrip = new RoundTrip();
 const decoding = new DecodeMeter();
 const stage = new Stage({
   area: $("frame"),
-  canvas: $("canvas"),
-  video: $("video"),
+  canvas,
+  video: byId("video", HTMLVideoElement),
   history,
   headers,
   viewOf: (scene) => viewOf(scene, head.pose.head),
@@ -90,7 +99,7 @@ const showing = new Showing({
 const arrivals = new Arrivals({ card: new Card($("card")), onScene: show });
 const gallery = new Gallery({
   list: $("scenes"),
-  template: $("tile"),
+  template: byId("tile", HTMLTemplateElement),
   handlers: { show: (scene) => show(scene.id), rename, remove: (scene) => removal.begin(scene) },
 });
 const door = new Door({
@@ -123,10 +132,10 @@ const keyboard = new Keyboard(window, head, {
 const gamepads = new Gamepads({ head, onStep: (way) => door.step(way) });
 const tilt = new Tilt({ head, focus: () => showing.current?.focus_m ?? 1 });
 
-bindPointer($("canvas"), head);
+bindPointer(canvas, head);
 watchIdle($("stage"));
 bindDoorway({
-  input: $("file"),
+  input: byId("file", HTMLInputElement),
   buttons: [$("add-button"), $("choose-button")],
   veil: $("veil"),
   onFiles: (files) => arrivals.add(files),
@@ -145,6 +154,7 @@ tick(performance.now());
 
 // --- the session -------------------------------------------------------------------------------
 
+/** @returns {ReturnType<ConstructorParameters<typeof Connection>[0]["hello"]>} */
 function hello() {
   const pixels = Math.max($("frame").clientWidth, $("frame").clientHeight) * devicePixelRatio;
   const side = Math.min(Math.max(Math.round(pixels), 256), MOST_PIXELS);
@@ -158,6 +168,7 @@ function hello() {
   };
 }
 
+/** @param {import("./wire.js").FromServer} message */
 function hear(message) {
   switch (message.type) {
     case "welcome":
@@ -199,6 +210,10 @@ function hear(message) {
   }
 }
 
+/**
+ * @param {import("./connection.js").State} state
+ * @param {string} sentence
+ */
 function connectionChanged(state, sentence) {
   trouble = sentence && asSentence(sentence);
   if (state === "away" || state === "outdated") receiver.stop();
@@ -207,12 +222,16 @@ function connectionChanged(state, sentence) {
 
 // --- scenes ------------------------------------------------------------------------------------
 
+/** @param {string} id */
 function show(id) {
   showing.ask(id);
   gallery.setCurrent(id);
 }
 
-// `isOther` unless it was on the stage already: its field of view is another, or the connection is.
+/**
+ * @param {Scene} scene
+ * @param {boolean} isOther unless it was on the stage already: its field of view is another, or the connection is
+ */
 function enter(scene, isOther) {
   if (isOther) {
     head.enter(scene.focus_m, !reducedMotion.matches);
@@ -230,18 +249,23 @@ function enter(scene, isOther) {
 function leave() {
   tracker.enter(null);
   stage.enter(null);
-  $("canvas").hidden = true;
+  canvas.hidden = true;
   update();
 }
 
+/**
+ * @param {Scene} scene
+ * @param {string} name
+ */
 async function rename(scene, name) {
   try {
     await renameScene(scene.id, name); // the server sends everyone the new list
   } catch (error) {
-    toast.show(error.message);
+    toast.show(sentenceFor(error));
   }
 }
 
+/** @param {Scene} deleted */
 function showAnother(deleted) {
   const next = gallery.scenes[0];
   if (deleted.id === showing.current?.id) {
@@ -251,6 +275,7 @@ function showAnother(deleted) {
   update();
 }
 
+/** @param {Scene} scene */
 function showAgain(scene) {
   if (!showing.current) show(scene.id); // it was the only one
   update();
@@ -258,6 +283,7 @@ function showAgain(scene) {
 
 // --- frames ------------------------------------------------------------------------------------
 
+/** @param {number} before when the last turn was */
 function tick(before) {
   requestAnimationFrame(() => {
     const now = performance.now();
@@ -272,11 +298,12 @@ function tick(before) {
       if (flash.isRunning) flash.look();
       else stage.paint();
     }
-    $("hint").hidden = head.isTouched || $("canvas").hidden;
+    $("hint").hidden = head.isTouched || canvas.hidden;
     tick(now);
   });
 }
 
+/** @param {import("./stage.js").Shown} shown */
 function frameShown({ key, sent, at, shownAt }) {
   const latency = sent ? at - sent.at : null;
   statistics.add(at, latency, sent ? shownAt - sent.at : null);
@@ -286,10 +313,10 @@ function frameShown({ key, sent, at, shownAt }) {
   if (sent) {
     const times = headers.find(key)?.times;
     if (times) stages.add({ key, sentAt: sent.at, at, shownAt, times });
-    connection.send({ type: "report", key, decoded_ms: latency, shown_ms: shownAt - sent.at });
+    connection.send({ type: "report", key, decoded_ms: at - sent.at, shown_ms: shownAt - sent.at });
   }
-  if (showing.current && $("canvas").hidden) {
-    $("canvas").hidden = false;
+  if (showing.current && canvas.hidden) {
+    canvas.hidden = false;
     update();
   }
 }
@@ -315,7 +342,7 @@ async function toggleTilt() {
     $("tilt-button").setAttribute("aria-pressed", String(!tilt.isOn));
     await tilt.toggle();
   } catch (error) {
-    toast.show(error.message);
+    toast.show(sentenceFor(error));
   }
   $("tilt-button").setAttribute("aria-pressed", String(tilt.isOn));
 }
@@ -328,7 +355,7 @@ function update() {
   const { current } = showing;
   const isEmpty = isListed && gallery.scenes.length === 0;
   const isLive = state === "live";
-  const hasPicture = !$("canvas").hidden;
+  const hasPicture = !canvas.hidden;
   door.update(gallery.scenes, current?.id ?? null, isLive ? "" : trouble);
   document.body.dataset.connection = state;
   document.title = current ? `${current.name} – sharp-xr` : "sharp-xr";
@@ -347,7 +374,7 @@ function update() {
 // How long a motion takes to the picture; the panel says it.
 function measure() {
   panel.open();
-  if ($("canvas").hidden) panel.say("There is no picture to measure with. Open a scene first.", false);
+  if (canvas.hidden) panel.say("There is no picture to measure with. Open a scene first.", false);
   else flash.toggle();
 }
 
@@ -357,7 +384,7 @@ function toggleFullScreen() {
 }
 
 // For tests and curious people at the console.
-window.sharpXr = {
+const debug = {
   frames,
   get state() {
     const { fps, median, p95, matchedShare } = statistics.summary(performance.now());
@@ -370,8 +397,10 @@ window.sharpXr = {
   },
   door,
   flash,
+  /** @param {import("./head.js").Move} place */
   setHead(place) {
     head.stopSway();
     head.place(place);
   },
 };
+Object.assign(window, { sharpXr: debug });

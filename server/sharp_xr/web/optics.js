@@ -11,12 +11,21 @@ const NEAREST_FOCUS = 0.25; // of the focus distance: how near the window may co
 
 export const FULL_FRAME_MM = Math.hypot(36, 24); // diagonal of 35 mm film
 
-// Diagonal of a field of view, in tangents: of the picture at one metre.
+/** @typedef {import("./geometry.js").Fov} Fov */
+/** @typedef {Pick<import("./wire.js").Scene, "photo_fov" | "focus_m">} Scene */
+
+/**
+ * Diagonal of a field of view, in tangents: of the picture at one metre.
+ * @param {Fov} fov
+ */
 export function diagonalOf({ left, right, up, down }) {
   return Math.hypot(Math.tan(right) - Math.tan(left), Math.tan(up) - Math.tan(down));
 }
 
-// Tangents of the window's four sides, seen from the photo's camera.
+/**
+ * Tangents of the window's four sides, seen from the photo's camera.
+ * @param {Pick<Scene, "photo_fov">} scene
+ */
 export function windowOf(scene) {
   const { left, right, up, down } = scene.photo_fov;
   return {
@@ -27,19 +36,29 @@ export function windowOf(scene) {
   };
 }
 
-// Width over height of the picture on the screen, whatever the shape of the video's pixels.
+/**
+ * Width over height of the picture on the screen, whatever the shape of the video's pixels.
+ * @param {Pick<Scene, "photo_fov">} scene
+ */
 export function aspectOf(scene) {
   const { left, right, up, down } = windowOf(scene);
   return (right - left) / (up - down);
 }
 
-// Metres between the eyes.
+/**
+ * Metres between the eyes.
+ * @param {Scene} scene
+ */
 export function baselineOf(scene) {
   const { left, right } = windowOf(scene);
   return Math.min(IPD_M, scene.focus_m * (right - left) * MOST_PARALLAX);
 }
 
-// The eyes of a head at `position` ([x, y, z] metres in the world), as Tracking wants them.
+/**
+ * The eyes of a head, as Tracking wants them.
+ * @param {Scene} scene
+ * @param {number[]} position metres in the world
+ */
 export function eyesOf(scene, position) {
   const half = baselineOf(scene) / 2;
   return [-half, half].map((offset) => ({
@@ -48,19 +67,33 @@ export function eyesOf(scene, position) {
   }));
 }
 
-// {head, eyes, flat} of a head: what warp.js shows a frame for. Without depth, all is taken to be in the
-// window's plane: it stays where it is on the screen.
+/**
+ * What a frame is to be shown for. Without depth, all is taken to be in the window's plane: it stays where it is
+ * on the screen.
+ * @param {Scene} scene
+ * @param {import("./geometry.js").Pose} head
+ * @returns {import("./warp.js").View}
+ */
 export function viewOf(scene, head) {
   const distance = windowDistance(scene, head.position[2]);
   return { head, eyes: eyesOf(scene, head.position), flat: 1 / distance };
 }
 
+/**
+ * @param {Scene} scene
+ * @param {number} z
+ */
 function windowDistance(scene, z) {
   return Math.max(scene.focus_m + z, scene.focus_m * NEAREST_FOCUS);
 }
 
-// Seen from the side, the window lies on the other side. Its size in tangents stays: coming closer enlarges
-// the picture, as on a photo, instead of opening the field.
+/**
+ * Seen from the side, the window lies on the other side. Its size in tangents stays: coming closer enlarges the
+ * picture, as on a photo, instead of opening the field.
+ * @param {Scene} scene
+ * @param {number[]} position of the eye
+ * @returns {Fov}
+ */
 function fovFrom(scene, [x, y, z]) {
   const window = windowOf(scene);
   const distance = windowDistance(scene, z);

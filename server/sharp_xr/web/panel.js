@@ -24,7 +24,7 @@ const DRAW_EVERY_MS = 100;
 
 export class Panel {
   #bitrate = new BitrateMeter();
-  /** @type {number[]} */
+  /** @type {ReturnType<typeof setInterval>[]} */
   #timers = [];
   #graph;
 

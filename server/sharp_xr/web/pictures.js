@@ -5,20 +5,37 @@
 const framesTell = "metadata" in (globalThis.VideoFrame?.prototype ?? {});
 const processes = framesTell && "MediaStreamTrackProcessor" in globalThis;
 
+/**
+ * @typedef {object} Picture
+ * @property {VideoFrame | HTMLVideoElement} picture for texImage2D, and for this call only
+ * @property {number} width
+ * @property {number} height
+ * @property {number | null} key RTP timestamp; null: this browser does not tell
+ */
+/** @typedef {ReadableStreamDefaultReader<VideoFrame>} Reader */
+
 export class Pictures {
   #video;
   #onPicture;
+  /** @type {Reader | null} */
   #reader = null;
   #hasKeys = false; // whether this browser tells RTP timestamps, which the standard leaves open
 
-  // onPicture({picture, width, height, key}) hears of each; `picture` is for texImage2D, and for this call only.
+  /**
+   * @param {object} parts
+   * @param {HTMLVideoElement} parts.video
+   * @param {(picture: Picture) => void} parts.onPicture hears of each
+   */
   constructor({ video, onPicture }) {
     this.#video = video;
     this.#onPicture = onPicture;
     this.#wait();
   }
 
-  // From now on those of this track.
+  /**
+   * From now on those of this track.
+   * @param {MediaStreamTrack} track
+   */
   async attach(track) {
     this.#reader?.cancel();
     this.#reader = null;
@@ -26,6 +43,7 @@ export class Pictures {
     else await this.#play(track);
   }
 
+  /** @param {MediaStreamTrack} track */
   async #read(track) {
     const processor = new MediaStreamTrackProcessor({ track, maxBufferSize: 1 }); // newest wins
     const reader = processor.readable.getReader();
@@ -44,22 +62,24 @@ export class Pictures {
     }
   }
 
+  /** @param {MediaStreamTrack} track */
   async #play(track) {
     this.#video.srcObject = new MediaStream([track]);
     try {
       await this.#video.play();
     } catch (error) {
       // A phone that saves power wants a touch first. A newer stream interrupts the older one (AbortError).
-      if (error.name === "NotAllowedError") {
+      const why = error instanceof DOMException ? error.name : "";
+      if (why === "NotAllowedError") {
         addEventListener("pointerdown", () => this.#video.play(), { once: true });
-      } else if (error.name !== "AbortError") throw error;
+      } else if (why !== "AbortError") throw error;
     }
   }
 
   #wait() {
     const video = this.#video;
     // Not the video's size: where that changes, it may be of another picture.
-    video.requestVideoFrameCallback((at, { rtpTimestamp, width, height }) => {
+    video.requestVideoFrameCallback((_, { rtpTimestamp, width, height }) => {
       this.#wait();
       const frame = framesTell ? new VideoFrame(video) : null;
       const key = frame?.metadata().rtpTimestamp ?? rtpTimestamp ?? null;
@@ -68,6 +88,12 @@ export class Pictures {
     });
   }
 
+  /**
+   * @param {VideoFrame | HTMLVideoElement} picture
+   * @param {number} width
+   * @param {number} height
+   * @param {number | null} key
+   */
   #take(picture, width, height, key) {
     this.#hasKeys ||= key !== null;
     // Chromium ends a track with a black frame of its own; the last picture stays instead.

@@ -8,10 +8,17 @@ const PINCH_REACHES = 1.2; // for fingers at e times their distance
 const TAP_MS = 250; // from down to up, and between the taps of a double one
 const TAP_PIXELS = 12;
 
-export function bindPointer(element, head) {
-  const fingers = new Map(); // pointerId -> [x, y]
+/** @typedef {[x: number, y: number]} Point CSS pixels */
 
-  const move = (event) => {
+/**
+ * @param {HTMLElement} element
+ * @param {import("./head.js").Head} head
+ */
+export function bindPointer(element, head) {
+  /** @type {Map<number, Point>} */
+  const fingers = new Map(); // by pointerId
+
+  const move = (/** @type {PointerEvent} */ event) => {
     if (!fingers.has(event.pointerId)) return;
     const before = [...fingers.values()];
     fingers.set(event.pointerId, [event.clientX, event.clientY]);
@@ -27,7 +34,7 @@ export function bindPointer(element, head) {
     head.stopSway();
   });
   element.addEventListener("pointermove", move);
-  for (const end of ["pointerup", "pointercancel"]) {
+  for (const end of /** @type {const} */ (["pointerup", "pointercancel"])) {
     element.addEventListener(end, (event) => fingers.delete(event.pointerId));
   }
   bindDoubleTap(element, () => head.recentre());
@@ -43,8 +50,13 @@ export function bindPointer(element, head) {
   );
 }
 
-// Safari on phones sends no dblclick where gestures are the page's own.
+/**
+ * Safari on phones sends no dblclick where gestures are the page's own.
+ * @param {HTMLElement} element
+ * @param {() => void} onDoubleTap
+ */
 function bindDoubleTap(element, onDoubleTap) {
+  /** @type {PointerEvent | null} */
   let down = null;
   let lastTap = -Infinity;
   element.addEventListener("pointerdown", (event) => {
@@ -59,11 +71,20 @@ function bindDoubleTap(element, onDoubleTap) {
   });
 }
 
+/** @param {PointerEvent} event */
 function isTurning(event) {
   return event.shiftKey || (event.buttons & ~1) !== 0;
 }
 
-// The near part of the scene follows the finger: dragging it to the right takes the head to the left.
+/**
+ * The near part of the scene follows the finger: dragging it to the right takes the head to the left.
+ * @param {Point} before
+ * @param {Point} after
+ * @param {boolean} turning
+ * @param {number} width of the stage
+ * @param {number} reach of the head
+ * @returns {import("./head.js").Move}
+ */
 export function oneFinger(before, after, turning, width, reach) {
   const right = (after[0] - before[0]) / width;
   const down = (after[1] - before[1]) / width;
@@ -71,6 +92,13 @@ export function oneFinger(before, after, turning, width, reach) {
   return { x: -right * reach * REACHES_PER_WIDTH, y: down * reach * REACHES_PER_WIDTH };
 }
 
+/**
+ * @param {Point[]} before two
+ * @param {Point[]} after
+ * @param {number} width
+ * @param {number} reach
+ * @returns {import("./head.js").Move}
+ */
 export function twoFingers(before, after, width, reach) {
   const [was, is] = [spread(before), spread(after)];
   const closer = Math.log(Math.max(is.distance, 1) / Math.max(was.distance, 1));
@@ -82,6 +110,10 @@ export function twoFingers(before, after, width, reach) {
   };
 }
 
+/**
+ * @param {Point[]} fingers
+ * @returns {{middle: Point, distance: number, angle: number}}
+ */
 function spread([[ax, ay], [bx, by]]) {
   return {
     middle: [(ax + bx) / 2, (ay + by) / 2],
@@ -90,7 +122,10 @@ function spread([[ax, ay], [bx, by]]) {
   };
 }
 
-// A wheel may count in lines; a pinch on a touch pad comes as a wheel with Ctrl and small steps.
+/**
+ * A wheel may count in lines; a pinch on a touch pad comes as a wheel with Ctrl and small steps.
+ * @param {WheelEvent} event
+ */
 function wheelPixels(event) {
   const pixels = event.deltaY * (event.deltaMode === WheelEvent.DOM_DELTA_LINE ? 32 : 1);
   return event.ctrlKey ? pixels * 6 : pixels;

@@ -3,11 +3,18 @@
 const GRACE_MS = 2000; // a "disconnected" path often comes back by itself
 
 export class Receiver {
+  /** @type {RTCPeerConnection | null} */
   #peer = null;
   #send;
   #onTrack;
-  #grace = null;
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  #grace;
 
+  /**
+   * @param {object} parts
+   * @param {(message: import("./wire.js").FromClient) => void} parts.send
+   * @param {(track: MediaStreamTrack) => void} parts.onTrack
+   */
   constructor({ send, onTrack }) {
     this.#send = send;
     this.#onTrack = onTrack;
@@ -24,8 +31,9 @@ export class Receiver {
     peer.ontrack = (event) => this.#onTrack(event.track);
     peer.onicecandidate = (event) => this.#trickle(event.candidate);
     peer.onconnectionstatechange = () => this.#watch(peer);
-    await peer.setLocalDescription(await peer.createOffer());
-    if (peer === this.#peer) this.#send({ type: "offer", sdp: peer.localDescription.sdp });
+    const offer = await peer.createOffer();
+    await peer.setLocalDescription(offer);
+    if (peer === this.#peer) this.#send({ type: "offer", sdp: peer.localDescription?.sdp ?? "" });
   }
 
   stop() {
@@ -34,21 +42,31 @@ export class Receiver {
     this.#peer = null;
   }
 
+  /** @param {string} sdp */
   async answer(sdp) {
     await this.#peer?.setRemoteDescription({ type: "answer", sdp });
   }
 
+  /** @param {import("./wire.js").Told<"candidate">} candidate */
   async addCandidate({ candidate, sdp_mid, sdp_m_line_index }) {
     const init = { candidate, sdpMid: sdp_mid, sdpMLineIndex: sdp_m_line_index };
     await this.#peer?.addIceCandidate(candidate ? init : undefined);
   }
 
-  // The inbound-rtp statistics of the video, or null before the first packet.
+  /**
+   * Of the video; null before the first packet.
+   * @returns {Promise<RTCInboundRtpStreamStats | null>}
+   */
   async statistics() {
-    const report = (await this.#peer?.getStats()) ?? new Map();
-    return [...report.values()].find((entry) => entry.type === "inbound-rtp") ?? null;
+    const report = await this.#peer?.getStats();
+    let inbound = null;
+    report?.forEach((entry) => {
+      if (entry.type === "inbound-rtp") inbound = entry;
+    });
+    return inbound;
   }
 
+  /** @param {RTCIceCandidate | null} candidate null: no more will come */
   #trickle(candidate) {
     this.#send({
       type: "candidate",
@@ -58,6 +76,7 @@ export class Receiver {
     });
   }
 
+  /** @param {RTCPeerConnection} peer */
   #watch(peer) {
     clearTimeout(this.#grace);
     if (peer !== this.#peer) return;

@@ -112,7 +112,13 @@ void main() {
   }
 }`;
 
-// A linked program, and where its uniforms are by name.
+/**
+ * A linked program, and where its uniforms are by name.
+ * @param {WebGL2RenderingContext} gl
+ * @param {string} vertex
+ * @param {string} fragment
+ * @returns {{program: WebGLProgram, at: Record<string, WebGLUniformLocation | null>}}
+ */
 export function build(gl, vertex, fragment) {
   const program = gl.createProgram();
   gl.attachShader(program, compiled(gl, gl.VERTEX_SHADER, vertex));
@@ -120,13 +126,19 @@ export function build(gl, vertex, fragment) {
   gl.bindAttribLocation(program, 0, "corner");
   gl.linkProgram(program);
   const count = gl.getProgramParameter(program, gl.ACTIVE_UNIFORMS) ?? 0; // null: the context is lost
-  const names = Array.from({ length: count }, (_, i) => gl.getActiveUniform(program, i).name);
+  const names = Array.from({ length: count }, (_, i) => gl.getActiveUniform(program, i)?.name ?? "");
   const places = names.map((name) => [name.replace("[0]", ""), gl.getUniformLocation(program, name)]);
   return { program, at: Object.fromEntries(places) };
 }
 
+/**
+ * @param {WebGL2RenderingContext} gl
+ * @param {GLenum} kind
+ * @param {string} source
+ */
 function compiled(gl, kind, source) {
   const shader = gl.createShader(kind);
+  if (!shader) throw new Error("The live view's shader could not be made: the graphics have gone.");
   gl.shaderSource(shader, source);
   gl.compileShader(shader);
   if (!gl.getShaderParameter(shader, gl.COMPILE_STATUS) && !gl.isContextLost()) {

@@ -7,6 +7,12 @@ import { Painter } from "./painter.js";
 import { Pictures } from "./pictures.js";
 import { warpsFor } from "./warp.js";
 
+/** @typedef {import("./frame.js").Frame} Frame */
+/** @typedef {import("./frame.js").Sent} Sent */
+/** @typedef {import("./warp.js").View} View */
+/** @typedef {import("./wire.js").Scene} Scene */
+/** @typedef {{key: number | null, sent: Sent | null, at: number, shownAt: number}} Shown see `onFrame` */
+
 export class Stage {
   #painter;
   #pictures;
@@ -14,18 +20,31 @@ export class Stage {
   #onFrame;
   #onDecoded;
   #aspect = 1; // of one eye, as shown
+  /** @type {Scene | null} */
   #scene = null;
+  /** @type {Frame | null} */
   #frame = null; // the newest one, in the painter's texture
+  /** @type {number | null} */
   #arrived = null; // when it came, until it has been shown
   #drawnFor = ""; // what the canvas shows by now
   isElsewhere = false; // while a headset shows the frames
   isHeld = false; // shows frames as they were drawn, instead of warped to where the head is
+  /** @type {import("./painter.js").View} */
   view = "left";
   swapped = false;
 
-  // `area` is the element that the canvas is fitted into; viewOf(scene) is where the eyes are now.
-  // onFrame({key, sent, at, shownAt}) gets what was remembered with the key as `sent`, null for a frame that
-  // matches no pose. onDecoded(key) hears of every frame that came, whether it is shown or not.
+  /**
+   * @param {object} parts
+   * @param {HTMLElement} parts.area the canvas is fitted into it
+   * @param {HTMLCanvasElement} parts.canvas
+   * @param {HTMLVideoElement} parts.video
+   * @param {import("./history.js").PoseHistory<Sent>} parts.history
+   * @param {import("./history.js").PoseHistory<import("./frame.js").Header>} parts.headers
+   * @param {(scene: Scene) => View} parts.viewOf where the eyes are now
+   * @param {(shown: Shown) => void} parts.onFrame hears of each frame when it is first shown: what was remembered with
+   *   its key (null where it matches no pose), when it was decoded and when it was drawn
+   * @param {(key: number) => void} parts.onDecoded hears of every frame that came, whether it is shown or not
+   */
   constructor({ area, canvas, video, history, headers, viewOf, onFrame, onDecoded }) {
     this.area = area;
     this.canvas = canvas;
@@ -39,16 +58,21 @@ export class Stage {
     new ResizeObserver(() => this.#fit()).observe(area);
   }
 
+  /** @param {MediaStreamTrack} track */
   attach(track) {
     return this.#pictures.attach(track);
   }
 
-  // From now on the server draws this scene. Frames of poses that were sent before looked through another
-  // window at it: they would show it too large or too small for a moment, and are left out.
+  /**
+   * From now on the server draws this scene. Frames of poses that were sent before looked through another window
+   * at it: they would show it too large or too small for a moment, and are left out.
+   * @param {Scene | null} scene
+   */
   enter(scene) {
     this.#scene = scene;
   }
 
+  /** @param {import("./painter.js").View} view */
   show(view) {
     this.view = view;
     this.redraw();
@@ -73,8 +97,8 @@ export class Stage {
   paint() {
     const frame = this.#frame;
     if (frame === null || this.isElsewhere) return;
-    const isWarped = frame.sent && !this.isHeld;
-    const shown = isWarped ? this.viewOf(frame.sent.scene) : { ...frame.drawn, flat: 0 };
+    const { sent, drawn } = frame;
+    const shown = sent && !this.isHeld ? this.viewOf(sent.scene) : { ...drawn, flat: 0 };
     const drawnFor = JSON.stringify(shown);
     if (drawnFor !== this.#drawnFor || this.#arrived !== null) {
       this.#painter.draw(this.view, this.swapped, warpsFor(frame, shown), frame.layout);
@@ -90,8 +114,13 @@ export class Stage {
     return this.#drawnFor ? this.#painter.look() : null;
   }
 
-  // The same into the framebuffer of a headset, see Painter.drawEyes. Nothing until the scene's first frame has
-  // come: one of the scene before would stand in the wrong place.
+  /**
+   * The same into the framebuffer of a headset, see Painter.drawEyes. Nothing until the scene's first frame has
+   * come: one of the scene before would stand in the wrong place.
+   * @param {Parameters<Painter["drawEyes"]>[0]} places
+   * @param {View} shown
+   * @param {boolean} isClear
+   */
   paintEyes(places, shown, isClear) {
     const frame = this.#frame;
     if (frame === null || (frame.sent && frame.sent.scene !== this.#scene)) return;
@@ -103,6 +132,7 @@ export class Stage {
     return this.#painter.gl;
   }
 
+  /** @param {import("./pictures.js").Picture} picture */
   #take({ picture, width, height, key }) {
     if (key !== null) this.#onDecoded(key);
     const frame = this.#frames.identify(key, width, height);
@@ -114,7 +144,7 @@ export class Stage {
   }
 
   #tell() {
-    if (this.#arrived === null) return;
+    if (this.#arrived === null || this.#frame === null) return;
     const { key, sent } = this.#frame;
     const at = this.#arrived;
     this.#arrived = null;
@@ -129,7 +159,12 @@ export class Stage {
   }
 }
 
-// The largest whole size of that shape (width over height) inside an area.
+/**
+ * The largest whole size inside an area.
+ * @param {number} width
+ * @param {number} height
+ * @param {number} shape its width over its height
+ */
 export function fitInside(width, height, shape) {
   return width / height > shape
     ? [Math.round(height * shape), height]

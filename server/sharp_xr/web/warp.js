@@ -1,10 +1,25 @@
 // A frame, shown from where the eyes are by now. What is the same for all pixels is worked out here; what is
 // done for each of them is in shader.js.
 //
-// A view is {head, eyes, flat}: world_from_head, two of {pose: head_from_eye, fov}, and the inverse distance,
-// in 1 / metres, at which all is taken to be where a frame has no depth (0: only turns are made up for).
 
 import { compose, inverse, rotate, tangentsOf } from "./geometry.js";
+
+/** @typedef {import("./geometry.js").Pose} Pose */
+/** @typedef {import("./wire.js").Layout} Layout */
+/** @typedef {{head: Pose, eyes: {pose: Pose, fov: import("./geometry.js").Fov}[]}} Viewer world_from_head, and of each
+ *   eye head_from_eye. */
+/**
+ * @typedef {Viewer & {flat: number}} View The inverse distance, in 1 / metres, at which all is taken to be where a
+ *   frame has no depth (0: only turns are made up for).
+ */
+/**
+ * @typedef {object} Ray Of an eye: from where it is now to the one that the frame was drawn for.
+ * @property {number[]} turn
+ * @property {number[]} shift
+ * @property {number[]} shown tangents: left, right, up, down
+ * @property {number[]} drawn
+ */
+/** @typedef {Ray & {near_m: number, nearest: number, steps: number, wall: number}} Warp see shader.js */
 
 const STEPS_PER_TEXEL = 1.5;
 const MOST_STEPS = 48; // bounds the work; beyond it thin things may be stepped over
@@ -12,11 +27,22 @@ const WALL_TEXELS = 2; // a step of depth that opens a wider gap is an edge
 const LEAST_WALL = 6 / 219; // of the codes: less is the coder's noise
 const SAMPLES = [0.02, 0.25, 0.5, 0.75, 0.98]; // of the display, across and down
 
-// For both eyes: how to show a frame {drawn: view, near_m, layout} in the view `shown`.
+/**
+ * For both eyes: how to show a frame in the view `shown`.
+ * @param {Pick<import("./frame.js").Frame, "drawn" | "near_m" | "layout">} frame
+ * @param {View} shown
+ * @returns {Warp[]}
+ */
 export function warpsFor(frame, shown) {
   return [0, 1].map((side) => warpOf(frame, shown, side));
 }
 
+/**
+ * @param {Pick<import("./frame.js").Frame, "drawn" | "near_m" | "layout">} frame
+ * @param {View} shown
+ * @param {number} side
+ * @returns {Warp}
+ */
 function warpOf({ drawn, near_m, layout }, shown, side) {
   const drawnFromShown = compose(
     inverse(worldFromEye(drawn, side)),
@@ -38,12 +64,21 @@ function warpOf({ drawn, near_m, layout }, shown, side) {
   return { ...ray, near_m, nearest, steps, wall };
 }
 
+/**
+ * @param {Viewer} viewer
+ * @param {number} side
+ * @returns {Pose}
+ */
 export function worldFromEye({ head, eyes }, side) {
   return compose(head, eyes[side].pose);
 }
 
-// Where a point of the display (0 to 1 from its left and top) that is at inverse distance `q` along its ray
-// is in the frame: [x, y], 0 to 1 across the eye's picture.
+/**
+ * Where a point of the display is in the frame: [x, y], 0 to 1 across the eye's picture.
+ * @param {Ray} ray
+ * @param {number[]} point 0 to 1 from the display's left and top
+ * @param {number} q inverse distance along the point's ray
+ */
 export function placeInFrame({ turn, shift, shown, drawn }, [x, y], q) {
   const [left, right, up, down] = shown;
   const turned = rotate(turn, [left + (right - left) * x, up + (down - up) * y, -1]);
@@ -55,7 +90,12 @@ export function placeInFrame({ turn, shift, shown, drawn }, [x, y], q) {
   ];
 }
 
-// By how many texels of the depth map the nearest moves against the farthest, where it does most.
+/**
+ * By how many texels of the depth map the nearest moves against the farthest, where it does most.
+ * @param {Ray} ray
+ * @param {number} nearest
+ * @param {Layout} layout
+ */
 function longestWay(ray, nearest, { depth_width, depth_height }) {
   let longest = 0;
   for (const x of SAMPLES) {
