@@ -3,7 +3,7 @@ import { test } from "node:test";
 
 import { axisAngle, compose, rotate } from "../../server/sharp_xr/web/geometry.js";
 import { Panel3d, meets } from "../../server/sharp_xr/web/xrpanel.js";
-import { METRES, PIXELS, cellsFor, sizeInWords } from "../../server/sharp_xr/web/xrsheet.js";
+import { METRES, PIXELS, Sheet, cellsFor, sizeInWords } from "../../server/sharp_xr/web/xrsheet.js";
 import { neighbour } from "../../server/sharp_xr/web/xrdoor.js";
 
 const HEAD = { position: [1, 0.2, -2], orientation: axisAngle([0, 1, 0], 0.8) };
@@ -66,7 +66,7 @@ test("the panel stands before the head, lower than the eyes, and faces them", ()
   assert.ok(panel.stand);
   const [x, y, z] = panel.stand.position.map((value, axis) => value - HEAD.position[axis]);
   const ahead = rotate(HEAD.orientation, [0, 0, -1]);
-  assert.ok(x * ahead[0] + z * ahead[2] > 0.9 && y < -0.1);
+  assert.ok(x * ahead[0] + z * ahead[2] > 0.9 && y < -0.3);
   const facing = rotate(panel.stand.orientation, [0, 0, 1]);
   assert.ok(facing[0] * -x + facing[1] * -y + facing[2] * -z > 0.99 * Math.hypot(x, y, z));
 });
@@ -132,6 +132,18 @@ test("trouble opens the panel once the head is known, an open one comes along wh
   assert.equal(panel.stand, first);
   panel.follow({ ...HEAD, position: [9, 0, 0] }, true);
   assert.ok(panel.stand && panel.stand.position[0] > 7);
+});
+
+test("the panel is painted anew when a hand points at something else, and only then", () => {
+  const sheet = new Sheet({ thumbnailUrl: (id) => id });
+  const isPaintedAnew = (/** @type {string[]} */ names) => {
+    sheet.isStale = false;
+    sheet.point(names);
+    return sheet.isStale;
+  };
+  assert.deepEqual([[], ["larger"], ["larger"], ["larger", "show s1"], []].map(isPaintedAnew), [
+    false, true, false, true, true,
+  ]);
 });
 
 test("true size is named so, another by its number", () => {

@@ -3,15 +3,15 @@
 
 import { axisAngle, compose, inverse, multiply, rotate } from "./geometry.js";
 import { Quads } from "./xrquad.js";
-import { METRES, PIXELS, SHOWN_AT_ONCE, Sheet, cellsFor } from "./xrsheet.js";
+import { METRES, PIXELS, SHOWN_AT_ONCE, Sheet, cellsFor, nameOf } from "./xrsheet.js";
 import { yawOf } from "./xrview.js";
 
 /** @typedef {import("./geometry.js").Pose} Pose */
 /** @typedef {import("./xrsheet.js").Action} Action */
 /** @typedef {import("./xrsheet.js").NamedScene} NamedScene */
 
-const AWAY = [0, -0.32, -1.1]; // of the head, level: metres
-const TILT = -0.28; // radians: it faces the eyes
+const AWAY = [0, -0.45, -1]; // of the head, level: metres
+const TILT = Math.atan2(AWAY[1], -AWAY[2]); // it faces the eyes
 const BEAM_M = 1.5; // of a ray that meets nothing
 
 /**
@@ -129,6 +129,10 @@ export class Panel3d {
   /** @param {{ray: Pose, isHeld: boolean}[]} rays of all hands; a beam is seen of those that are held */
   point(rays) {
     this.#rays = rays;
+    const stand = this.#stand;
+    if (stand === null) return;
+    const pointed = rays.flatMap(({ ray }) => this.#cellAt(meets(ray, stand)) ?? []);
+    this.#sheet.point(pointed.map(nameOf));
   }
 
   /**
@@ -140,10 +144,7 @@ export class Panel3d {
     if (this.#stand === null) return this.open(roomFromHead);
     const met = ray && meets(ray, this.#stand);
     if (!met) return this.close();
-    const [x, y] = met.at.map((share, axis) => share * PIXELS[axis]);
-    const cell = this.cells.find(
-      (one) => x >= one.x && x <= one.x + one.width && y >= one.y && y <= one.y + one.height,
-    );
+    const cell = this.#cellAt(met);
     if (cell?.action === "earlier") this.#page(-SHOWN_AT_ONCE);
     else if (cell?.action === "later") this.#page(SHOWN_AT_ONCE);
     else if (cell) this.#onAction(cell.action, cell.scene);
@@ -173,6 +174,15 @@ export class Panel3d {
   forgetContext() {
     this.#quads = new Quads();
     this.#sheet.forget();
+  }
+
+  /** @param {ReturnType<typeof meets>} met */
+  #cellAt(met) {
+    if (!met) return null;
+    const [x, y] = met.at.map((share, axis) => share * PIXELS[axis]);
+    const isAt = (/** @type {import("./xrsheet.js").Cell} */ one) =>
+      x >= one.x && x <= one.x + one.width && y >= one.y && y <= one.y + one.height;
+    return this.cells.find(isAt) ?? null;
   }
 
   /** @param {number} by */

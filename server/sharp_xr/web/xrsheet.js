@@ -23,6 +23,7 @@ const BUTTON_GAP = 14;
 const COLOURS = {
   ground: "rgb(18 20 25 / 0.94)",
   button: "#2b2f39",
+  pointed: "#4a5162",
   current: "#f4b26a",
   words: "#eceef2",
   soft: "#a3a9b5",
@@ -65,6 +66,11 @@ export function cellsFor(scenes, first) {
   ];
 }
 
+/** What tells a place from the others. @param {Cell} cell */
+export function nameOf({ action, scene }) {
+  return scene ? `${action} ${scene.id}` : action;
+}
+
 /**
  * How large the scene is, for a person.
  * @param {number} size times as large as in truth
@@ -80,6 +86,7 @@ export class Sheet {
   #canvas = null;
   /** @type {Map<string, HTMLImageElement>} */
   #images = new Map(); // by scene's id
+  #pointed = ""; // names of the places that hands point at
   isStale = true;
   size = 1;
   trouble = "";
@@ -94,6 +101,19 @@ export class Sheet {
   /** What is painted is not true any more. */
   forget() {
     this.isStale = true;
+  }
+
+  /** Hands point there. @param {string[]} names of places */
+  point(names) {
+    const pointed = names.join("\n");
+    if (pointed === this.#pointed) return;
+    this.#pointed = pointed;
+    this.forget();
+  }
+
+  /** @param {Cell} cell */
+  #isPointed(cell) {
+    return this.#pointed.split("\n").includes(nameOf(cell));
   }
 
   /**
@@ -112,7 +132,7 @@ export class Sheet {
     context.textBaseline = "middle";
     for (const cell of cells) {
       if (cell.scene) this.#paintTile(context, cell, cell.scene);
-      else paintButton(context, cell);
+      else paintButton(context, cell, this.#isPointed(cell) ? COLOURS.pointed : COLOURS.button);
     }
     context.font = "24px system-ui, sans-serif";
     context.fillStyle = this.trouble ? COLOURS.trouble : COLOURS.words;
@@ -128,9 +148,11 @@ export class Sheet {
    * @param {Cell} cell
    * @param {NamedScene} scene
    */
-  #paintTile(context, { x, y, width }, { id, name }) {
+  #paintTile(context, cell, { id, name }) {
+    const { x, y, width } = cell;
     const height = Math.round((width * 2) / 3);
-    context.fillStyle = id === this.current ? COLOURS.current : COLOURS.button;
+    const frame = this.#isPointed(cell) ? COLOURS.pointed : COLOURS.button;
+    context.fillStyle = id === this.current ? COLOURS.current : frame;
     box(context, { x: x - 5, y: y - 5, width: width + 10, height: height + 10 }, 16);
     const image = this.#image(id);
     if (image.complete && image.naturalWidth) {
@@ -165,9 +187,10 @@ function canvasOf([width, height]) {
 /**
  * @param {CanvasRenderingContext2D} context
  * @param {Cell} cell
+ * @param {string} colour
  */
-function paintButton(context, cell) {
-  context.fillStyle = COLOURS.button;
+function paintButton(context, cell, colour) {
+  context.fillStyle = colour;
   box(context, cell, 16);
   context.font = "30px system-ui, sans-serif";
   context.fillStyle = COLOURS.words;
