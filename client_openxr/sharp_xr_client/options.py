@@ -31,6 +31,8 @@ class Options:
     authority must vouch for the server."""
     simulate: Flag = False
     """Move a scripted head instead of a headset, and report. Nothing of OpenXR is needed."""
+    room: Flag = False
+    """See the room around the photo, where the headset can show it."""
     motion: MotionName = "mixed"
     """What the scripted head does."""
     replay: Annotated[Path | None, tyro.conf.arg(metavar="FILE.jsonl")] = None
@@ -49,6 +51,11 @@ class Options:
     some of both (auto), or the whole size whatever it costs (full)."""
     scene: str | None = None
     """Id or name of the scene to see; the newest without it."""
+    warp: Flag = False
+    """With --simulate: ask for depth and a margin, and show each frame from where the head is by
+    the time of its display, as a headset does."""
+    picture: Annotated[Path | None, tyro.conf.arg(metavar="FILE.png")] = None
+    """With --simulate: write what the display shows at the end, left eye left."""
     record: Annotated[Path | None, tyro.conf.arg(metavar="FILE.mp4")] = None
     """Write the stereo video as it came, left eye left. Not every player takes pictures that
     change their size: they keep it with --quality full."""
@@ -68,6 +75,9 @@ class Options:
             raise ClientError(str(error)) from error
         if self.replay is not None and not self.simulate:
             raise ClientError("--replay moves a simulated head: it needs --simulate")
+        if not self.simulate and (self.warp or self.picture is not None):
+            name = "--warp" if self.warp else "--picture"
+            raise ClientError(f"{name} is about a simulated display: it needs --simulate")
 
     def simulated_display(self) -> Display:
         """Raises ValueError where the protocol knows no such display."""

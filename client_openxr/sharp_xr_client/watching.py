@@ -14,7 +14,7 @@ from sharp_xr_client.problem import ClientError
 from sharp_xr_client.quality import Wish, tell
 from sharp_xr_client.report import SessionLog
 from sharp_xr_client.scenes import select_scene
-from sharp_xr_protocol.messages import Hello
+from sharp_xr_protocol.messages import Hello, Scene
 
 RETRY_S = 1.0
 """Between tries to reach a server that was lost."""
@@ -49,6 +49,12 @@ class Watch:
         """The one that is open."""
         self.connections = 0
         """That were opened so far."""
+
+    def scene_of(self, scene_id: str) -> Scene | None:
+        """As the server lists it; on any thread."""
+        connection = self.connection
+        scenes = connection.scenes if connection else []
+        return next((scene for scene in scenes if scene.id == scene_id), None)
 
     async def run(self) -> None:
         """Until cancelled.

@@ -39,7 +39,7 @@ async def wear(options: Options, address: Address, log: SessionLog) -> None:
     if options.record_poses is None:
         log.kept = KEPT
     recorder = Recorder(options.record) if options.record else None
-    state = State(Follower(log, recorder), Outbox())
+    state = State(Follower(log, recorder), Outbox(), wants_room=options.room, say=_say)
     headset = Headset(state, options.eye_size, _say)
     try:
         capabilities = [*CAPABILITIES, *capabilities_for(options.quality)]
@@ -49,6 +49,7 @@ async def wear(options: Options, address: Address, log: SessionLog) -> None:
             scene=options.scene,
             quality=options.quality,
         )
+        state.scene_of = watch.scene_of
         await _until_first(headset.ended, watch.run(), _over(options.seconds, log))
         if options.seconds is not None and not log.frames:
             server = watch.connection

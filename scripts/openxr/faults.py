@@ -31,7 +31,7 @@ while True:
     session.poll()
     if session.is_running:
         moment = session.next_frame()
-        session.end_frame(moment, None, (), xr.EnvironmentBlendMode.OPAQUE)
+        session.end_frame(moment, None, ())
         if session.state == xr.SessionState.FOCUSED:
             print("focused", flush=True)
     else:

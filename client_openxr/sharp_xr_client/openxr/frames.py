@@ -12,33 +12,32 @@ submitted again, with its own pose.
 
 from __future__ import annotations
 
-import math
 import time
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+import numpy as np
 import xr
 
+from sharp_xr_client.comfort import Comfort, hole_share
 from sharp_xr_client.follower import Follower, Picture
 from sharp_xr_client.hands import Hands
 from sharp_xr_client.lead import Lead
 from sharp_xr_client.openxr.actions import Actions
-from sharp_xr_client.openxr.painting import Canvas, Painter, Style
-from sharp_xr_client.openxr.session import EyeLayer, Moment, Session, Sight
+from sharp_xr_client.openxr.easel import Easel
+from sharp_xr_client.openxr.painting import Painter, Style
+from sharp_xr_client.openxr.session import Moment, Session, Sight
 from sharp_xr_client.openxr.window import Context
 from sharp_xr_client.outbox import Outbox
 from sharp_xr_client.placement import Placement, recentred
-from sharp_xr_client.reprojection import reproject
+from sharp_xr_client.room import choose_room
 from sharp_xr_client.timing import Timing
 from sharp_xr_protocol.geometry import Pose, Velocity, conjugate, rotate
-from sharp_xr_protocol.messages import Eye, Report
+from sharp_xr_protocol.messages import Eye, Report, Scene
 
 PAUSE_S = 0.05
 """Between looks at a runtime that wants no frames."""
-STILL_M = 0.0005
-"""An eye that moved by less, in the photo's metres, sees the same picture: at 0.3 m this is 0.1
-degrees, about a pixel."""
 ASKED = 512
 """Poses whose display time is remembered: seconds of them."""
 
@@ -55,19 +54,13 @@ class State:
     """None: to be made where the head is."""
     picture: Picture | None = None
     """The newest; its pixels are in the painter."""
-
-
-@dataclass(frozen=True)
-class Painted:
-    """What is in the swapchain's newest picture."""
-
-    key: int
-    photo_from_eyes: tuple[Pose, Pose]
-    """As warped: the eyes' places, the frame's orientation."""
-    eyes: tuple[Eye, Eye]
-    width_px: int
-    height_px: int
-    style: Style
+    comfort: Comfort = field(default_factory=Comfort)
+    wants_room: bool = False
+    """The room is to be seen around the photo."""
+    say: Callable[[str], None] = print
+    """Tells the person a sentence."""
+    scene_of: Callable[[str], Scene | None] = lambda scene: None
+    """The scene with an id, as the server lists it."""
 
 
 class Frames:
@@ -75,13 +68,17 @@ class Frames:
 
     def __init__(self, session: Session, context: Context, painter: Painter, state: State) -> None:
         self._session = session
+        runtime = session.runtime
+        self._room = choose_room(runtime.blend_modes, runtime.extensions, state.wants_room)
+        if self._room.problem:
+            state.say(self._room.problem)
         self._context = context
         self._painter = painter
+        self._easel = Easel(session, painter)
         self._state = state
         self._actions = Actions(session)
         self._hands = Hands()
-        self._canvas: Canvas | None = None
-        self._painted: Painted | None = None
+        self._period_s = 0.0
         self._asked_for: OrderedDict[int, int] = OrderedDict()
 
     def run(self, is_stopped: Callable[[], bool]) -> None:
@@ -100,8 +97,7 @@ class Frames:
                 else:
                     time.sleep(PAUSE_S)
         finally:
-            if self._canvas is not None:
-                self._canvas.close()
+            self._easel.close()
 
     # --- one frame -----------------------------------------------------------------------------
 
@@ -110,6 +106,7 @@ class Frames:
         with timing.stage("wait"):
             moment = self._session.next_frame()
         timing.frames += 1
+        self._period_s = moment.period_ns / 1e9
         timing.focused += self._session.state == xr.SessionState.FOCUSED
         # Some runtimes leave another context current behind them.
         self._context.make_current()
@@ -120,9 +117,9 @@ class Frames:
         with timing.stage("end"):
             self._session.end_frame(
                 moment,
-                self._canvas.handle if self._canvas else None,
-                self._layers() if moment.should_render else (),
-                xr.EnvironmentBlendMode.OPAQUE,
+                self._easel.swapchain if moment.should_render else None,
+                self._easel.layers(self._state.placement),
+                self._room,
             )
 
     def _render(self, moment: Moment) -> None:
@@ -137,8 +134,8 @@ class Frames:
         is_fresh = self._take(moment)
         timing.fresh += is_fresh
         timing.reused += not is_fresh and state.picture is not None
-        if now is not None and state.picture is not None and state.placement is not None:
-            self._paint(state.picture, state.placement, now)
+        if now is not None:
+            self._paint(now)
 
     def _place(self, moment: Moment, now: Sight) -> None:
         """Around the head at first, again when the headset was recentred, then where hands put
@@ -181,6 +178,7 @@ class Frames:
             return False
         with self._state.timing.stage("upload"):
             self._painter.upload(picture.frame.picture)
+        self._trust(picture)
         self._state.picture = picture
         key = picture.frame.key
         asked_for_ns = self._asked_for.get(key)
@@ -194,75 +192,37 @@ class Frames:
             self._state.outbox.tell(Report(key, decoded_ms, shown_ms))
         return True
 
-    # --- painting ------------------------------------------------------------------------------
-
-    def _paint(self, picture: Picture, placement: Placement, now: Sight) -> None:
+    def _trust(self, picture: Picture) -> None:
+        """How much of what the photo covers is missing in this frame."""
         header = picture.header
-        poses = tuple(
-            _moved_to(
-                header.head @ drawn.pose,
-                placement.photo_from_room(now.room_from_head @ eye.pose),
-            )
-            for drawn, eye in zip(header.eyes, now.eyes, strict=True)
-        )
-        left, right = poses
-        style = Style()
-        if not self._is_worth_it(header.key, (left, right), style):
+        scene, layout = self._state.scene_of(header.scene), header.layout
+        if scene is None or not layout.depth_height or not header.near_m:
             return
-        layout = header.layout
-        eyes = [
-            reproject(header.head @ eye.pose, eye.fov, pose, eye.fov, layout, header.near_m)
-            for eye, pose in zip(header.eyes, poses, strict=True)
-        ]
-        size = layout.eye_width, layout.eye_height
-        with self._state.timing.stage("paint"), self._canvas_of(*size).next_picture() as target:
-            self._painter.paint(target, size, layout, eyes, style)
-        self._painted = Painted(header.key, (left, right), header.eyes, *size, style)
-
-    def _is_worth_it(self, key: int, poses: tuple[Pose, Pose], style: Style) -> bool:
-        """Whether a new picture would differ from the one that is there."""
-        painted = self._painted
-        if painted is None or painted.key != key or painted.style != style:
-            return True
-        return any(
-            math.dist(a.position, b.position) > STILL_M
-            for a, b in zip(painted.photo_from_eyes, poses, strict=True)
+        plane = picture.frame.picture.planes[0]
+        luma = np.frombuffer(memoryview(plane), np.uint8).reshape(-1, plane.line_size)
+        below = luma[layout.eye_height : layout.eye_height + layout.depth_height]
+        left = header.eyes[0]
+        self._state.comfort.saw(
+            scene.id,
+            hole_share(
+                below[:, : layout.depth_width],
+                header.head @ left.pose,
+                left.fov,
+                scene.photo_fov,
+                scene.focus_m,
+            ),
         )
 
-    def _canvas_of(self, width: int, height: int) -> Canvas:
-        """At least so large, for one eye."""
-        canvas = self._canvas
-        if canvas is None or canvas.width < width or canvas.height < height:
-            if canvas is not None:
-                width, height = max(width, canvas.width), max(height, canvas.height)
-                canvas.close()
-            self._canvas = canvas = Canvas(self._session, width, height)
-        return canvas
-
-    def _layers(self) -> list[EyeLayer]:
-        """What is painted, where it stands in the room by now."""
-        painted, placement = self._painted, self._state.placement
-        if painted is None or placement is None:
-            return []
-        assert self._canvas is not None
-        return [
-            EyeLayer(
-                placement.room_from(pose),
-                eye.fov,
-                # The right eye is beside the left, whatever the swapchain's own size.
-                side * painted.width_px,
-                painted.width_px,
-                painted.height_px,
-            )
-            for side, (pose, eye) in enumerate(
-                zip(painted.photo_from_eyes, painted.eyes, strict=True)
-            )
-        ]
-
-
-def _moved_to(drawn: Pose, now: Pose) -> Pose:
-    """The eye's place by now, with the orientation that the frame was drawn with."""
-    return Pose(now.position, drawn.orientation)
+    def _paint(self, now: Sight) -> None:
+        state = self._state
+        if state.picture is None or state.placement is None:
+            return
+        head = state.placement.photo_from_room(now.room_from_head)
+        fade = state.comfort.update(head, self._period_s)
+        style = Style(fade, self._room.is_clear)
+        began_s = time.perf_counter()
+        if self._easel.paint(state.picture, state.placement, now, style):
+            state.timing.add("paint", (time.perf_counter() - began_s) * 1e3)
 
 
 def _scaled(pose: Pose, factor: float) -> Pose:

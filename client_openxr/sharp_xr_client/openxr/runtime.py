@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import xr
 
 from sharp_xr_client.problem import ClientError
+from sharp_xr_client.room import PASSTHROUGH, BlendMode
 from sharp_xr_protocol.messages import Display
 
 OPENGL = "XR_KHR_opengl_enable"
@@ -15,7 +16,7 @@ EGL = "XR_MNDX_egl_enable"
 LOCAL_FLOOR = "XR_EXT_local_floor"
 REFRESH_RATE = "XR_FB_display_refresh_rate"
 HAND_INTERACTION = "XR_EXT_hand_interaction"
-OPTIONAL = (LOCAL_FLOOR, REFRESH_RATE, HAND_INTERACTION)
+OPTIONAL = (LOCAL_FLOOR, REFRESH_RATE, HAND_INTERACTION, PASSTHROUGH)
 STEREO = xr.ViewConfigurationType.PRIMARY_STEREO
 
 
@@ -61,8 +62,8 @@ class Runtime:
                 views[0].recommended_image_rect_height,
             )
             """Width and height that the runtime recommends for one eye, pixels."""
-            self.blend_modes = [
-                xr.EnvironmentBlendMode(mode)
+            self.blend_modes: list[BlendMode] = [
+                xr.EnvironmentBlendMode(mode).name
                 for mode in xr.enumerate_environment_blend_modes(
                     self._instance, self._system, STEREO
                 )

@@ -11,12 +11,15 @@ from typing import Any
 import xr
 from xr import raw_functions
 
+from sharp_xr_client.openxr.passthrough import Passthrough
 from sharp_xr_client.openxr.runtime import REFRESH_RATE, STEREO, Runtime, RuntimeLostError
+from sharp_xr_client.room import Room
 from sharp_xr_protocol.geometry import Fov, Pose, Vector3, Velocity
 from sharp_xr_protocol.messages import Eye
 
 EXIT_S = 3.0
 """How long a runtime may take to let us go."""
+OPAQUE = Room("OPAQUE", is_clear=False)
 USUAL_HZ = 90.0
 """Where the runtime does not tell the display's rate."""
 
@@ -73,6 +76,7 @@ class Session:
         self.profiles_changed = False
         """Controllers came, went or are others. Whoever looks sets it back."""
         self._leaving_since_s: float | None = None
+        self._passthrough: Passthrough | None = None
         info = xr.SessionCreateInfo(
             system_id=runtime.system, next=ctypes.cast(ctypes.pointer(binding), ctypes.c_void_p)
         )
@@ -132,18 +136,28 @@ class Session:
         moment: Moment,
         swapchain: xr.Swapchain | None,
         eyes: Iterable[EyeLayer],
-        blend_mode: xr.EnvironmentBlendMode,
-        has_alpha: bool = False,
+        room: Room = OPAQUE,
     ) -> None:
-        """Show these parts of the swapchain's newest picture; None: nothing."""
+        """Show these parts of the swapchain's newest picture; None: nothing of ours."""
+        layers: list[Any] = []
+        if room.passthrough:
+            self._passthrough = self._passthrough or Passthrough(self.handle)
+            layers.append(self._passthrough.layer())
         views = [_projection_view(swapchain, eye) for eye in eyes] if swapchain else []
-        flags = xr.CompositionLayerFlags.NONE
-        if has_alpha:
-            flags = xr.CompositionLayerFlags.BLEND_TEXTURE_SOURCE_ALPHA_BIT
-        layer = xr.CompositionLayerProjection(layer_flags=flags, space=self.room, views=views)
-        layers = [ctypes.byref(layer)] if views else []
-        info = xr.FrameEndInfo(moment.display_ns, blend_mode, layers=layers)
-        xr.end_frame(self.handle, info)
+        if views:
+            flags = xr.CompositionLayerFlags
+            layers.append(
+                xr.CompositionLayerProjection(
+                    layer_flags=(
+                        flags.BLEND_TEXTURE_SOURCE_ALPHA_BIT if room.is_clear else flags.NONE
+                    ),
+                    space=self.room,
+                    views=views,
+                )
+            )
+        mode = xr.EnvironmentBlendMode[room.mode]
+        pointers = [ctypes.byref(layer) for layer in layers]
+        xr.end_frame(self.handle, xr.FrameEndInfo(moment.display_ns, mode, layers=pointers))
 
     def locate(self, time_ns: int) -> Sight | None:
         """Head and eyes at a display time; None while the headset does not know where it is."""

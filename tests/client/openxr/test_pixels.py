@@ -3,8 +3,9 @@
 import math
 from collections.abc import Callable
 
+import numpy as np
 import pytest
-from scripts.openxr.gaze import WRONG_POSE, Gaze
+from scripts.openxr.gaze import STANDING, WRONG_POSE, Gaze
 from scripts.openxr.monado import Monado
 from scripts.openxr.stand import Stand
 from scripts.openxr.wearer import Wearer
@@ -63,4 +64,18 @@ def test_what_streams_on_is_in_its_place_after_a_step(
     gaze = Gaze(seen_monado, stand, client)
     gaze.begin()
     assert max(gaze.move(ASIDE @ TURNED_LEFT)) < 1.5
+    assert client.leave()[0] == 0
+
+
+def test_far_from_the_photos_camera_a_still_vignette_is_seen_and_near_it_the_scene_again(
+    seen_monado: Monado, stand: Stand, wear: Wear
+) -> None:
+    client = wear(seen_monado, *FULL)
+    gaze = Gaze(seen_monado, stand, client)
+    gaze.begin()
+    seen_monado.move(STANDING @ Pose((0.0, 0.0, 1.5)))
+    client.until(lambda: bool((np.ptp(seen_monado.pixels(), axis=(0, 1)) < 4).all()), "a vignette")
+    assert 10 < seen_monado.pixels().mean() < 40, "dark, not black"
+    seen_monado.move(STANDING)
+    client.until(lambda: max(gaze.look()) < 1.5, "the scene")
     assert client.leave()[0] == 0
