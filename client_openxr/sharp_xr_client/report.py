@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from sharp_xr_client import displayed
+from sharp_xr_client.displayed import Displayed
 from sharp_xr_client.jitter import Counts
 from sharp_xr_protocol.messages import FrameHeader, Tracking
 
@@ -49,6 +51,8 @@ class SessionLog:
     """What the server complained of."""
     counts: Counts = field(default_factory=Counts)
     round_trip_ms: float | None = None
+    displayed: list[Displayed] = field(default_factory=list)
+    """Each tick of a simulated display, from its first picture on."""
     display: Figures = field(default_factory=dict)
     """What a headset's loop says of itself."""
     kept: int | None = None
@@ -73,6 +77,7 @@ def figures(log: SessionLog) -> Figures:
         **_carriers(log),
         **_network(log),
         **_server(log),
+        **displayed.figures(log.displayed),
         **log.display,
     }
 
@@ -200,6 +205,11 @@ ROWS = {
     "{display_hidden:.0f} hidden; pose {pose_age_ms:.0f} ms old",
     "display loop": "wait {wait_ms:.1f} ms, locate {locate_ms:.1f}, upload {upload_ms:.1f}, "
     "paint {paint_ms:.1f}, end {end_ms:.1f} (medians)",
+    "head": "moved since its picture was drawn by {head_moved_median_mm:.1f} mm, "
+    "{head_moved_median_deg:.2f} degrees (p95 {head_moved_p95_mm:.1f}, {head_moved_p95_deg:.2f})",
+    "shown": "{shown_off_median_mm:.1f} mm, {shown_off_median_deg:.2f} degrees from the head "
+    "(p95 {shown_off_p95_mm:.1f}, {shown_off_p95_deg:.2f}); "
+    "{uncovered_share_max:.1%} of the display empty at worst",
     "poses": "{poses_sent:.0f} sent, round trip {round_trip_ms:.1f} ms",
 }
 

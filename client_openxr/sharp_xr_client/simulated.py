@@ -14,7 +14,8 @@ from collections.abc import Sequence
 import msgspec
 
 from sharp_xr_client.connection import Connection
-from sharp_xr_client.follower import Follower
+from sharp_xr_client.displayed import Displayed
+from sharp_xr_client.follower import Follower, Picture
 from sharp_xr_client.motion import Motion
 from sharp_xr_client.poses import KEYS
 from sharp_xr_client.recording import Recorder
@@ -42,8 +43,14 @@ def eyes(ipd_m: float = IPD_M, fov: Fov = EYE_FOV) -> tuple[Eye, Eye]:
 class Viewer(Follower):
     """Moves a head and watches."""
 
-    def __init__(self, hz: float, log: SessionLog, recorder: Recorder | None = None) -> None:
+    def __init__(
+        self, hz: float, log: SessionLog, recorder: Recorder | None = None, *, warps: bool = False
+    ) -> None:
+        """``warps``: what is shown is warped to where the head is, by the frame's depth."""
         super().__init__(log, recorder)
+        self._warps = warps
+        self.newest: Picture | None = None
+        """What the display shows: the last entry of the log's ``displayed`` says how."""
         self._period_s = 1.0 / hz
         self._eyes = eyes()
 
@@ -87,6 +94,7 @@ class Viewer(Follower):
                 return
             await asyncio.sleep(max(due - time.monotonic(), 0.0))
             await self._show(connection)
+            self._display(pose.head, pose.eyes)
             await connection.send(self.again(pose))
         # The last frames are on their way.
         await asyncio.sleep(LAST_S)
@@ -100,6 +108,7 @@ class Viewer(Follower):
 
     async def _show(self, connection: Connection) -> None:
         picture = self.take()
+        self.newest = picture or self.newest
         if picture is None or picture.tracking is None:
             return
         key, sent_ns = picture.frame.key, picture.tracking.time_ns
@@ -108,4 +117,10 @@ class Viewer(Follower):
 
     async def _send_pose(self, connection: Connection, motion: Motion, time_s: float) -> None:
         head, velocity = motion.head(time_s)
+        self._display(head, self._eyes)
         await connection.send(self.pose(head, self._eyes, velocity))
+
+    def _display(self, head: Pose, eyes: tuple[Eye, Eye]) -> None:
+        if self.newest is not None:
+            tick = Displayed(self.newest.header, head, eyes, self._warps)
+            self._log.displayed.append(tick)

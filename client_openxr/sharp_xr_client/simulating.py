@@ -18,8 +18,11 @@ from sharp_xr_client.replay import read_poses
 from sharp_xr_client.report import SessionLog
 from sharp_xr_client.scenes import select_scene
 from sharp_xr_client.simulated import Viewer
+from sharp_xr_client.snapshot import snapshot, write_png
 from sharp_xr_protocol.messages import Hello, Tracking
 
+WARPS = ("depth", "overscan")
+"""What a client that warps asks of a server."""
 SECONDS = 10.0
 """Where nothing else is said."""
 
@@ -32,9 +35,9 @@ async def simulate(options: Options, address: Address, log: SessionLog) -> None:
     """
     poses = read_poses(options.replay) if options.replay else []
     recorder = Recorder(options.record) if options.record else None
-    viewer = Viewer(options.hz, log, recorder)
+    viewer = Viewer(options.hz, log, recorder, warps=options.warp)
     try:
-        capabilities = capabilities_for(options.quality)
+        capabilities = [*capabilities_for(options.quality), *(WARPS if options.warp else ())]
         hello = Hello(agent(), "simulated", options.simulated_display(), capabilities=capabilities)
         async with connect(address, hello, viewer) as server:
             log.counts = server.counts
@@ -46,9 +49,20 @@ async def simulate(options: Options, address: Address, log: SessionLog) -> None:
                 log.round_trip_ms = best.round_trip_ns / 1e6 if best else None
             if not log.frames:
                 raise ClientError(why_no_frame(server, address))
+        if options.picture:
+            await asyncio.to_thread(_write_picture, options, viewer, log)
     finally:
         if recorder is not None:
             await asyncio.to_thread(recorder.close)
+
+
+def _write_picture(options: Options, viewer: Viewer, log: SessionLog) -> None:
+    assert options.picture is not None
+    if viewer.newest is None or not log.displayed:
+        raise ClientError("frames came, but none was displayed: there is no picture to write")
+    display = options.simulated_display()
+    picture, tick = viewer.newest.frame.picture, log.displayed[-1]
+    write_png(options.picture, snapshot(picture, tick, display.eye_width, display.eye_height))
 
 
 async def _view(

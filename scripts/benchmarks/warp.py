@@ -137,11 +137,18 @@ class Bench:
         if self._gl is None:
             return None, None
         left, right = (
-            reproject(drawn.pose, drawn.fov, head @ shown.pose, shown.fov, shot.layout, shot.near_m)
-            for drawn, shown in zip(shot.eyes, self._display.eyes, strict=True)
+            reproject(
+                drawn.pose,
+                drawn.fov,
+                head @ shown.pose,
+                shown.fov,
+                shot.header.layout,
+                shot.header.near_m,
+            )
+            for drawn, shown in zip(shot.header.eyes, self._display.eyes, strict=True)
         )
         self._gl.upload(shot.picture)
-        both_ms = min(self._gl.paint(shot.layout, (left, right)) for _ in range(4))
+        both_ms = min(self._gl.paint(shot.header.layout, (left, right)) for _ in range(4))
         size = self._display.size
         return both_ms / 2, self._gl.pixels()[:, side * size : (side + 1) * size]
 

@@ -6,12 +6,9 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import cast
 
 import av
-import numpy as np
 from av.video.frame import VideoFrame
-from numpy.typing import NDArray
 
 from sharp_xr.render import Frame, PreparedScene, Renderer
 from sharp_xr.render.camera import view_from_eye
@@ -20,9 +17,10 @@ from sharp_xr.stream.depth import NearPlane, layout_for, picture_size
 from sharp_xr.stream.encoder import EncoderSettings, open_encoder
 from sharp_xr.stream.overscan import SCALE, overscanned
 from sharp_xr.stream.rate import settings_for
+from sharp_xr_client.snapshot import eye_image
 from sharp_xr_client.warp import EyeImage
 from sharp_xr_protocol.geometry import Fov, Pose, Vector3, Velocity, predict
-from sharp_xr_protocol.messages import Eye, Layout, Tracking
+from sharp_xr_protocol.messages import Eye, FrameHeader, Tracking
 
 LAG_S = 0.08
 """From a frame's pose to its display."""
@@ -66,28 +64,14 @@ class Display:
 
 @dataclass(frozen=True)
 class Shot:
-    """A decoded frame and what its header says; its pose is the world's origin."""
+    """A decoded frame of a head at the world's origin."""
 
     picture: VideoFrame
-    layout: Layout
-    near_m: float
-    eyes: tuple[Eye, Eye]
+    header: FrameHeader
 
     def image(self, side: int) -> EyeImage:
         """One eye's."""
-        layout, left = self.layout, side * self.layout.eye_width
-        rgb = rgb_of(self.picture)
-        x = side * layout.depth_width
-        luma = rgb[layout.eye_height :, x : x + layout.depth_width, 0]
-        codes = luma.astype(np.float32) / np.float32(255)
-        eye = self.eyes[side]
-        return EyeImage(
-            rgb[: layout.eye_height, left : left + layout.eye_width],
-            codes if layout.depth_width else None,
-            self.near_m,
-            eye.pose,
-            eye.fov,
-        )
+        return eye_image(self.picture, self.header, side)
 
 
 def velocity(move: str) -> Velocity:
@@ -140,7 +124,7 @@ def stream(renderer: Renderer, scene: PreparedScene, move: str, display: Display
         near.saw(planes(picture)[0][layout.eye_height :, : 2 * layout.depth_width])
         coder.code(picture)
     assert coder.decoded is not None
-    return Shot(coder.decoded, layout, near_m, eyes)
+    return Shot(coder.decoded, FrameHeader(0, Pose(), eyes, "scene", layout, near_m))
 
 
 class Coder:
@@ -165,8 +149,3 @@ class Coder:
         for decoded in self._decoder.decode(packet):
             self.decoded = decoded
         return len(unit)
-
-
-def rgb_of(picture: VideoFrame) -> NDArray[np.uint8]:
-    """[H, W, 3]."""
-    return cast(NDArray[np.uint8], picture.to_ndarray(format="rgb24"))

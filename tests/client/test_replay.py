@@ -88,6 +88,10 @@ def test_a_missing_file_is_one_sentence(capsys: pytest.CaptureFixture[str]) -> N
 def test_a_real_head_is_not_replayed(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["127.0.0.1:9", "--replay", "poses.jsonl"]) == 1
     assert "--replay moves a simulated head: it needs --simulate" in capsys.readouterr().err
+    for option in (["--warp"], ["--picture", "p.png"]):
+        assert main(["127.0.0.1:9", *option]) == 1
+        said = capsys.readouterr().err
+        assert f"{option[0]} is about a simulated display: it needs --simulate" in said
 
 
 def test_a_recorded_session_is_sent_again_as_it_was(

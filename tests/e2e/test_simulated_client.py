@@ -130,6 +130,33 @@ def test_near_things_move_more_than_far_ones_between_eyes_and_as_the_head_moves(
     assert near > 2 * far > 0
 
 
+def test_a_display_that_warps_shows_the_world_from_where_the_head_is_by_then(
+    server: ServerProcess, scene_id: str, tmp_path: Path
+) -> None:
+    shown, poses, report = (tmp_path / name for name in ("a.png", "poses.jsonl", "report.json"))
+    process = client(
+        *(server.session_url, "--simulate", "--motion", "lean", "--seconds", "2", "--hz", "30"),
+        *("--eye-size", str(EYE_PX), "--quality", "full", "--scene", scene_id, "--warp"),
+        *("--picture", str(shown), "--record-poses", str(poses), "--json", str(report)),
+    )
+    assert process.returncode == 0, process.stderr
+    figures = json.loads(report.read_text())
+    assert figures["head_moved_p95_mm"] > 1.0, "nothing to make up for"
+    assert figures["shown_off_p95_mm"] == figures["shown_off_p95_deg"] == 0.0
+    assert figures["uncovered_share_max"] == 0.0
+    assert figures["eye_width"] > EYE_PX  # the margin, at the display's density
+    with av.open(str(shown)) as container:
+        (picture,) = container.decode(video=0)
+    pixels = picture.to_ndarray(format="rgb24").astype(np.uint8)
+    assert pixels.shape == (EYE_PX, 2 * EYE_PX, 3)
+    last = json.loads(poses.read_text().splitlines()[-1])
+    for eye, offset_m in enumerate((-HALF_IPD_M, HALF_IPD_M)):
+        x, z = last["position"][0] + offset_m, last["position"][2]
+        for ball, distance_m in ((red, NEAR_M), (green, FAR_M)):
+            wanted = EYE_PX / 2 * (1 - x / (distance_m + z))
+            assert column(pixels, eye, ball) == pytest.approx(wanted, abs=2.0)
+
+
 def test_a_scene_that_does_not_exist_is_refused_with_those_that_do(
     server: ServerProcess, scene_id: str
 ) -> None:
