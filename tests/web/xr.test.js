@@ -11,6 +11,7 @@ const LEVEL = { x: 0, y: 0, z: 0, w: 1 };
 
 class Session extends EventTarget {
   visibilityState = "visible";
+  /** @type {unknown[]} */
   inputSources = [];
   /** @type {Function[]} */
   turns = [];
