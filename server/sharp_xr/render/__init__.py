@@ -32,8 +32,8 @@ class RenderSettings:
     background: tuple[float, float, float] = (0.0, 0.0, 0.0)
     """Linear RGB behind everything."""
     fast: bool = False
-    """Stop a little early, with a cheaper exponential: less time, 60 dB or more from the exact
-    picture. The CPU's renderer alone knows it."""
+    """Stop a little early: less time, 60 dB or more from the exact picture. The CPU's renderer
+    alone knows it."""
     budget_ms: float | None = None
     """If a frame takes longer, later ones are drawn of fewer Gaussians, where the renderer has
     levels of detail (the CPU's); None draws all."""

@@ -67,6 +67,7 @@ def rasterize(
         colors: [N, 3] linear RGB.
         opacities: [N] 0 to 1.
         views: all of one size.
+        settings: ``fast`` is ignored.
         camera_from_photo: [V, 4, 4] in place of the views' own poses, to have a gradient by them.
             Each entry of the upper three rows counts for itself; ``moved`` keeps a pose rigid.
         order: [N] a permutation in which neighbours stand together, to save looking for one (a
@@ -80,13 +81,14 @@ def rasterize(
     if camera_from_photo is None:
         camera_from_photo = torch.from_numpy(np.stack([view.camera_from_photo for view in views]))
     _check(means, covariances, colors, opacities, camera_from_photo, len(views))
+    exact = dataclasses.replace(settings, fast=False)
     planes: Tensor = _Planes.apply(  # type: ignore[no-untyped-call]
         means,
         covariances,
         colors,
         opacities,
         camera_from_photo,
-        (tuple(views), lens_of(width, height, settings), order, _workshop(threads)),
+        (tuple(views), lens_of(width, height, exact), order, _workshop(threads)),
     )
     cover = planes[:, 4]
     background = torch.tensor(settings.background).reshape(3, 1, 1)

@@ -21,21 +21,11 @@ from numpy.typing import NDArray
 from sharp_xr.gaussians import Float32
 from sharp_xr.render.cpu import backward_vectors as vectors
 from sharp_xr.render.cpu import blending, drawing
-from sharp_xr.render.cpu.backward_vectors import (
-    COVER,
-    GRADIENT,
-    GROUP,
-    LANES,
-    PIXEL_X,
-    PIXEL_Y,
-    RED,
-    SAVED,
-    STATE,
-    TRANSMITTANCE,
-)
+from sharp_xr.render.cpu.backward_vectors import GRADIENT, SAVED
 from sharp_xr.render.cpu.binning import TILE
-from sharp_xr.render.cpu.blending import BLOCK, PADDING, RECORD, bits_of
+from sharp_xr.render.cpu.blending import BLOCK, PADDING, RECORD, S_COVER, S_RED, STATE, bits_of
 from sharp_xr.render.cpu.compilation import kernel
+from sharp_xr.render.cpu.compositing import GROUP, blend_numbered
 from sharp_xr.render.cpu.drawing import (
     AT_ONCE,
     BLOCKS_IN_SUBTILE,
@@ -45,11 +35,13 @@ from sharp_xr.render.cpu.drawing import (
     append_chunks,
     hide_record,
     select_four,
+    start_block,
     take_ticket,
 )
 from sharp_xr.render.cpu.projection import Lens
 from sharp_xr.render.cpu.scene import CHUNK, ROWS, X, Y, Z
 from sharp_xr.render.cpu.sorting import sort_keys
+from sharp_xr.render.cpu.vectors import LANES
 
 f32 = np.float32
 UInt32 = NDArray[np.uint32]
@@ -253,7 +245,8 @@ def note_order(count: int, scratch: Scratch, numbers: UInt32) -> None:
         keys[i] = (np.uint64(order) << np.uint64(32)) | np.uint64(i)
     if count > 1:
         spare, histogram = common.spare_keys, common.histogram
-        sort_keys(keys, spare, count, np.uint64(lowest), np.uint64(highest), histogram)
+        first, last = np.uint64(lowest), np.uint64(highest)
+        sort_keys(keys, spare, count, first, last, False, histogram)
     for i in range(count):
         numbers[i] = np.uint32(keys[i])
 
@@ -366,20 +359,9 @@ def run_subtile(
             read_block(scratch, left + x, top + y, planes)
             pull_block(scratch, in_block, entries, lens.max_alpha, gradients)
         else:
-            vectors.blend(scratch.common.records, in_block, entries, scratch.state, lens.max_alpha)
+            limits = lens.max_alpha, lens.stop, lens.ease, lens.refill
+            blend_numbered(scratch.common.records, in_block, entries, scratch.state, *limits)
             store_block(scratch.state, left + x, top + y, planes)
-
-
-@kernel
-def start_block(state: Float32, left: np.float32, top: np.float32, columns: int, rows: int) -> None:
-    """Nothing drawn yet; pixels right of ``columns`` or below ``rows`` count as full."""
-    for i in range(LANES):
-        outside = (i & 3 >= columns) or (i >> 2 >= rows)
-        state[TRANSMITTANCE * LANES + i] = f32(0) if outside else f32(1)
-        state[PIXEL_X * LANES + i] = left + f32(i & 3) + f32(0.5)
-        state[PIXEL_Y * LANES + i] = top + f32(i >> 2) + f32(0.5)
-    for i in range(RED * LANES, STATE):
-        state[i] = 0
 
 
 @kernel
@@ -389,7 +371,7 @@ def store_block(state: Float32, x: int, y: int, planes: Float32) -> None:
     for row in range(min(BLOCK, height - y)):
         for column in range(min(BLOCK, width - x)):
             for plane in range(PLANES):
-                value = state[(RED + plane) * LANES + BLOCK * row + column]
+                value = state[(S_RED + plane) * LANES + BLOCK * row + column]
                 planes[plane, y + row, x + column] = value
 
 
@@ -404,8 +386,8 @@ def read_block(scratch: Scratch, x: int, y: int, planes: Float32) -> None:
         for column in range(min(BLOCK, width - x)):
             lane = BLOCK * row + column
             for plane in range(PLANES):
-                state[(RED + plane) * LANES + lane] = planes[plane, y + row, x + column]
-            for plane in range(COVER - RED):
+                state[(S_RED + plane) * LANES + lane] = planes[plane, y + row, x + column]
+            for plane in range(S_COVER - S_RED):
                 tints[4 * lane + plane] = planes[plane, y + row, x + column]
 
 

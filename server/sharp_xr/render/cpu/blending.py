@@ -1,7 +1,7 @@
 """Blocks of 4 x 4 pixels: choose their splats, blend them front to back, store the pixels.
 
 A block is 16 floats of each quantity, which is one AVX-512 register. This file is plain numba and
-runs anywhere; ``simd.py`` does the two inner loops, ``select`` and ``blend``, in explicit vectors.
+runs anywhere; ``simd.py`` does some of it in explicit vectors, ``compositing.py`` the blending.
 """
 
 from __future__ import annotations
@@ -16,16 +16,15 @@ from numpy.typing import NDArray
 from sharp_xr.gaussians import Float32
 from sharp_xr.render.cpu.compilation import instruction, kernel
 from sharp_xr.render.cpu.projection import Lens
-from sharp_xr.render.cpu.scene import LOG2_255
+from sharp_xr.render.cpu.vectors import LANES
 
 f32 = np.float32
 UInt32 = NDArray[np.uint32]
 
 BLOCK = 4
 """Pixels a side."""
-LANES = 16
 PADDING = 16
-"""What ``select`` may write beyond the end of its result."""
+"""What ``select_four`` may read and write beyond the end of a list."""
 
 RECORD = 16
 """Floats per splat, one cache line; the first six are the rows PX to PEAK of projection.py."""
@@ -36,27 +35,8 @@ TRANSMITTANCE, S_RED, S_GREEN, S_BLUE, S_DEPTH, S_COVER, PIXEL_X, PIXEL_Y = rang
 STATE = 8 * LANES
 KEPT_STATE = 6 * LANES
 
-MIN_TRANSMITTANCE = f32(1e-4)
-FAST_TRANSMITTANCE = f32(4e-3)
 MIN_COVER = f32(1e-10)
 
-# 2^s = 2^round(s) 2^f with f in -1/2..1/2: adding 1.5 2^23 rounds s to an integer in the sum's low
-# bits; a minimax polynomial of degree 4 gives 2^f to 1e-6.
-ROUNDER = f32(12582912.0)
-EXP2_0, EXP2_1, EXP2_2, EXP2_3, EXP2_4 = (
-    f32(0.9999992614341604),
-    f32(0.6931218145214743),
-    f32(0.24024744849965343),
-    f32(0.05591786210492883),
-    f32(0.00957010165204712),
-)
-# Degree 3, to 1e-4.
-EXP2_FAST_0, EXP2_FAST_1, EXP2_FAST_2, EXP2_FAST_3 = (
-    f32(0.9999280737),
-    f32(0.6932609885),
-    f32(0.2426111209),
-    f32(0.0551716527),
-)
 SRGB_LINEAR_UP_TO = f32(0.0031308)
 # 1.055 x^(1/2.4) - 0.055 as a minimax polynomial in x^(1/4), 3e-7 off at most.
 SRGB = tuple(
@@ -96,16 +76,6 @@ def float_of(typing_context: Any, bits: Any) -> Any:
 
 
 @kernel
-def select(flags: UInt32, values: UInt32, count: int, bit: np.uint32, chosen: UInt32) -> int:
-    """Copy the values whose flags have the bit, in order, to the front of ``chosen``; how many."""
-    found = 0
-    for i in range(count):
-        chosen[found] = values[i]
-        found += 1 if flags[i] & bit else 0
-    return found
-
-
-@kernel
 def select_four(
     flags: UInt32,
     values: UInt32,
@@ -115,82 +85,16 @@ def select_four(
     room: int,
     found: NDArray[np.int64],
 ) -> None:
-    """``select`` for the bits ``first`` to ``first`` + 3, whose results begin at multiples of
-    ``room``; ``found`` tells how many each has."""
+    """For each of the bits ``first`` to ``first`` + 3, copy the values whose flags have it, in
+    order, to a list; the lists begin at multiples of ``room``, and ``found`` tells how many each
+    has."""
+    one = np.uint32(1)
     for k in range(4):
-        part = chosen[k * room : (k + 1) * room]
-        found[k] = select(flags, values, count, np.uint32(1 << (first + k)), part)
-
-
-@kernel
-def blend(
-    records: Float32, entries: UInt32, count: int, state: Float32, max_alpha: np.float32
-) -> None:
-    """Put ``count`` splats (record numbers in the entries' upper halves) behind what is there."""
-    for entry in range(count):
-        at = np.int64(entries[entry] >> np.uint32(16)) * RECORD
-        record = records[at : at + RECORD]
-        for i in range(LANES):
-            dx = state[PIXEL_X * LANES + i] - record[0]
-            dy = state[PIXEL_Y * LANES + i] - record[1]
-            power = (record[2] * dx + record[3] * dy) * dx + (record[4] * dy * dy + record[5])
-            rounded = power + ROUNDER
-            f = power - (rounded - ROUNDER)
-            mantissa = (((EXP2_4 * f + EXP2_3) * f + EXP2_2) * f + EXP2_1) * f + EXP2_0
-            exponent = np.int32(bits_of(rounded) << np.int32(23))
-            alpha = min(float_of(np.int32(bits_of(mantissa) + exponent)), max_alpha)
-            alpha = alpha if power >= -LOG2_255 else f32(0)
-            before = state[TRANSMITTANCE * LANES + i]
-            after = before * (f32(1) - alpha)
-            weight = before * alpha if after > MIN_TRANSMITTANCE else f32(0)
-            state[TRANSMITTANCE * LANES + i] = after
-            state[S_RED * LANES + i] += weight * record[R_RED]
-            state[S_GREEN * LANES + i] += weight * record[R_GREEN]
-            state[S_BLUE * LANES + i] += weight * record[R_BLUE]
-            state[S_DEPTH * LANES + i] += weight * record[R_DEPTH]
-            state[S_COVER * LANES + i] += weight
-        if entry & 7 == 7 and most_open(state) <= MIN_TRANSMITTANCE:
-            return
-
-
-@kernel
-def blend_fast(
-    records: Float32, entries: UInt32, count: int, state: Float32, max_alpha: np.float32
-) -> None:
-    """The same, but a splat is drawn before its pixel ends, and a block ends where all its pixels
-    are at 4e-3 or less. (To stop *before* a splat at 4e-3 would leave out opaque ones: errors of
-    0.25.)"""
-    for entry in range(count):
-        at = np.int64(entries[entry] >> np.uint32(16)) * RECORD
-        record = records[at : at + RECORD]
-        for i in range(LANES):
-            dx = state[PIXEL_X * LANES + i] - record[0]
-            dy = state[PIXEL_Y * LANES + i] - record[1]
-            power = (record[2] * dx + record[3] * dy) * dx + (record[4] * dy * dy + record[5])
-            rounded = power + ROUNDER
-            f = power - (rounded - ROUNDER)
-            mantissa = ((EXP2_FAST_3 * f + EXP2_FAST_2) * f + EXP2_FAST_1) * f + EXP2_FAST_0
-            exponent = np.int32(bits_of(rounded) << np.int32(23))
-            alpha = min(float_of(np.int32(bits_of(mantissa) + exponent)), max_alpha)
-            weight = state[TRANSMITTANCE * LANES + i] * alpha
-            weight = weight if power >= -LOG2_255 else f32(0)
-            state[TRANSMITTANCE * LANES + i] -= weight
-            state[S_RED * LANES + i] += weight * record[R_RED]
-            state[S_GREEN * LANES + i] += weight * record[R_GREEN]
-            state[S_BLUE * LANES + i] += weight * record[R_BLUE]
-            state[S_DEPTH * LANES + i] += weight * record[R_DEPTH]
-            state[S_COVER * LANES + i] += weight
-        if entry & 7 == 7 and most_open(state) <= FAST_TRANSMITTANCE:
-            return
-
-
-@kernel
-def most_open(state: Float32) -> np.float32:
-    """The largest transmittance of a block's pixels."""
-    most = f32(0)
-    for i in range(LANES):
-        most = max(most, state[TRANSMITTANCE * LANES + i])
-    return most
+        part, shift, end = chosen[k * room : (k + 1) * room], np.uint32(first + k), np.int64(0)
+        for i in range(count):
+            part[end] = values[i]
+            end += np.int64((flags[i] >> shift) & one)
+        found[k] = end
 
 
 @kernel

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from sharp_xr.gaussians import Float32, Gaussians
 from sharp_xr.render.cpu.compilation import allocating_kernel, kernel
-from sharp_xr.render.cpu.scene import visible_order
+from sharp_xr.render.cpu.scene import MORTON_BITS, visible_order
 
 f32 = np.float32
 Indices = NDArray[np.int64]
@@ -123,7 +123,7 @@ def groups_of(gaussians: Gaussians) -> Groups:
     while start < len(gaussians):
         shape = leading_grid(gaussians.means[start:])
         if shape is None:
-            rest = start + visible_order(gaussians[start:])
+            rest = start + visible_order(gaussians[start:], 2**MORTON_BITS)
             part, again = rest[: len(rest) // 4 * 4].reshape(-1, 4), None
             start = len(gaussians)
         else:

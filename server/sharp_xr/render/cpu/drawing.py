@@ -35,6 +35,7 @@ from sharp_xr.render.cpu.blending import (
     subtile_flags,
 )
 from sharp_xr.render.cpu.compilation import has_wide_vectors, instruction, kernel
+from sharp_xr.render.cpu.compositing import GROUP, blend
 from sharp_xr.render.cpu.gathering import ASPECT, aspect_of, gather_chunk
 from sharp_xr.render.cpu.projection import (
     DEPTH,
@@ -51,11 +52,9 @@ from sharp_xr.render.cpu.projection import (
 from sharp_xr.render.cpu.scene import BLUE, CHUNK, GREEN, NEVER_SEEN, RED, ROWS
 from sharp_xr.render.cpu.sorting import HISTOGRAM_SIZE, sort_keys
 
-inner_loops = simd if has_wide_vectors() else blending
-select, blend = inner_loops.select, inner_loops.blend
-select_four, blend_fast = inner_loops.select_four, inner_loops.blend_fast
-start_block = inner_loops.start_block
-store_block, store_part = inner_loops.store_block, blending.store_block
+loops = simd if has_wide_vectors() else blending
+select_four, start_block, store_block = loops.select_four, loops.start_block, loops.store_block
+store_part = blending.store_block
 
 f32 = np.float32
 UInt32 = NDArray[np.uint32]
@@ -239,7 +238,8 @@ def gather(
         keys[i] = (np.uint64(order) << np.uint64(32)) | value
     if count > 1:
         spare, histogram = scratch.spare_keys, scratch.histogram
-        sort_keys(keys, spare, count, np.uint64(lowest), np.uint64(highest), histogram)
+        first, last = np.uint64(lowest), np.uint64(highest)
+        sort_keys(keys, spare, count, first, last, lens.fast, histogram)
     return count
 
 
@@ -269,6 +269,7 @@ def append_chunks_wide(
             scratch.aspect,
             width,
             height,
+            lens.fast,
             scratch.records,
             scratch.boxes,
             scratch.depths,
@@ -435,15 +436,13 @@ def draw_subtile(
             continue
         chosen = scratch.found[AT_ONCE + kind]
         in_block = scratch.in_blocks[kind * room : (kind + 1) * room]
-        in_block[chosen : chosen + simd.UNROLLED] = hidden << 16
+        in_block[chosen : chosen + GROUP] = hidden << 16
         start_block(state, f32(x), f32(y), columns, rows)
         at = (subtile * BLOCKS_IN_SUBTILE * BLOCKS_IN_SUBTILE + block) * KEPT_STATE
         if not is_first:
             copy_floats(scratch.kept_states, at, state, 0, KEPT_STATE)
-        if lens.fast:
-            blend_fast(records, in_block, chosen, state, lens.max_alpha)
-        else:
-            blend(records, in_block, chosen, state, lens.max_alpha)
+        limits = lens.max_alpha, lens.stop, lens.ease, lens.refill
+        blend(records, in_block, chosen, state, *limits)
         if not is_last:
             copy_floats(state, 0, scratch.kept_states, at, KEPT_STATE)
         elif columns < BLOCK or rows < BLOCK:

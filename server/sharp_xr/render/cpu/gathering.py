@@ -39,20 +39,25 @@ from sharp_xr.render.cpu.scene import (
     Y,
     Z,
 )
-from sharp_xr.render.cpu.simd import (
-    BITS,
+from sharp_xr.render.cpu.simd import compress, count_of, mask_of
+from sharp_xr.render.cpu.vectors import (
+    FLOAT,
     FLOATS,
-    INT32,
+    INT16,
     INT64,
     INTS,
     LANES,
-    address,
+    addresses,
     constant,
     llvm_function,
     load,
+    plus,
+    prefetch,
     splat,
     store,
+    times,
 )
+from sharp_xr.render.cpu.vectors import root as square_root
 
 f32 = np.float32
 
@@ -130,8 +135,7 @@ class Vector:
         return self.builder.fcmp_ordered(comparison, self.value, self._of(other))
 
     def root(self) -> Vector:
-        call = llvm_function(self.builder, "llvm.sqrt.v16f32", FLOATS, FLOATS)
-        return Vector(self.builder, call(self.value))
+        return Vector(self.builder, square_root(self.builder, self.value))
 
     def floor(self) -> Vector:
         call = llvm_function(self.builder, "llvm.floor.v16f32", FLOATS, FLOATS)
@@ -155,7 +159,7 @@ class Centers(NamedTuple):
 
 
 def rough_centers(rows: list[Vector], aspect: list[Vector]) -> Centers:
-    """In float32: enough to tell which chunks of 16 are nowhere near the tile."""
+    """In float32: enough to tell which 16 are nowhere near the tile, and for a fast picture."""
     r, (t0, t1, t2, fx, fy, cx, cy) = aspect[:9], aspect[9:16]
     x, y, z = rows[X], rows[Y], rows[Z]
     depth = r[8] * z + t2 + r[7] * y + r[6] * x
@@ -313,20 +317,15 @@ def store_records(builder: Any, rows: list[Any], place: Any) -> None:
 
 def exact_of(builder: Any, aspect_at: Any, k: int) -> Any:
     """Number k of a camera in float64, in all lanes."""
-    parts = (load(builder, aspect_at, 4 * i, ir.FloatType()) for i in (k, SINGLE + k))
+    parts = (load(builder, aspect_at, 4 * i, FLOAT) for i in (k, SINGLE + k))
     whole = builder.fadd(*(builder.fpext(part, ir.DoubleType()) for part in parts))
     return splat(builder, whole, DOUBLES)
 
 
 def fetch_lines(builder: Any, place: Any) -> None:
     """Ask for 16 Gaussians' cache lines, one of each row."""
-    kind = ir.FunctionType(ir.VoidType(), [ir.PointerType(), INT32, INT32, INT32])
-    name = "llvm.prefetch.p0"
-    fetch = builder.module.globals.get(name) or ir.Function(builder.module, kind, name)
-    to_read, soon, data = (ir.Constant(INT32, k) for k in (0, 3, 1))
     for row in range(ROWS):
-        line = builder.add(place, ir.Constant(INT64, 4 * CHUNK * row))
-        builder.call(fetch, [builder.inttoptr(line, ir.PointerType()), to_read, soon, data])
+        prefetch(builder, plus(builder, place, 4 * CHUNK * row))
 
 
 @instruction
@@ -339,44 +338,36 @@ def gather_chunk(
     aspect: Any,
     width: Any,
     height: Any,
+    rough: Any,
     records: Any,
     boxes: Any,
     depths: Any,
     count: Any,
 ) -> Any:
     """Append what the tile of ``width`` x ``height`` holds of the chunk that begins at
-    ``rows[start]``, whose Gaussians reach ``reach`` metres at most; returns the new count. Up to 16
-    records, boxes and depths beyond it are written. ``following`` is where the next chunk begins:
-    it is fetched meanwhile, for the memory's latency is longer than the work on one chunk."""
+    ``rows[start]``, whose Gaussians reach ``reach`` metres at most; returns the new count. Centres
+    are ``rough`` or exact. Up to 16 records, boxes and depths beyond the count are written.
+    ``following`` is where the next chunk begins: it is fetched meanwhile, for the memory's latency
+    is longer than the work on one chunk."""
 
     def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        kinds = signature.args
-        rows_at, aspect_at, records_at, boxes_at, depths_at = (
-            address(context, builder, kinds[k], args[k]) for k in (0, 4, 7, 8, 9)
+        rows_at, aspect_at, records_at, boxes_at, depths_at = addresses(
+            context, builder, signature, args, (0, 4, 8, 9, 10)
         )
-        chunk_at, next_at = (
-            builder.add(rows_at, builder.shl(args[k], ir.Constant(INT64, 2))) for k in (1, 2)
-        )
-        compress_floats = llvm_function(
-            builder, "llvm.experimental.vector.compress.v16f32", FLOATS, FLOATS, BITS, FLOATS
-        )
-        compress_ints = llvm_function(
-            builder, "llvm.experimental.vector.compress.v16i32", INTS, INTS, BITS, INTS
-        )
-        popcount = llvm_function(builder, "llvm.ctpop.i16", ir.IntType(16), ir.IntType(16))
+        chunk_at, next_at = (builder.add(rows_at, times(builder, args[k], 4)) for k in (1, 2))
         shared = [
-            Vector(builder, splat(builder, load(builder, aspect_at, 4 * k, ir.FloatType()), FLOATS))
+            Vector(builder, splat(builder, load(builder, aspect_at, 4 * k, FLOAT)))
             for k in range(SINGLE)
         ]
-        exact = [exact_of(builder, aspect_at, k) for k in range(16)]
-        reach_of_chunk, *size = (
-            Vector(builder, splat(builder, args[k], FLOATS)) for k in (3, 5, 6)
-        )
+        camera = [exact_of(builder, aspect_at, k) for k in range(16)]
+        reach_of_chunk, *size = (Vector(builder, splat(builder, args[k])) for k in (3, 5, 6))
+        is_rough = context.is_true(builder, signature.args[7], args[7])
+        nobody = ir.Constant(INT16, 0)
 
         entry = builder.block
-        body, shape, pack, after, done = (
+        body, choose, place, shape, pack, after, done = (
             builder.append_basic_block(name)
-            for name in ("place", "shape", "pack", "next", "gathered")
+            for name in ("near", "choose", "place", "shape", "pack", "next", "gathered")
         )
         builder.branch(body)
         builder.position_at_end(body)
@@ -384,36 +375,40 @@ def gather_chunk(
         at = builder.add(chunk_at, i)
         fetch_lines(builder, builder.add(next_at, i))
         lanes = [Vector(builder, load(builder, at, 4 * CHUNK * row, FLOATS)) for row in range(ROWS)]
-        rough = rough_centers(lanes, shared)
-        near = may_touch(builder, rough, reach_of_chunk, shared, *size)
-        nobody = ir.Constant(ir.IntType(16), 0)
-        near_mask = builder.bitcast(near, ir.IntType(16))
-        builder.cbranch(builder.icmp_unsigned("!=", near_mask, nobody), shape, after)
+        first_try = rough_centers(lanes, shared)
+        near = mask_of(builder, may_touch(builder, first_try, reach_of_chunk, shared, *size))
+        builder.cbranch(builder.icmp_unsigned("!=", near, nobody), choose, after)
+
+        builder.position_at_end(choose)
+        builder.cbranch(is_rough, shape, place)
+        builder.position_at_end(place)
+        exact = centers(builder, lanes, camera, first_try.inverse)
+        builder.branch(shape)
 
         builder.position_at_end(shape)
-        place_of = centers(builder, lanes, exact, rough.inverse)
+        place_of = Centers(*(Vector(builder, builder.phi(FLOATS)) for _ in exact))
+        for phi, value, other in zip(place_of, first_try, exact, strict=True):
+            phi.value.add_incoming(value.value, choose)
+            phi.value.add_incoming(other.value, place)
         record, box, kept = projected(builder, lanes, place_of, shared, *size)
-        mask = builder.bitcast(kept, ir.IntType(16))
+        mask = mask_of(builder, kept)
         builder.cbranch(builder.icmp_unsigned("!=", mask, nobody), pack, after)
 
         builder.position_at_end(pack)
-        blank = ir.Constant(FLOATS, ir.Undefined)
-        packed = [compress_floats(row, kept, blank) for row in record]
-        place = builder.mul(found, ir.Constant(INT64, 4 * RECORD))
-        store_records(builder, packed, builder.add(records_at, place))
-        offset = builder.shl(found, ir.Constant(INT64, 2))
+        packed = [compress(builder, row, kept) for row in record]
+        store_records(builder, packed, builder.add(records_at, times(builder, found, 4 * RECORD)))
+        offset = times(builder, found, 4)
         store(builder, packed[9], builder.add(depths_at, offset))
-        packed_box = compress_ints(box, kept, ir.Constant(INTS, ir.Undefined))
-        store(builder, packed_box, builder.add(boxes_at, offset))
-        more = builder.add(found, builder.zext(popcount(mask), INT64))
+        store(builder, compress(builder, box, kept), builder.add(boxes_at, offset))
+        more = builder.add(found, count_of(builder, mask))
         builder.branch(after)
 
         builder.position_at_end(after)
         total = builder.phi(INT64)
         for result, block in ((found, body), (found, shape), (more, pack)):
             total.add_incoming(result, block)
-        following = builder.add(i, ir.Constant(INT64, 4 * LANES))
-        for phi, first, last in ((i, ir.Constant(INT64, 0), following), (found, args[10], total)):
+        following = plus(builder, i, 4 * LANES)
+        for phi, first, last in ((i, ir.Constant(INT64, 0), following), (found, args[11], total)):
             phi.add_incoming(first, entry)
             phi.add_incoming(last, after)
         end = ir.Constant(INT64, 4 * CHUNK)
@@ -421,8 +416,9 @@ def gather_chunk(
         builder.position_at_end(done)
         return total
 
-    number, integer = types.float32, types.intp
+    number, integer, flag = types.float32, types.intp, types.boolean
     signature = integer(
-        rows, integer, integer, number, aspect, number, number, records, boxes, depths, integer
+        *(rows, integer, integer, number, aspect, number, number, flag),
+        *(records, boxes, depths, integer),
     )
     return signature, generate

@@ -33,6 +33,8 @@ TWO_LN_2 = f32(2 * math.log(2.0))
 
 MORTON_BITS = 10
 """Per axis."""
+DEPTH_LEVELS = 128
+"""Of a photo's depths along the curve: so coarse that a chunk is a patch of the picture."""
 FRUSTUM_MIN_Z = 1e-2
 """Metres. What lies further back is ordered by where the photo's camera sees it."""
 
@@ -89,7 +91,7 @@ def arrange(gaussians: Gaussians) -> CpuScene:
     return CpuScene(len(gaussians), rows, hulls, reaches)
 
 
-def visible_order(gaussians: Gaussians) -> NDArray[np.int64]:
+def visible_order(gaussians: Gaussians, depth_levels: int = DEPTH_LEVELS) -> NDArray[np.int64]:
     """Indices of the visible Gaussians along a Morton curve."""
     means = gaussians.means
     sample = np.ascontiguousarray(means[:: max(1, len(means) // 4096)])
@@ -102,6 +104,8 @@ def visible_order(gaussians: Gaussians) -> NDArray[np.int64]:
     curve_points(sample, frustum, points)
     low, high = np.percentile(points, [0.5, 99.5], axis=0).astype(np.float32)
     scale = f32(2**MORTON_BITS - 1) / np.maximum(high - low, f32(1e-9))
+    if frustum:
+        scale[2] *= f32(depth_levels / 2**MORTON_BITS)
     keys = np.empty(len(means), np.uint64)
     visible = morton_keys(means, gaussians.opacities, frustum, low, scale, keys)
     keys = np.sort(keys[:visible])

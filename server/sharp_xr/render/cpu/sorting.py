@@ -31,9 +31,13 @@ def sort_keys(
     count: int,
     lowest: np.uint64,
     highest: np.uint64,
+    nearly: bool,
     histogram: NDArray[np.int64],
 ) -> None:
-    """Sort the first ``count`` keys; ``lowest`` and ``highest`` bound their upper halves."""
+    """Sort the first ``count`` keys; ``lowest`` and ``highest`` bound their upper halves.
+
+    ``nearly`` will do where the order within a four millionth of that range does not matter.
+    """
     bits = np.uint64(0)
     while (highest - lowest) >> bits:
         bits += np.uint64(1)
@@ -50,7 +54,7 @@ def sort_keys(
         high[(digits >> DIGIT) & DIGIT_MASK] += 1
     move(keys, spare, count, base, shift, low)
     move(spare, keys, count, base, shift + DIGIT, high)
-    if cut and not insertion_pass(keys, count, PATIENCE * count):
+    if cut and not nearly and not insertion_pass(keys, count, PATIENCE * count):
         radix_pass(keys, spare, count, base, np.uint64(32), histogram)
         radix_pass(spare, keys, count, base, np.uint64(32) + DIGIT, histogram)
         radix_pass(keys, spare, count, base, np.uint64(32) + DIGIT + DIGIT, histogram)

@@ -37,6 +37,7 @@ def test_keys_come_out_in_order(depths: NDArray[np.float64]) -> None:
         len(keys),
         bits.min(),
         bits.max(),
+        False,
         np.empty(HISTOGRAM_SIZE, np.int64),
     )
     np.testing.assert_array_equal(keys, expected)

@@ -1,0 +1,213 @@
+"""Splats over the 16 pixels of a block, front to back: what drawing and training both do.
+
+``blend`` keeps a block's state in registers while its splats pass, where 16 floats fill one of
+them; elsewhere the block's halves take turns, so that their state still fits. All is LLVM's
+portable vector code but for the table of ``exp2``, which wants AVX-512.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from llvmlite import ir
+from numba.core import types
+
+from sharp_xr.render.cpu import blending
+from sharp_xr.render.cpu.compilation import has_wide_vectors, instruction
+from sharp_xr.render.cpu.projection import MIN_TRANSMITTANCE
+from sharp_xr.render.cpu.scene import LOG2_255
+from sharp_xr.render.cpu.vectors import (
+    FLOAT,
+    INT32,
+    INT64,
+    LANES,
+    Values,
+    addresses,
+    any_of,
+    constant,
+    fma,
+    llvm_function,
+    load,
+    over_groups,
+    plus,
+    splat,
+    store,
+    times,
+)
+
+WIDTH = LANES if has_wide_vectors() else 8
+"""Pixels that are blended at a time."""
+GROUP = 4
+"""Splats whose alphas are computed side by side, to hide the latency of the exponential. Lists are
+filled up to a multiple of it with a record that nobody sees."""
+
+STEPS = [
+    (int(bits) - (k << 19)) & 0xFFFFFFFF
+    for k, bits in enumerate((2.0 ** (np.arange(16) / 16)).astype(np.float32).view(np.uint32))
+]
+"""Of 2^(k/16), without what the low four bits of ``looked_up``'s sum will add to them."""
+LOOKED_UP = (1.0000000069, 0.6931878314, 0.2402194621)
+"""Minimax polynomial of 2^x for x to +-1/32, relative."""
+CALCULATED = (
+    1.0000000716553012,
+    0.6931469670628845,
+    0.2402211972075149,
+    0.055507132750658515,
+    0.00967554150262148,
+    0.0013276471959515403,
+)
+"""2^f for f in -1/2..1/2, 1.5e-7 off at most in float32: an alpha that is off by more moves all of
+a training step's gradients by as much."""
+
+
+def polynomial(builder: Any, x: Any, coefficients: tuple[float, ...]) -> Any:
+    """Horner's scheme; the lowest power comes first."""
+    *lower, highest = (constant(c, x.type) for c in coefficients)
+    curve = highest
+    for c in reversed(lower):
+        curve = fma(builder, curve, x, c)
+    return curve
+
+
+def rounded(builder: Any, power: Any, steps: int) -> tuple[Any, Any]:
+    """The bits of a sum whose lowest ones are ``power`` in whole steps, that many to an octave; and
+    what is left of it. Adding 1.5 2^23 rounds to an integer, half of it to halves."""
+    rounder = constant(1.5 * 2.0**23 / steps, power.type)
+    total = builder.fadd(power, rounder)
+    rest = builder.fsub(power, builder.fsub(total, rounder))
+    return builder.bitcast(total, ir.VectorType(INT32, power.type.count)), rest
+
+
+def looked_up(builder: Any, power: Any) -> Any:
+    """2^power to 4e-7: sixteenths of an octave come from a table in a register, which the sum's low
+    four bits choose from; the next ones are the exponent."""
+    steps, rest = rounded(builder, power, 16)
+    kind = steps.type
+    pick = llvm_function(builder, "llvm.x86.avx512.permvar.si.512", kind, kind, kind)
+    octave = builder.shl(steps, constant(19, kind))
+    scale = builder.add(pick(ir.Constant(kind, STEPS), steps), octave)
+    return builder.fmul(builder.bitcast(scale, power.type), polynomial(builder, rest, LOOKED_UP))
+
+
+def calculated(builder: Any, power: Any) -> Any:
+    """2^power to 1.5e-7, anywhere: a whole number goes into the exponent's bits."""
+    whole, rest = rounded(builder, power, 1)
+    mantissa = builder.bitcast(polynomial(builder, rest, CALCULATED), whole.type)
+    exponent = builder.shl(whole, constant(23, whole.type))
+    return builder.bitcast(builder.add(mantissa, exponent), power.type)
+
+
+exp2 = looked_up if has_wide_vectors() else calculated
+
+
+def spread(builder: Any, record: Any, rows: tuple[int, ...] | range, kind: Any) -> Values:
+    """Numbers of a record, each in all lanes."""
+    return [splat(builder, load(builder, record, 4 * row, FLOAT), kind) for row in rows]
+
+
+def tint_of(builder: Any, record: Any, kind: Any) -> Values:
+    """A record's colour and depth."""
+    rows = (blending.R_RED, blending.R_GREEN, blending.R_BLUE, blending.R_DEPTH)
+    return spread(builder, record, rows, kind)
+
+
+def numbers_of(builder: Any, entries_at: Any, i: Any, shift: int = 0) -> Values:
+    """The record numbers of the group of entries that begins with the i-th: the entries without
+    their lowest ``shift`` bits."""
+    place = builder.add(entries_at, times(builder, i, 4))
+    entries = (builder.zext(load(builder, place, 4 * k, INT32), INT64) for k in range(GROUP))
+    return [builder.lshr(entry, ir.Constant(INT64, shift)) if shift else entry for entry in entries]
+
+
+def record_at(builder: Any, records_at: Any, number: Any) -> Any:
+    return builder.add(records_at, times(builder, number, 4 * blending.RECORD))
+
+
+def alpha_of(builder: Any, record: Any, x: Any, y: Any, highest: Any) -> Any:
+    """What one splat covers of the pixels (x, y)."""
+    kind = x.type
+    px, py, qxx, qxy, qyy, peak = spread(builder, record, range(6), kind)
+    dx, dy = builder.fsub(x, px), builder.fsub(y, py)
+    across = fma(builder, qxy, dy, builder.fmul(qxx, dx))
+    power = fma(builder, across, dx, fma(builder, builder.fmul(qyy, dy), dy, peak))
+    alpha = exp2(builder, power)
+    alpha = builder.select(builder.fcmp_ordered("<", alpha, highest), alpha, highest)
+    seen = builder.fcmp_ordered(">=", power, constant(-float(LOG2_255), kind))
+    return builder.select(seen, alpha, constant(0.0, kind))
+
+
+def pass_through(builder: Any, before: Any, alpha: Any) -> tuple[Any, Any]:
+    """The transmittance behind a splat, and where it is drawn at all."""
+    after = fma(builder, builder.fneg(before), alpha, before)
+    least = constant(float(MIN_TRANSMITTANCE), before.type)
+    return after, builder.fcmp_ordered(">", after, least)
+
+
+def darkest(builder: Any, channels: Values) -> Any:
+    least = channels[0]
+    for channel in channels[1:]:
+        least = builder.select(builder.fcmp_ordered("<", channel, least), channel, least)
+    return least
+
+
+def blend_by(shift: int) -> Callable[..., Any]:
+    """Put ``count`` splats behind what the state holds, until no pixel's transmittance is above
+    ``stop`` and ``ease`` times its darkest colour; entries as of ``numbers_of``. Where it ends
+    before its last splat, the share ``refill`` of the light that is left becomes more of what there
+    is."""
+
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        records_at, entries_at, state_at = addresses(context, builder, signature, args, (0, 1, 3))
+        kind = ir.VectorType(FLOAT, WIDTH)
+        highest, stop, ease, refill = (splat(builder, args[k], kind) for k in (4, 5, 6, 7))
+        for part in range(LANES // WIDTH):
+            pixels_at = plus(builder, state_at, 4 * WIDTH * part)
+            *start, x, y = (load(builder, pixels_at, 64 * row, kind) for row in range(8))
+
+            def group(i: Any, carried: Values, x: Any = x, y: Any = y) -> tuple[Values, Any]:
+                numbers = numbers_of(builder, entries_at, i, shift)
+                records = [record_at(builder, records_at, number) for number in numbers]
+                alphas = [alpha_of(builder, record, x, y, highest) for record in records]
+                before, *sums, cover = carried
+                for record, alpha in zip(records, alphas, strict=True):
+                    after, drawn = pass_through(builder, before, alpha)
+                    weight = builder.fmul(before, alpha)
+                    weight = builder.select(drawn, weight, constant(0.0, kind))
+                    tint = tint_of(builder, record, kind)
+                    sums = [fma(builder, weight, v, s) for v, s in zip(tint, sums, strict=True)]
+                    before, cover = after, builder.fadd(cover, weight)
+                limit = fma(builder, ease, darkest(builder, sums[:3]), stop)
+                goes_on = any_of(builder, builder.fcmp_ordered(">", before, limit))
+                return [before, *sums, cover], goes_on
+
+            processed, (left, *sums) = over_groups(builder, args[2], GROUP, start, group)
+            early = builder.icmp_signed("<", processed, args[2])
+            filled = builder.fmul(builder.select(early, refill, constant(0.0, kind)), left)
+            store(builder, builder.fsub(left, filled), pixels_at)
+            for row, value in enumerate(sums, 1):
+                store(builder, fma(builder, value, filled, value), pixels_at, 64 * row)
+        return context.get_dummy_value()
+
+    def typed(
+        typing_context: Any,
+        records: Any,
+        entries: Any,
+        count: Any,
+        state: Any,
+        max_alpha: Any,
+        stop: Any,
+        ease: Any,
+        refill: Any,
+    ) -> Any:
+        limits = [types.float32] * 4
+        return types.none(records, entries, types.intp, state, *limits), generate
+
+    return instruction(typed)
+
+
+blend = blend_by(16)
+"""For lists whose numbers stand above their blocks' flags, as in drawing.py."""
+blend_numbered = blend_by(0)
+"""For lists of plain numbers, as in backward_tiles.py."""
