@@ -15,13 +15,34 @@ from tests.e2e.browsing import browser, until
 SCRIPT = Path(__file__).with_name("page.js")
 
 
-def browse(page: str, path: str, seconds: float, capabilities: Sequence[str] = ()) -> list[Sample]:
+CUT = """const Socket = WebSocket;
+const opened = [];
+WebSocket = class extends Socket {
+    constructor(...all) {
+        super(...all);
+        opened.push(this);
+    }
+};
+globalThis.cut = () => opened.at(-1).close();
+"""
+
+
+def browse(
+    page: str,
+    path: str,
+    seconds: float,
+    capabilities: Sequence[str] = (),
+    *,
+    asked: Sequence[str] = (),
+    is_cut: bool = False,
+) -> list[Sample]:
     """What a page decoded in so many seconds; ``path`` is how it takes pictures of the track.
 
     "processor" is MediaStreamTrackProcessor, "callback" a <video>'s requestVideoFrameCallback.
-    ``capabilities`` are what its Hello has.
+    ``capabilities`` are what its Hello has. ``asked``: see ``page.js``. ``is_cut``: its WebSocket
+    breaks after the first half, and the second begins when frames come again.
     """
-    asked = [path, *(f"capability={name}" for name in capabilities)]
+    query = "&".join([path, *asked, *(f"capability={name}" for name in capabilities)])
 
     def answer(route: Route) -> None:
         # Only this file: a document of ours would be a stranger's to the browser, and kept out.
@@ -31,9 +52,13 @@ def browse(page: str, path: str, seconds: float, capabilities: Sequence[str] = (
         tab = running.new_page(viewport={"width": 640, "height": 400})
         tab.on("pageerror", lambda error: print("page:", error, file=sys.stderr))
         tab.route(re.compile(r"/web/main\.js$"), answer)
-        tab.goto(f"{page}?{'&'.join(asked)}")
-        until(tab, "globalThis.bench?.samples.length > 0")
-        tab.wait_for_timeout(1e3 * seconds)
+        tab.add_init_script(CUT)
+        tab.goto(f"{page}?{query}")
+        for session in range(1, 3 if is_cut else 2):
+            if session > 1:
+                tab.evaluate("cut()")
+            until(tab, f"globalThis.bench?.samples.at(-1)?.session === {session}")
+            tab.wait_for_timeout(1e3 * seconds / (2 if is_cut else 1))
         rows: list[dict[str, Any]] = tab.evaluate("bench.taken()")
         tab.close()
     return [_sample(row) for row in rows]
@@ -46,4 +71,13 @@ def _sample(row: dict[str, Any]) -> Sample:
     sent_s, decoded_s = seconds("sent") or 0.0, row["decoded"] / 1e3
     times = seconds("received"), seconds("shown")
     size = int(row["width"]), int(row["height"])
-    return Sample(int(row["key"]), sent_s, decoded_s, bool(row["isTrue"]), size, *times)
+    return Sample(
+        int(row["key"]),
+        sent_s,
+        decoded_s,
+        bool(row["isTrue"]),
+        size,
+        *times,
+        is_guessed=bool(row["isGuessed"]),
+        session=int(row["session"]),
+    )

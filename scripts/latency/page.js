@@ -1,13 +1,24 @@
 // The page's own modules with a scripted head, and a reader of the barcodes that the bench's renderer paints.
+//
+//     ?callback         takes pictures as browsers without MediaStreamTrackProcessor do
+//     ?capability=NAME  says so in the Hello
+//     ?wrap             its keys begin anew after three seconds, as after 13 hours
+//     ?lose             three of four headers of frames do not come
 
 import { sessionUrl } from "/web/api.js";
 import { Connection } from "/web/connection.js";
+import { Frames } from "/web/frame.js";
 import { PoseHistory } from "/web/history.js";
 import { Receiver } from "/web/receiver.js";
 import { Tracker } from "/web/tracker.js";
 
-// The module looks once, as it is loaded, how this browser can take pictures.
 const asked = new URLSearchParams(location.search);
+if (asked.has("wrap")) {
+  const now = performance.now.bind(performance);
+  const ahead = 2 ** 32 / 90 - 3000 - now(); // 2^32 of a 90 kHz clock
+  performance.now = () => now() + ahead;
+}
+// The module looks once, as it is loaded, how this browser can take pictures.
 if (asked.has("callback")) delete globalThis.MediaStreamTrackProcessor;
 const { Pictures } = await import("/web/pictures.js");
 
@@ -23,6 +34,11 @@ let offset = null; // {width, add}: performance.now() + add = the server's clock
 const video = document.querySelector("video");
 const corner = new OffscreenCanvas(COLUMNS * CELL, ROWS * CELL).getContext("2d", { willReadFrequently: true });
 const history = new PoseHistory();
+const told = new PoseHistory(); // headers
+const headers = new PoseHistory(); // those of them that were not lost
+const frames = new Frames({ history, headers });
+let sessions = 0;
+let count = 0; // headers
 const connection = new Connection({
   url: sessionUrl(),
   hello: () => ({
@@ -51,12 +67,22 @@ const head = {
 const tracker = new Tracker({ head, history, connection });
 
 function hear(message) {
-  if (message.type === "welcome") return receiver.start();
+  if (message.type === "welcome") {
+    sessions += 1;
+    return receiver.start();
+  }
+  if (message.type === "frame_header") return note(message);
   if (message.type === "answer") return receiver.answer(message.sdp);
   if (message.type === "candidate") return receiver.addCandidate(message);
   if (message.type === "scene_ready") return tracker.enter(message.scene);
   if (message.type === "pong") return meet(message);
   return undefined;
+}
+
+function note(header) {
+  told.remember(header.key, header);
+  if (!asked.has("lose") || count % 4 === 0) headers.remember(header.key, header);
+  count += 1;
 }
 
 // The narrowest round trip says most about the two clocks.
@@ -73,7 +99,10 @@ function take({ picture, width, height, key }) {
   tracker.acknowledge(key);
   const sent = history.find(key);
   corner.drawImage(picture, 0, 0);
-  samples.push({ key, width, height, sent: sent?.at ?? null, decoded, isTrue: isOf(read(), sent) });
+  const frame = frames.identify(key, width, height);
+  const isTrue = isOf(read(), sent) && isAsTold(frame, told.find(key));
+  const isGuessed = frame !== null && headers.find(key) === null;
+  samples.push({ key, width, height, sent: sent?.at ?? null, decoded, isTrue, isGuessed, session: sessions });
   if (sent) connection.send({ type: "report", key, decoded_ms: decoded - sent.at, shown_ms: null });
 }
 
@@ -104,6 +133,18 @@ const isOf = (painted, sent) =>
   painted !== null &&
   sent !== null &&
   [0, 1].every((i) => Math.abs(painted[i] - sent.head.position[i] / STEP_M) <= 1.5);
+
+// Whether what the page takes a frame for is what the server drew. A frame that it leaves out is no untruth, nor
+// one whose header comes after it.
+const isAsTold = (frame, header) =>
+  frame === null || header === null || JSON.stringify(drawnOf(frame.drawn, frame.layout)) === JSON.stringify(drawnOf(header, header.layout));
+
+// Rounded: a guess computes with tangents.
+const drawnOf = ({ head, eyes }, layout) => [
+  layout,
+  head,
+  eyes.map(({ pose, fov }) => [pose, ["left", "right", "up", "down"].map((side) => fov[side].toFixed(6))]),
+];
 
 function watchVideo() {
   video.requestVideoFrameCallback((at, metadata) => {

@@ -33,6 +33,10 @@ class Sample:
     received_s: float | None = None
     """When its last packet came."""
     shown_s: float | None = None
+    is_guessed: bool = False
+    """Whether its header had not come, or never does, so that the page had to guess what it is."""
+    session: int = 1
+    """Counts a client's connections."""
 
 
 class Reader(Viewer):
@@ -41,6 +45,12 @@ class Reader(Viewer):
     def __init__(self, hz: float) -> None:
         super().__init__(hz, SessionLog(time.monotonic_ns()))
         self.samples: list[Sample] = []
+        self._session = 0
+
+    def begin(self) -> None:
+        super().begin()
+        self._log = SessionLog(time.monotonic_ns())
+        self._session += 1
 
     def frame(self, frame: DecodedFrame) -> None:
         super().frame(frame)
@@ -55,7 +65,9 @@ class Reader(Viewer):
         sent_s = 0.0 if pose is None else pose.time_ns / 1e9
         decoded_s, arrived_s = frame.decoded_ns / 1e9, frame.unit.arrived_s
         size = frame.picture.width, frame.picture.height
-        self.samples.append(Sample(frame.key, sent_s, decoded_s, is_true, size, arrived_s))
+        self.samples.append(
+            Sample(frame.key, sent_s, decoded_s, is_true, size, arrived_s, session=self._session)
+        )
 
 
 async def watch(
@@ -65,9 +77,11 @@ async def watch(
     side: int,
     hz: float,
     capabilities: Sequence[str] = (),
+    reader: Reader | None = None,
 ) -> list[Sample]:
-    """What the client decoded in so many seconds."""
-    reader = Reader(hz)
+    """What the client decoded in so many seconds; also of connections before, by a ``reader``."""
+    reader = reader or Reader(hz)
+    reader.begin()
     display = Display(side, side, hz)
     hello = Hello("bench", "simulated", display, capabilities=list(capabilities))
     async with connect(parse_address(page), hello, reader) as connection:

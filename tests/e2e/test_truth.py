@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+import time
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
@@ -11,9 +12,12 @@ import pytest
 import uvloop
 from scripts.benchmarks.latency import HZ, MOTION, PATHS, SIDE, server
 from scripts.latency.browsing import browse
-from scripts.latency.watching import Sample, watch
+from scripts.latency.watching import Reader, Sample, watch
 
-from sharp_xr.stream.poses import is_newer
+from sharp_xr.stream.poses import KEYS, is_newer
+from sharp_xr_client.follower import Picture
+from sharp_xr_client.poses import KeyClock
+from sharp_xr_protocol.messages import CLOCK_HZ, FrameHeader
 
 FRAMES = 40
 """At least, in two seconds, also on a machine that is busy with others."""
@@ -73,3 +77,90 @@ def test_so_does_the_python_client(restless: str, capabilities: list[str]) -> No
     samples = uvloop.run(watch(restless, MOTION, 3.0, SIDE, HZ, capabilities))
     check(samples)
     check_sizes(samples)
+
+
+# --- when something goes wrong -----------------------------------------------------------------
+
+
+def check_wrap(samples: list[Sample]) -> None:
+    check(samples)
+    keys = [sample.key for sample in samples]
+    assert keys[0] > KEYS // 2 > keys[-1]
+    assert not any(is_newer(earlier, later) for earlier, later in pairwise(keys))
+
+
+@pytest.mark.parametrize("path", PATHS.values())
+def test_a_page_shows_each_frame_as_of_its_pose_when_keys_begin_anew(
+    painting: str, path: str
+) -> None:
+    check_wrap(browse(painting, path, 5.0, asked=["wrap"]))
+
+
+class Ahead(KeyClock):
+    """A clock whose keys begin anew two seconds after its first one."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._ahead_ns = (KEYS * 1_000_000_000 // CLOCK_HZ) - 2_000_000_000 - time.monotonic_ns()
+
+    def key(self, time_ns: int) -> int:
+        return super().key(time_ns + self._ahead_ns)
+
+
+def test_so_does_the_python_client_then(painting: str) -> None:
+    reader = Reader(HZ)
+    reader._keys = Ahead()
+    check_wrap(uvloop.run(watch(painting, MOTION, 4.0, SIDE, HZ, reader=reader)))
+
+
+def test_a_page_that_lost_headers_knows_what_the_server_drew(painting: str) -> None:
+    samples = browse(painting, PATHS["chromium"], 4.0, ["depth", "overscan"], asked=["lose"])
+    check(samples)
+    assert sum(sample.is_guessed for sample in samples) > FRAMES // 2
+
+
+class Losing(Reader):
+    """Loses three of four headers; keeps what it takes to show."""
+
+    def __init__(self) -> None:
+        super().__init__(HZ)
+        self.taken: list[Picture] = []
+        self._headers_told = 0
+
+    def header(self, header: FrameHeader) -> None:
+        if self._headers_told % 4 == 0:
+            super().header(header)
+        self._headers_told += 1
+
+    def take(self) -> Picture | None:
+        picture = super().take()
+        if picture is not None:
+            self.taken.append(picture)
+        return picture
+
+
+def test_the_python_client_shows_no_frame_by_the_header_of_another(painting: str) -> None:
+    reader = Losing()
+    samples = uvloop.run(watch(painting, MOTION, 6.0, SIDE, HZ, reader=reader))
+    check(samples)
+    assert len(reader.taken) >= FRAMES // 4
+    assert [one for one in reader.taken if one.header.key != one.frame.key] == []
+    shown = {one.frame.key for one in reader.taken}
+    assert len(shown) < len(samples)  # those without a header it leaves out
+
+
+@pytest.mark.parametrize("path", PATHS.values())
+def test_a_page_shows_each_frame_as_of_its_pose_after_its_connection_broke(
+    painting: str, path: str
+) -> None:
+    samples = browse(painting, path, 5.0, is_cut=True)
+    check(samples)
+    assert {sample.session for sample in samples} == {1, 2}
+
+
+def test_so_does_the_python_client_that_connects_again(painting: str) -> None:
+    reader = Reader(HZ)
+    for _ in range(2):
+        samples = uvloop.run(watch(painting, MOTION, 2.0, SIDE, HZ, reader=reader))
+    check(samples)
+    assert {sample.session for sample in samples} == {1, 2}
