@@ -51,7 +51,11 @@ const connection = new Connection({
   onMessage: hear,
   whyKeptOut: async () => "",
 });
-const receiver = new Receiver({ send: (message) => connection.send(message), onTrack: (track) => pictures.attach(track) });
+const receiver = new Receiver({
+  send: (message) => connection.send(message),
+  onTrack: (track) => pictures.attach(track),
+  onTrouble: (sentence) => console.error(sentence),
+});
 const pictures = new Pictures({ video, onPicture: take });
 const head = {
   get pose() {

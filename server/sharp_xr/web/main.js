@@ -18,6 +18,7 @@ import { Gallery } from "./gallery.js";
 import { Gamepads } from "./gamepad.js";
 import { Glow } from "./glow.js";
 import { Head } from "./head.js";
+import { Hint } from "./hint.js";
 import { PoseHistory } from "./history.js";
 import { watchIdle } from "./idle.js";
 import { Keyboard } from "./keyboard.js";
@@ -42,6 +43,7 @@ import { Door } from "./xrdoor.js";
 
 const MOST_PIXELS = 1024; // per side of an eye, whatever the screen has
 const STILL_AFTER_S = 1;
+const TROUBLE_S = 20; // how long a sentence is shown that asks for more than a click
 const FRAMES_REMEMBERED = 600; // for the debug object
 
 /** @typedef {import("./wire.js").Scene} Scene */
@@ -68,16 +70,7 @@ const statistics = new FrameStatistics();
 const stages = new Stages();
 const roundTrip = new RoundTrip();
 const decoding = new DecodeMeter();
-const stage = new Stage({
-  area: $("frame"),
-  canvas,
-  video: byId("video", HTMLVideoElement),
-  history,
-  headers,
-  viewOf: (scene) => viewOf(scene, head.pose.head),
-  onFrame: frameShown,
-  onDecoded: (key) => tracker.acknowledge(key),
-});
+const stage = makeStage();
 const connection = new Connection({
   url: sessionUrl(),
   hello,
@@ -88,6 +81,7 @@ const connection = new Connection({
 const receiver = new Receiver({
   send: (message) => connection.send(message),
   onTrack: (track) => stage.attach(track),
+  onTrouble: (sentence) => toast.show(sentence, { seconds: TROUBLE_S }),
 });
 const tracker = new Tracker({ head, history, connection });
 const showing = new Showing({
@@ -130,6 +124,13 @@ const keyboard = new Keyboard(window, head, {
   f: toggleFullScreen,
 });
 const gamepads = new Gamepads({ head, onStep: (way) => door.step(way) });
+const hint = new Hint({
+  element: $("hint"),
+  storage: () => localStorage,
+  words: matchMedia("(hover: none)").matches
+    ? "Drag to lean · pinch to come closer"
+    : "Drag to lean · scroll to come closer · Shift-drag to look around",
+});
 const tilt = new Tilt({ head, focus: () => showing.current?.focus_m ?? 1 });
 
 bindPointer(canvas, head);
@@ -146,11 +147,29 @@ $("tilt-button").hidden = !Tilt.isOffered;
 $("flash-button").addEventListener("click", measure);
 $("full-button").addEventListener("click", toggleFullScreen);
 $("full-button").hidden = !document.fullscreenEnabled;
-$("hint").textContent = matchMedia("(hover: none)").matches
-  ? "Drag to lean · pinch to come closer"
-  : "Drag to lean · scroll to come closer · Shift-drag to look around";
 connection.start();
 tick(performance.now());
+
+function makeStage() {
+  try {
+    return new Stage({
+      area: $("frame"),
+      canvas,
+      video: byId("video", HTMLVideoElement),
+      history,
+      headers,
+      viewOf: (scene) => viewOf(scene, head.pose.head),
+      onFrame: frameShown,
+      onDecoded: (key) => tracker.acknowledge(key),
+    });
+  } catch (error) {
+    // Nothing works without: said where else it would say "Connecting…" for ever.
+    $("status").textContent = "This browser cannot show it";
+    $("waiting-words").textContent = sentenceFor(error);
+    $("waiting").hidden = false;
+    throw error;
+  }
+}
 
 // --- the session -------------------------------------------------------------------------------
 
@@ -298,7 +317,7 @@ function tick(before) {
       if (flash.isRunning) flash.look();
       else stage.paint();
     }
-    $("hint").hidden = head.isTouched || canvas.hidden;
+    hint.update(!canvas.hidden, head.isTouched);
     tick(now);
   });
 }

@@ -11,6 +11,9 @@ import { BOTH_EYES, FRAGMENT, VERTEX, build } from "./shader.js";
 
 export const VIEWS = /** @type {const} */ (["left", "side-by-side", "anaglyph"]);
 
+const NO_WEBGL =
+  "This browser has no WebGL2, which the live view is drawn with. " +
+  "Turn on hardware acceleration in its settings, or take another browser.";
 const LOOK = 64; // pixels each way of what is looked at
 
 export class Painter {
@@ -25,7 +28,7 @@ export class Painter {
     this.canvas = canvas;
     const options = { alpha: false, antialias: false, depth: false, desynchronized: true };
     const gl = /** @type {WebGL2RenderingContext | null} */ (canvas.getContext("webgl2", options));
-    if (!gl) throw new Error("This browser has no WebGL2, which the live view is drawn with.");
+    if (!gl) throw new Error(NO_WEBGL);
     this.gl = gl;
     this.#own = make(gl);
     canvas.addEventListener("webglcontextlost", (event) => event.preventDefault());

@@ -1,12 +1,19 @@
 // The WebRTC half of a session: one receive-only video. The signalling goes through `send`.
 
 const GRACE_MS = 2000; // a "disconnected" path often comes back by itself
+const TELL_EVERY = 2; // failures in a row: one may be a network that changes
+const NO_WEBRTC =
+  "This browser has no WebRTC, which the video comes by. Turn it on in its settings or extensions, or take another browser.";
+const NO_PATH =
+  "The video does not get through. This device and the server must reach each other by UDP: look at firewall and VPN.";
 
 export class Receiver {
   /** @type {RTCPeerConnection | null} */
   #peer = null;
   #send;
   #onTrack;
+  #onTrouble;
+  #failures = 0; // since the last path that worked
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   #grace;
 
@@ -14,16 +21,19 @@ export class Receiver {
    * @param {object} parts
    * @param {(message: import("./wire.js").FromClient) => void} parts.send
    * @param {(track: MediaStreamTrack) => void} parts.onTrack
+   * @param {(sentence: string) => void} parts.onTrouble what a person can do about video that does not come
    */
-  constructor({ send, onTrack }) {
+  constructor({ send, onTrack, onTrouble }) {
     this.#send = send;
     this.#onTrack = onTrack;
+    this.#onTrouble = onTrouble;
   }
 
   // Offers anew; also the answer to a lost path, since a fresh connection costs one round trip more than an
   // ICE restart and works with every peer.
   async start() {
     this.stop();
+    if (!("RTCPeerConnection" in globalThis)) return this.#onTrouble(NO_WEBRTC);
     const peer = new RTCPeerConnection({ iceServers: [] }); // no stranger learns of this stream
     this.#peer = peer;
     const transceiver = peer.addTransceiver("video", { direction: "recvonly" });
@@ -80,7 +90,12 @@ export class Receiver {
   #watch(peer) {
     clearTimeout(this.#grace);
     if (peer !== this.#peer) return;
-    if (peer.connectionState === "failed") this.start();
+    if (peer.connectionState === "connected") this.#failures = 0;
+    if (peer.connectionState === "failed") {
+      this.#failures += 1;
+      if (this.#failures % TELL_EVERY === 0) this.#onTrouble(NO_PATH);
+      this.start();
+    }
     if (peer.connectionState === "disconnected") {
       this.#grace = setTimeout(() => this.start(), GRACE_MS);
     }
