@@ -33,6 +33,8 @@ class Options:
     """Move a scripted head instead of a headset, and report. Nothing of OpenXR is needed."""
     room: Flag = False
     """See the room around the photo, where the headset can show it."""
+    panel: Flag = False
+    """Show figures in the headset: rates, stage times, the age of poses, decoding errors."""
     motion: MotionName = "mixed"
     """What the scripted head does."""
     replay: Annotated[Path | None, tyro.conf.arg(metavar="FILE.jsonl")] = None

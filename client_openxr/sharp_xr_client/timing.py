@@ -26,6 +26,7 @@ class Timing:
         """That nobody would have seen: the headset is off, or shows something else."""
         self.focused = 0
         """With the person's hands and eyes on us alone."""
+        self._told_s, self._told = time.monotonic(), (0, 0, 0)
         self._ms: dict[str, deque[float]] = {}
 
     @contextmanager
@@ -50,3 +51,31 @@ class Timing:
         for name, values in self._ms.items():
             found[f"{name}_ms"] = median(list(values))
         return found
+
+    def lines(self, undecodable: int, now_s: float | None = None) -> list[str]:
+        """For a panel of 26 letters a line: rates since the last call, medians.
+
+        Args:
+            undecodable: frames of the stream, so far.
+            now_s: of ``time.monotonic``; now without it.
+        """
+        now_s = time.monotonic() if now_s is None else now_s
+        counts = (self.frames, self.fresh, self.reused)
+        seconds = max(now_s - self._told_s, 1e-3)
+        frames, fresh, reused = (
+            (now - before) / seconds for now, before in zip(counts, self._told, strict=True)
+        )
+        self._told_s, self._told = now_s, counts
+        return [
+            f"display {frames:.0f}/s",
+            f"new {fresh:.0f}/s again {reused:.0f}/s",
+            f"pose age {self._median('pose_age'):.0f} ms",
+            f"wait {self._median('wait'):.1f} locate {self._median('locate'):.1f}",
+            f"upload {self._median('upload'):.1f} paint {self._median('paint'):.1f}",
+            f"end {self._median('end'):.1f} ms",
+            f"undecodable {undecodable}",
+        ]
+
+    def _median(self, name: str) -> float:
+        values = self._ms.get(name)
+        return median(list(values)) if values else 0.0

@@ -39,7 +39,13 @@ async def wear(options: Options, address: Address, log: SessionLog) -> None:
     if options.record_poses is None:
         log.kept = KEPT
     recorder = Recorder(options.record) if options.record else None
-    state = State(Follower(log, recorder), Outbox(), wants_room=options.room, say=_say)
+    state = State(
+        *(Follower(log, recorder), Outbox()),
+        wants_room=options.room,
+        wants_panel=options.panel,
+        undecodable=lambda: log.counts.undecodable_frames,
+        say=_say,
+    )
     headset = Headset(state, options.eye_size, _say)
     try:
         capabilities = [*CAPABILITIES, *capabilities_for(options.quality)]

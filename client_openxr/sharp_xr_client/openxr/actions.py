@@ -103,11 +103,15 @@ class Actions:
         ]
 
     def read(self, time_ns: int) -> tuple[Hand, Hand]:
-        """Both hands at a display time. Only in a session that is FOCUSED."""
-        xr.sync_actions(
-            self._session.handle,
-            xr.ActionsSyncInfo(active_action_sets=[xr.ActiveActionSet(self._set, xr.NULL_PATH)]),
+        """Both hands at a display time; out of sight while the session is not FOCUSED."""
+        active = xr.ActionsSyncInfo(
+            active_action_sets=[xr.ActiveActionSet(self._set, xr.NULL_PATH)]
         )
+        try:
+            xr.sync_actions(self._session.handle, active)
+        except xr.exception.SessionNotFocused:
+            # The focus went since the last event; pyopenxr raises what OpenXR calls a success.
+            return Hand(), Hand()
         left, right = (self._hand(side, time_ns) for side in range(2))
         return left, right
 

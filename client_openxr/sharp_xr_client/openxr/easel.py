@@ -106,8 +106,8 @@ class Easel:
         )
 
     def _canvas_of(self, width: int, height: int) -> Canvas:
-        """At least so large, for one eye."""
-        canvas = self._canvas
+        """Both eyes side by side, each at least so large."""
+        canvas, width = self._canvas, 2 * width
         if canvas is None or canvas.width < width or canvas.height < height:
             if canvas is not None:
                 width, height = max(width, canvas.width), max(height, canvas.height)

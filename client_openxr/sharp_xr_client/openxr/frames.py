@@ -16,6 +16,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import xr
@@ -27,6 +28,7 @@ from sharp_xr_client.lead import Lead
 from sharp_xr_client.openxr.actions import Actions
 from sharp_xr_client.openxr.easel import Easel
 from sharp_xr_client.openxr.painting import Painter, Style
+from sharp_xr_client.openxr.panel import Panel
 from sharp_xr_client.openxr.session import Moment, Session, Sight
 from sharp_xr_client.openxr.window import Context
 from sharp_xr_client.outbox import Outbox
@@ -57,6 +59,10 @@ class State:
     comfort: Comfort = field(default_factory=Comfort)
     wants_room: bool = False
     """The room is to be seen around the photo."""
+    wants_panel: bool = False
+    """Figures are to be seen in the headset."""
+    undecodable: Callable[[], int] = lambda: 0
+    """Frames of the stream that could not be decoded."""
     say: Callable[[str], None] = print
     """Tells the person a sentence."""
     scene_of: Callable[[str], Scene | None] = lambda scene: None
@@ -78,6 +84,7 @@ class Frames:
         self._state = state
         self._actions = Actions(session)
         self._hands = Hands()
+        self._panel = Panel(session) if state.wants_panel else None
         self._period_s = 0.0
         self._asked_for: OrderedDict[int, int] = OrderedDict()
 
@@ -98,6 +105,8 @@ class Frames:
                     time.sleep(PAUSE_S)
         finally:
             self._easel.close()
+            if self._panel is not None:
+                self._panel.close()
 
     # --- one frame -----------------------------------------------------------------------------
 
@@ -120,7 +129,15 @@ class Frames:
                 self._easel.swapchain if moment.should_render else None,
                 self._easel.layers(self._state.placement),
                 self._room,
+                self._above() if moment.should_render else (),
             )
+
+    def _above(self) -> list[Any]:
+        if self._panel is None:
+            return []
+        if self._panel.is_due():
+            self._panel.write(self._state.timing.lines(self._state.undecodable()))
+        return [self._panel.layer()]
 
     def _render(self, moment: Moment) -> None:
         timing, state = self._state.timing, self._state

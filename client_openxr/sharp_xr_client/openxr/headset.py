@@ -17,7 +17,11 @@ from sharp_xr_client.openxr.window import Context, HiddenWindow, has_screen
 from sharp_xr_client.problem import ClientError
 from sharp_xr_protocol.messages import Display
 
-LOST = (xr.exception.InstanceLostError, xr.exception.SessionLostError)
+LOST = (
+    xr.exception.InstanceLostError,
+    xr.exception.SessionLostError,
+    xr.exception.SessionLossPending,  # a success to OpenXR, which pyopenxr raises all the same
+)
 RETRY_S = 2.0
 """Between looks for a runtime that ended."""
 

@@ -127,23 +127,25 @@ class Painter:
 
 
 class Canvas:
-    """A swapchain that holds both eyes side by side.
+    """A swapchain to paint into.
 
     Raises:
         ClientError: the runtime offers no format of :data:`FORMATS`.
     """
 
     def __init__(self, session: Session, width: int, height: int) -> None:
-        """``width`` and ``height`` of one eye, pixels."""
+        """``width`` and ``height`` in pixels, of all that it holds."""
         self.width, self.height = width, height
         flags = xr.SwapchainUsageFlags
         self.handle = xr.create_swapchain(
             session.handle,
             xr.SwapchainCreateInfo(
-                usage_flags=flags.SAMPLED_BIT | flags.COLOR_ATTACHMENT_BIT,
+                usage_flags=(
+                    flags.SAMPLED_BIT | flags.COLOR_ATTACHMENT_BIT | flags.TRANSFER_DST_BIT
+                ),
                 format=choose_format(xr.enumerate_swapchain_formats(session.handle)),
                 sample_count=1,
-                width=2 * width,
+                width=width,
                 height=height,
                 face_count=1,
                 array_size=1,

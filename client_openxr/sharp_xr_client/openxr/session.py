@@ -85,7 +85,7 @@ class Session:
             xr.ReferenceSpaceType(space) for space in xr.enumerate_reference_spaces(self.handle)
         )
         self.room = self._reference_space(self.room_type)
-        self._head = self._reference_space(xr.ReferenceSpaceType.VIEW)
+        self.head = self._reference_space(xr.ReferenceSpaceType.VIEW)
 
     @property
     def refresh_hz(self) -> float:
@@ -137,8 +137,10 @@ class Session:
         swapchain: xr.Swapchain | None,
         eyes: Iterable[EyeLayer],
         room: Room = OPAQUE,
+        above: Iterable[Any] = (),
     ) -> None:
-        """Show these parts of the swapchain's newest picture; None: nothing of ours."""
+        """Show these parts of the swapchain's newest picture, layers ``above`` them; None: nothing
+        of the world."""
         layers: list[Any] = []
         if room.passthrough:
             self._passthrough = self._passthrough or Passthrough(self.handle)
@@ -155,6 +157,7 @@ class Session:
                     views=views,
                 )
             )
+        layers += above
         mode = xr.EnvironmentBlendMode[room.mode]
         pointers = [ctypes.byref(layer) for layer in layers]
         xr.end_frame(self.handle, xr.FrameEndInfo(moment.display_ns, mode, layers=pointers))
@@ -165,7 +168,7 @@ class Session:
         location = xr.SpaceLocation(next=ctypes.cast(ctypes.pointer(velocity), ctypes.c_void_p))
         # pyopenxr's own wrapper has no place for the velocity.
         result = xr.exception.check_result(
-            raw_functions.xrLocateSpace(self._head, self.room, time_ns, ctypes.byref(location))
+            raw_functions.xrLocateSpace(self.head, self.room, time_ns, ctypes.byref(location))
         )
         if result.is_exception():
             raise result
@@ -174,7 +177,7 @@ class Session:
         )
         if location.location_flags & known.value != known.value:
             return None
-        _, views = xr.locate_views(self.handle, xr.ViewLocateInfo(STEREO, time_ns, self._head))
+        _, views = xr.locate_views(self.handle, xr.ViewLocateInfo(STEREO, time_ns, self.head))
         left, right = (Eye(pose_from(view.pose), _fov(view.fov)) for view in views)
         return Sight(pose_from(location.pose), _velocity(velocity), (left, right))
 

@@ -79,3 +79,16 @@ def test_far_from_the_photos_camera_a_still_vignette_is_seen_and_near_it_the_sce
     seen_monado.move(STANDING)
     client.until(lambda: max(gaze.look()) < 1.5, "the scene")
     assert client.leave()[0] == 0
+
+
+def test_the_panel_of_figures_is_seen_where_it_is_wished_and_the_world_around_it(
+    seen_monado: Monado, stand: Stand, wear: Wear
+) -> None:
+    client = wear(seen_monado, *FULL, "--panel")
+    gaze = Gaze(seen_monado, stand, client)
+    assert max(gaze.begin()) < 1.5
+    # A metre ahead and 0.42 m below, 0.4 m wide: in the left eye's picture.
+    panel = seen_monado.pixels()[365:405, 200:290]
+    dark, ink = (panel.max(-1) < 40).mean(), (panel.min(-1) > 120).mean()
+    assert dark > 0.6 and 0.02 < ink < 0.4, (dark, ink)
+    assert client.leave()[0] == 0

@@ -1,0 +1,96 @@
+"""What the headset's parts decide, without a headset: formats, spaces, bindings, names."""
+
+from types import SimpleNamespace
+
+import pytest
+
+try:
+    import xr
+    from OpenGL import GL
+except (ImportError, AttributeError) as error:  # AttributeError: no libGL
+    pytest.skip(f"no OpenXR or no OpenGL here: {error}", allow_module_level=True)
+
+from sharp_xr_client.hands import Hand
+from sharp_xr_client.openxr import session, window
+from sharp_xr_client.openxr.actions import NAMES, PROFILES, SIDES, TYPES, Actions, bindings
+from sharp_xr_client.openxr.painting import choose_format
+from sharp_xr_client.openxr.runtime import display_of
+from sharp_xr_client.problem import ClientError
+from sharp_xr_protocol.geometry import Pose, from_rotation_vector
+
+SPACES = xr.ReferenceSpaceType
+
+
+def test_srgb_is_chosen_wherever_it_stands() -> None:
+    linear_first = [GL.GL_RGBA16F, GL.GL_RGBA8, GL.GL_SRGB8_ALPHA8]
+    assert choose_format(linear_first) == GL.GL_SRGB8_ALPHA8
+    assert choose_format([GL.GL_RGBA8, GL.GL_SRGB8]) == GL.GL_SRGB8
+    with pytest.raises(ClientError, match="offers no sRGB picture, only 0x8058"):
+        choose_format([GL.GL_RGBA8])
+
+
+def test_the_floor_is_chosen_where_there_is_one() -> None:
+    assert session.choose_room([SPACES.LOCAL, SPACES.STAGE]) == SPACES.LOCAL
+    assert session.choose_room([SPACES.LOCAL, SPACES.LOCAL_FLOOR]) == SPACES.LOCAL_FLOOR
+
+
+@pytest.mark.parametrize(
+    ("size", "hz", "longest", "found"),
+    [
+        ((1344, 1512), 60.0, None, (1344, 1512, 60.0)),
+        ((1344, 1512), 60.0, 756, (672, 756, 60.0)),
+        ((100, 100), 60.0, 512, (100, 100, 60.0)),
+        ((1001, 1003), 90.0, None, (1000, 1004, 90.0)),
+        ((20000, 10), 5000.0, None, (8192, 16, 1000.0)),
+    ],
+)
+def test_a_display_is_even_and_within_the_protocol(
+    size: tuple[int, int], hz: float, longest: int | None, found: tuple[int, int, float]
+) -> None:
+    display = display_of(size, hz, longest)
+    assert (display.eye_width, display.eye_height, display.refresh_hz) == found
+
+
+def test_every_controller_binds_only_what_there_is() -> None:
+    for profile, kinds in PROFILES.items():
+        found = list(bindings(kinds))
+        assert {binding.action for binding in found} <= set(TYPES) == set(NAMES), profile
+        for side in SIDES:
+            mine = [b.action for b in found if b.path.startswith(f"/user/hand/{side}/input/")]
+            assert {"grip", "squeeze"} <= set(mine), f"{profile} cannot hold with the {side} hand"
+            assert len(mine) == len(set(mine)), f"{profile} has two inputs for one action"
+
+
+def test_a_side_in_a_name_binds_that_hand_alone() -> None:
+    touch = [b.path for b in bindings(PROFILES["oculus/touch_controller"]) if b.action == "menu"]
+    assert touch == ["/user/hand/left/input/menu/click", "/user/hand/right/input/b/click"]
+
+
+def test_focus_that_went_since_the_last_event_is_no_error(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def not_focused(*_: object) -> None:
+        raise xr.exception.SessionNotFocused
+
+    monkeypatch.setattr(xr, "sync_actions", not_focused)
+    actions = Actions.__new__(Actions)
+    actions._session = SimpleNamespace(handle=None)  # type: ignore[assignment]
+    actions._set = xr.ActionSet()
+    assert actions.read(0) == (Hand(), Hand())
+
+
+def test_poses_go_to_openxr_and_back() -> None:
+    pose = Pose((0.25, -0.5, 1.0), from_rotation_vector((0.1, 0.2, 0.3)))
+    back = session.pose_from(session.posef_from(pose))
+    assert back.position == pose.position
+    assert back.orientation == pytest.approx(pose.orientation, abs=1e-7)
+
+
+@pytest.mark.parametrize(
+    ("platform", "environment", "found"),
+    [("win32", {}, True), ("linux", {"DISPLAY": ":0"}, True), ("linux", {"DISPLAY": ""}, False)],
+)
+def test_a_screen_is_known_by_its_name(
+    platform: str, environment: dict[str, str], found: bool
+) -> None:
+    assert window.has_screen(platform, environment) is found
