@@ -91,17 +91,31 @@ class SimulatedLink:
         control, now_s, key = self.control, posed_s + self.delay_s, round(posed_s * 90_000)
         control.posed(key, now_s)
         control.heard(None if self._decoded is None else self._decoded.key, now_s)
-        if not control.may_send(now_s):
+        if not control.may_send(now_s) or not self.is_due(now_s):
             return
         key_frame = control.key_frame_due(now_s)
         if key_frame:
             control.key_frame_made(now_s)
             self.key_frames.append(now_s)
-        size = round(control.bitrate / HZ / 8 * self._chance.uniform(0.8, 0.95))
+        size = round(self.frame_bits() / 8 * self._chance.uniform(0.8, 0.95))
         sent_s = now_s + 0.007
         self._send(SimulatedFrame(key, posed_s, 0.0, key_frame, True), size, sent_s)
         control.sent(key, size, sent_s, key_frame)
         self.sent_frames += 1
+        self.was_sent(size, sent_s)
+
+    # --- what a test may do otherwise -----------------------------------------------------------
+
+    def is_due(self, now_s: float) -> bool:
+        """Whether the pose that came is to be drawn."""
+        return True
+
+    def frame_bits(self) -> float:
+        """That the encoder may make of a frame."""
+        return self.control.bitrate / HZ
+
+    def was_sent(self, size: int, now_s: float) -> None:
+        """A frame of so many bytes."""
 
     def _send(self, frame: SimulatedFrame, size: int, now_s: float) -> None:
         for start in range(0, size, PACKET):
