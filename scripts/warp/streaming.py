@@ -122,7 +122,7 @@ def stream(renderer: Renderer, scene: PreparedScene, move: str, display: Display
         eyes, near_m = overscanned(tracking, near.near_m), near.near_m
         write_frame(draw(renderer, scene, tracking.head, eyes, size), picture, layout, near_m)
         near.saw(planes(picture)[0][layout.eye_height :, : 2 * layout.depth_width])
-        coder.code(picture)
+        coder.decode(coder.encode(picture))
     assert coder.decoded is not None
     return Shot(coder.decoded, FrameHeader(0, Pose(), eyes, "scene", layout, near_m))
 
@@ -140,12 +140,12 @@ class Coder:
         self.decoded: VideoFrame | None = None
         """The newest."""
 
-    def code(self, picture: VideoFrame) -> int:
-        """Its bytes."""
-        unit = self._encoder.encode(picture, key_frame=self._frames == 0)
+    def encode(self, picture: VideoFrame) -> bytes:
+        return self._encoder.encode(picture, key_frame=self._frames == 0)
+
+    def decode(self, unit: bytes) -> None:
         packet = av.Packet(unit)
         packet.pts, packet.time_base = self._frames, Fraction(1, round(HZ))
         self._frames += 1
         for decoded in self._decoder.decode(packet):
             self.decoded = decoded
-        return len(unit)
