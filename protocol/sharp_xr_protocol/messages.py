@@ -42,9 +42,9 @@ UInt32 = Annotated[int, msgspec.Meta(ge=0, le=(1 << 32) - 1)]
 QualityGoal = Literal["auto", "sharper", "smoother"]
 """Which way to lean where a machine or a link cannot do everything: more pixels, or more frames."""
 
-QualityLimit = Literal["display", "machine", "link"]
+QualityLimit = Literal["display", "machine", "client", "link"]
 """What keeps a stream from being better: nothing but the display's own size and rate, the server's
-machine, or the way to the client."""
+machine, the client's, or the way between them."""
 
 MAX_DEPTH = 8
 """Maps and lists inside each other; no message needs more than 5."""

@@ -135,7 +135,10 @@ def test_the_panel_says_what_holds_the_stream_back(page: Page, told: list[object
     page.get_by_role("button", name="Sharper").click()
     wait_for_goal(page, told, "sharper")
     newest = [message for message in told if isinstance(message, StreamQuality)][-1]
-    for name, words in (("limit", r"^(nothing|the server|the network)$"), ("detail", r"^\d+ %$")):
+    for name, words in (
+        ("limit", r"^(nothing|the server|this device|the network)$"),
+        ("detail", r"^\d+ %$"),
+    ):
         until(page, f"/{words}/.test(document.querySelector('[data-figure={name}]').textContent)")
     most = page.locator("[data-figure=most]").text_content() or ""
     assert most.startswith(f"{newest.max_hz:.0f} /s, ") and most.endswith(" Mbit/s")

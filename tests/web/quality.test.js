@@ -90,6 +90,7 @@ test("says in words what holds the stream back", () => {
     detail: "50 %",
   });
   assert.equal(qualityFigures({ ...told, limit: "machine" }).limit, "the server");
+  assert.equal(qualityFigures({ ...told, limit: "client" }).limit, "this device");
   assert.equal(qualityFigures({ ...told, limit: "display" }).limit, "nothing");
   assert.ok(Object.values(qualityFigures(null)).every((text) => text === "–"));
 });

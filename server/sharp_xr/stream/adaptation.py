@@ -47,6 +47,10 @@ class Adaptation:
         self._draw(self._control.prefer(goal))
         self._report(now_s)
 
+    def posed(self, now_s: float) -> None:
+        """A pose came."""
+        self._meter.posed(now_s)
+
     def sent(self, drawn: Drawn, encode_ms: float, size: int, now_s: float) -> None:
         """A frame of ``size`` bytes was encoded in that time."""
         if drawn.moving and drawn.layout == self._drawing.layout:

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import dataclass
 from statistics import fmean, median
 
 LOOK_S = 0.25
 """Between two readings."""
+POSES = 30
+"""The newest ones; among them are those of a head that rests."""
+AWAY_S = 1.0
+"""Who sends nothing for so long does something else."""
 LEAST_FRAMES = 3
 """Of which one is made: a median outvotes one frame that something else has delayed."""
 
@@ -39,6 +44,8 @@ class Load:
     sharers: int
     link_bps: float
     """What the rate control allows."""
+    pose_ms: float = 0.0
+    """Between two poses; 0 where that is not known."""
 
 
 class LoadMeter:
@@ -47,6 +54,14 @@ class LoadMeter:
     def __init__(self) -> None:
         self._frames: list[FrameLoad] = []
         self._read_s = float("-inf")
+        self._posed_s: float | None = None
+        self._pose_gaps_s: deque[float] = deque(maxlen=POSES)
+
+    def posed(self, now_s: float) -> None:
+        """A pose came."""
+        if self._posed_s is not None and now_s - self._posed_s < AWAY_S:
+            self._pose_gaps_s.append(now_s - self._posed_s)
+        self._posed_s = now_s
 
     def add(self, frame: FrameLoad) -> None:
         """A moving picture was sent."""
@@ -66,8 +81,10 @@ class LoadMeter:
             frames[-1].scene_gaussians,
             frames[-1].sharers,
             link_bps,
+            1e3 * median(self._pose_gaps_s or [0.0]),
         )
 
     def forget(self) -> None:
         """Pictures are of another kind from now on."""
         self._frames.clear()
+        self._pose_gaps_s.clear()

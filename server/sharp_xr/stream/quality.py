@@ -8,8 +8,9 @@ Three controls follow the load, each in its own time, and none knows of the othe
 
 In here are two ladders (ladder.py has the rules), and the smaller size of the two is drawn:
 
-    machine    sizes. A rung costs what drawing or encoding takes, of the time between two frames
-               of the rate that the viewer's goal wants at least
+    machine    sizes. A rung costs what drawing or encoding takes, or what the client takes for a
+               turn of its display, of the time between two frames of the rate that the viewer's
+               goal wants at least
     link       sizes and frame rates. A rung costs the bits that its pictures need to look good, of
                those that the rate control allows
 
@@ -51,8 +52,16 @@ FIXED_RENDER, FIXED_MORE = 0.5, 0.25
 to 0.65 was measured, and rather too much is expected than too little."""
 FIXED_DETAIL = 0.3
 """Share that does not go with the Gaussians, see ``render/cpu/levels.py``."""
+FIXED_CLIENT = 0.2
+"""Of what a client's turn takes; a guess."""
 FIXED_ENCODE = 0.2
 """Of the encoding time; 0.2 to 0.35 was measured."""
+SLOW = 1.25
+"""A client whose poses come so many times more seldom than the goal wants has too much to do."""
+REMEMBER_S = 60.0
+"""How long it is taken for slow at that size, since it was: a fast one says only that it is."""
+SETTLE_S = 1.0
+"""After pictures changed their size its poses tell of the former one."""
 STEADY = 1.25
 """What is known of the machine's frame rate changes when it is so many times another."""
 
@@ -73,6 +82,17 @@ class Quality:
     """What keeps it from being better."""
 
 
+@dataclass(frozen=True)
+class _Slow:
+    """A client that could not do what was wanted."""
+
+    cost: float
+    """What its turns took, of what they might."""
+    pixels: int
+    """Of an eye, then."""
+    at_s: float
+
+
 class QualityControl:
     """One stream's state between looks."""
 
@@ -81,6 +101,9 @@ class QualityControl:
         self._sizes = sizes_of(video)
         self._machine, self._link = Ladder(), Ladder()
         self._machine_hz = video.max_hz  # that it could make, if all were wanted
+        self._slow: _Slow | None = None
+        self._resized_s = float("-inf")
+        self._is_client = False  # that keeps pictures from being larger
         self.detail = 1.0
         """Share of the scene's Gaussians that was drawn, by the last look."""
         self.goal: QualityGoal = goal
@@ -100,15 +123,25 @@ class QualityControl:
         if load.gaussians is not None:
             self.detail = load.gaussians / max(1, load.scene_gaussians)
         self._know_machine(load)
-        machine, link = self._machine_costs(load), self._link_costs(load)
-        self._machine.look(machine, now_s)
+        self._know_client(load, now_s)
+        server, client, link = (
+            self._server_costs(load),
+            self._client_costs(),
+            self._link_costs(load),
+        )
+        self._machine.look([max(both) for both in zip(server, client, strict=True)], now_s)
         self._link.look(link, now_s)
-        self.quality = self._chosen()
+        finer = max(0, self._machine.rung - 1)
+        self._is_client = client[finer] > server[finer]
+        chosen = self._chosen()
+        if chosen.eye_width != self.quality.eye_width:
+            self._resized_s = now_s
+        self.quality = chosen
         return self.quality
 
     # --- what rungs cost ------------------------------------------------------------------------
 
-    def _machine_costs(self, load: Load) -> list[float]:
+    def _server_costs(self, load: Load) -> list[float]:
         """Of each size."""
         now_px = self.quality.eye_width * self.quality.eye_height
         frame_ms = LATE * 1e3 / self._goal_hz(self.quality.hz)
@@ -122,6 +155,19 @@ class QualityControl:
                 render *= _scaled(FIXED_DETAIL, 0.5)
             encode = load.encode_ms * _scaled(FIXED_ENCODE, pixels / now_px)
             costs.append(max(render, encode) / frame_ms)
+        return costs
+
+    def _client_costs(self) -> list[float]:
+        """Of each size."""
+        slow, now_px = self._slow, self.quality.eye_width * self.quality.eye_height
+        costs = []
+        for width, height in self._sizes:
+            pixels = width * height
+            # A client that is not slow keeps step with its display, which tells nothing more.
+            if slow is not None and (pixels > now_px or slow.pixels == now_px):
+                costs.append(slow.cost * _scaled(FIXED_CLIENT, pixels / slow.pixels))
+            else:
+                costs.append(0.0)
         return costs
 
     def _link_costs(self, load: Load) -> list[float]:
@@ -142,6 +188,17 @@ class QualityControl:
         if not self._machine_hz / STEADY < hz < self._machine_hz * STEADY:
             self._machine_hz = hz
 
+    def _know_client(self, load: Load, now_s: float) -> None:
+        if now_s - self._resized_s < SETTLE_S:
+            return
+        times = load.pose_ms * self._goal_hz(self.quality.hz) / 1e3
+        pixels = self.quality.eye_width * self.quality.eye_height
+        slow = self._slow
+        if times > SLOW:
+            self._slow = _Slow(times / SLOW, pixels, now_s)
+        elif slow and (pixels >= slow.pixels or now_s - slow.at_s > REMEMBER_S):
+            self._slow = None
+
     # --- what they come to ----------------------------------------------------------------------
 
     def _chosen(self) -> Quality:
@@ -152,7 +209,9 @@ class QualityControl:
         limit: QualityLimit = "display"
         if self._link.rung and of_link <= of_machine:
             limit = "link"
-        elif self._machine.rung or self.detail < 1.0:
+        elif self._machine.rung:
+            limit = "client" if self._is_client else "machine"
+        elif self.detail < 1.0:
             limit = "machine"
         expected_hz = min(hz, self._machine_hz)
         budget_ms = BUDGET * 1e3 / self._goal_hz(hz)

@@ -119,6 +119,8 @@ class Stream:
         """The client's newest pose, with its newest acknowledgement."""
         now_s = self._clock()
         self._rate.posed(tracking.key, now_s)
+        if self._adaptation is not None:
+            self._adaptation.posed(now_s)
         self._rate.heard(tracking.ack, now_s)
         self._poses.put(tracking)
 

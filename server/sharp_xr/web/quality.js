@@ -10,13 +10,13 @@ import { fixed } from "./format.js";
  * @property {number} max_hz
  * @property {number} detail
  * @property {number} bitrate_bps
- * @property {"display" | "machine" | "link"} limit
+ * @property {"display" | "machine" | "client" | "link"} limit
  */
 
 /** @type {Goal[]} */
 export const GOALS = ["sharper", "auto", "smoother"];
 const KEY = "sharp-xr.quality";
-const LIMITS = { display: "nothing", machine: "the server", link: "the network" };
+const LIMITS = { display: "nothing", machine: "the server", client: "this device", link: "the network" };
 
 export class Quality {
   #element;

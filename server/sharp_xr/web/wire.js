@@ -167,7 +167,7 @@ export const FROM_SERVER = {
     max_hz: real,
     detail: real,
     bitrate_bps: whole,
-    limit: oneOf("display", "machine", "link"),
+    limit: oneOf("display", "machine", "client", "link"),
   }),
   problem: record({ message: text }),
 };

@@ -34,6 +34,9 @@ class SimulatedMachine:
     """How many times slower than alone, at that second."""
     stall_ms: float = 0.0
     """That each drawing takes besides, whatever is drawn: others have the processor."""
+    client_ms: float = 0.0
+    """What the client takes for a turn of its display: to show a whole picture, and a fifth of it
+    whatever the size; never less than its display."""
     noise: float = 0.1
     """Deviation of the time that a frame takes, as a share of it."""
     link_bps: Callable[[float], float] = steadily(8e6)
@@ -91,7 +94,11 @@ class SimulatedMachine:
         draw_ms = self.stall_ms + self._time(4.0 * count / 300_000 + 4.0 * pixels)
         encode_ms = self._time(0.8 + 2.4 * pixels)
         self.chooser.took(draw_ms, quality.budget_ms / self.sharers)
-        self.now_s += max(1 / quality.hz, self.sharers * draw_ms / 1e3, encode_ms / 1e3)
+        turn_s = max(1 / quality.hz, self.client_ms * (0.2 + 0.8 * pixels) / 1e3)
+        frame_s = max(turn_s, self.sharers * draw_ms / 1e3, encode_ms / 1e3)
+        for poses in range(round(frame_s / turn_s)):
+            self._meter.posed(self.now_s + poses * turn_s)
+        self.now_s += frame_s
         self.frames.append(self.now_s)
         link_bps = self.link_bps(self.now_s)
         worth = self.worth_bpp * 2 * quality.eye_width * quality.eye_height
@@ -102,6 +109,8 @@ class SimulatedMachine:
         load = self._meter.read(link_bps, self.now_s)
         if load is not None:
             self.control.look(load, self.now_s)
+            if self.quality.eye_width != quality.eye_width:
+                self._meter.forget()
             self._note()
 
     def _time(self, ms: float) -> float:

@@ -10,7 +10,13 @@ from tests.server.stream.simulated_machine import SimulatedMachine, steadily
 
 from sharp_xr.stream.ladder import MOST_VAIN_S, MOST_WAIT_S
 from sharp_xr.stream.load import FrameLoad, LoadMeter
-from sharp_xr.stream.quality import GOAL_HZ, LINK_RUNGS, QualityControl, sizes_of
+from sharp_xr.stream.quality import (
+    GOAL_HZ,
+    LINK_RUNGS,
+    REMEMBER_S,
+    QualityControl,
+    sizes_of,
+)
 from sharp_xr_protocol.messages import QualityGoal, Video
 
 GOALS: tuple[QualityGoal, ...] = get_args(QualityGoal)
@@ -188,6 +194,25 @@ def test_viewers_who_share_the_render_thread_share_the_goal_too() -> None:
     for machine in (alone, shared):
         machine.run(30.0)
     assert side(shared) < side(alone)
+
+
+def test_a_client_that_cannot_show_so_large_pictures_gets_smaller_ones() -> None:
+    """A browser that draws in software. It is tried again once in a minute or two at most."""
+    machine = SimulatedMachine(client_ms=60.0)
+    machine.run(SETTLED_S)
+    settled_s = machine.now_s
+    assert machine.quality.limit == "client"
+    assert machine.fps() > 0.75 * 40
+    machine.run(600.0)
+    assert machine.changes_since(settled_s) <= 2 * 600 / REMEMBER_S
+    assert machine.share_of_time(512) < 0.1
+
+
+def test_a_client_with_a_slow_display_gives_no_pixels_for_nothing() -> None:
+    for hz in (24.0, 30.0):
+        machine = SimulatedMachine(video=Video(512, 512, hz), client_ms=1e3 / hz)
+        machine.run(60.0)
+        assert machine.qualities[1:] == [] and machine.quality.limit == "display"
 
 
 def test_more_gaussians_than_pixels_are_given_for_pixels() -> None:
