@@ -3,15 +3,22 @@ import { beforeEach, mock, test } from "node:test";
 
 import { Connection } from "../../server/sharp_xr/web/connection.js";
 import { decode, encode } from "../../server/sharp_xr/web/vendor/msgpack.js";
-import { fromServer } from "./golden.js";
+import { told } from "./golden.js";
+import { certain } from "./standin.js";
 
 class FakeSocket {
   static OPEN = 1;
+  /** @type {FakeSocket[]} */
   static all = [];
   readyState = 0;
   bufferedAmount = 0;
+  /** @type {Record<string, unknown>[]} */
   sent = [];
+  onopen = () => {};
+  onclose = () => {};
+  onmessage = (/** @type {{data: ArrayBuffer}} */ _) => {};
 
+  /** @param {string} url */
   constructor(url) {
     this.url = url;
     FakeSocket.all.push(this);
@@ -22,10 +29,12 @@ class FakeSocket {
     this.onopen();
   }
 
+  /** @param {Uint8Array} bytes */
   send(bytes) {
-    this.sent.push(decode(bytes, { useBigInt64: true }));
+    this.sent.push(/** @type {Record<string, unknown>} */ (decode(bytes, { useBigInt64: true })));
   }
 
+  /** @param {object} message */
   hear(message) {
     this.onmessage({ data: encode(message, { useBigInt64: true }).slice().buffer });
   }
@@ -36,18 +45,22 @@ class FakeSocket {
   }
 }
 
-const welcome = fromServer.find(({ name }) => name === "welcome").message;
+const welcome = told("welcome");
 const display = { eye_width: 512, eye_height: 512, refresh_hz: 60 };
+/** @type {[state: string, sentence: string][]} */
 let states;
+/** @type {string[]} */
 let messages;
+/** @type {Connection} */
 let connection;
+/** @type {string} */
 let refusal;
 
-const newest = () => FakeSocket.all.at(-1);
+const newest = () => certain(FakeSocket.all.at(-1));
+const lastState = () => certain(states.at(-1));
 
 beforeEach(() => {
-  globalThis.WebSocket = FakeSocket;
-  globalThis.addEventListener = () => {};
+  Object.assign(globalThis, { WebSocket: FakeSocket, addEventListener: () => {} });
   FakeSocket.all = [];
   [states, messages, refusal] = [[], [], ""];
   connection = new Connection({
@@ -84,12 +97,12 @@ test("comes back by itself, and shows the reason that the server gave", () => {
   newest().hear(welcome);
   newest().hear({ type: "bye", reason: "The server ends." });
   newest().close();
-  assert.deepEqual(states.at(-1), ["away", "The server ends."]);
+  assert.deepEqual(lastState(), ["away", "The server ends."]);
   mock.timers.tick(600);
   assert.equal(FakeSocket.all.length, 2);
   assert.equal(connection.state, "away"); // until it is welcomed: no flicker between the tries
   newest().close(); // nobody is there
-  assert.match(states.at(-1)[1], /server is away/);
+  assert.match(lastState()[1], /server is away/);
   mock.timers.tick(499);
   assert.equal(FakeSocket.all.length, 2); // the second wait is longer
   mock.timers.tick(600);
@@ -104,9 +117,9 @@ test("a server of another version is told, and not asked again", () => {
   mock.timers.enable({ apis: ["setTimeout"] });
   newest().open();
   newest().hear({ ...welcome, version: 99 });
-  assert.deepEqual(states.at(-1)[0], "outdated");
-  assert.match(states.at(-1)[1], /reload the page/);
-  assert.equal(newest().sent.at(-1).type, "bye");
+  assert.deepEqual(lastState()[0], "outdated");
+  assert.match(lastState()[1], /reload the page/);
+  assert.equal(newest().sent.at(-1)?.type, "bye");
   mock.timers.tick(60_000);
   assert.equal(FakeSocket.all.length, 1);
   mock.timers.reset();
@@ -116,8 +129,8 @@ test("what is not of the protocol ends the session with a sentence", () => {
   mock.timers.enable({ apis: ["setTimeout"] });
   newest().open();
   newest().hear({ type: "problem" });
-  assert.equal(newest().sent.at(-1).type, "bye");
-  assert.match(states.at(-1)[1], /cannot read: problem\.message is undefined/);
+  assert.equal(newest().sent.at(-1)?.type, "bye");
+  assert.match(lastState()[1], /cannot read: problem\.message is undefined/);
   mock.timers.reset();
 });
 
@@ -137,15 +150,15 @@ test("a server that started again with another token says so, until it lets the 
   newest().hear(welcome);
   refusal = "That is not this server's token.";
   newest().close();
-  assert.match(states.at(-1)[1], /server is away/); // it was open: no reason to ask
+  assert.match(lastState()[1], /server is away/); // it was open: no reason to ask
   mock.timers.tick(600);
   newest().close();
   await Promise.resolve().then(() => {});
-  assert.deepEqual(states.at(-1), ["away", refusal]);
+  assert.deepEqual(lastState(), ["away", refusal]);
   mock.timers.tick(1100);
   newest().open();
   newest().hear(welcome);
   newest().close();
-  assert.match(states.at(-1)[1], /server is away/);
+  assert.match(lastState()[1], /server is away/);
   mock.timers.reset();
 });

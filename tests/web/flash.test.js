@@ -3,8 +3,11 @@ import { test } from "node:test";
 
 import { Flash, changeOf, changedAt, sentenceOf } from "../../server/sharp_xr/web/flash.js";
 import { Head } from "../../server/sharp_xr/web/head.js";
+import { certain } from "./standin.js";
 
 const TURN_MS = 1000 / 60;
+
+/** @typedef {{at: number, head: {orientation: number[]}, sharpness: number}} Picture */
 
 /**
  * A page whose server takes `delayMs` from a pose to the first turn of the display that has its frame, and then
@@ -12,14 +15,23 @@ const TURN_MS = 1000 / 60;
  */
 class Page {
   now = 0;
+  /** @type {string[]} */
   said = [];
   head = new Head();
+  /** @type {import("../../server/sharp_xr/web/flash.js").Watched} */
   stage = { isHeld: false, headShown: null, look: () => this.look() };
-  #arriving = []; // {at, head}
+  /** @type {Picture | undefined} */
+  frame;
+  /** @type {Picture[]} */
+  #arriving = [];
   #asked = "";
 
+  /** @param {{delayMs: number, sharpening?: number, contrast?: number, noise?: number}} settings */
   constructor({ delayMs, sharpening = 4, contrast = 100, noise = 1 }) {
-    Object.assign(this, { delayMs, sharpening, contrast, noise });
+    this.delayMs = delayMs;
+    this.sharpening = sharpening;
+    this.contrast = contrast;
+    this.noise = noise;
     this.flash = new Flash({
       head: this.head,
       stage: this.stage,
@@ -44,7 +56,7 @@ class Page {
   }
 
   look() {
-    while (this.#arriving[0]?.at <= this.now) this.frame = this.#arriving.shift();
+    while (this.#arriving.length && this.#arriving[0].at <= this.now) this.frame = this.#arriving.shift();
     if (!this.frame) return null;
     this.stage.headShown = this.frame.head;
     const { head } = this.stage.isHeld ? this.frame : this.head.pose;
@@ -66,7 +78,7 @@ class Page {
 
 for (const delayMs of [0, 40, 250, 1000]) {
   test(`finds a delay of ${delayMs} ms to within one frame`, () => {
-    const { frames, warp } = new Page({ delayMs }).run();
+    const { frames, warp } = certain(new Page({ delayMs }).run());
     assert.equal(frames.length, 5);
     assert.equal(warp.length, 5);
     for (const ms of frames) assert.ok(ms >= delayMs && ms < delayMs + TURN_MS, `${ms}`);
@@ -75,7 +87,7 @@ for (const delayMs of [0, 40, 250, 1000]) {
 }
 
 test("does not take the sharpening of a picture for the step", () => {
-  const { frames } = new Page({ delayMs: 100, sharpening: 30, noise: 0.5 }).run();
+  const { frames } = certain(new Page({ delayMs: 100, sharpening: 30, noise: 0.5 }).run());
   assert.ok(frames.every((ms) => ms >= 100 && ms < 100 + TURN_MS));
 });
 
@@ -86,10 +98,10 @@ test("measures again from the beginning, and stops when asked to", () => {
   assert.equal(page.flash.result, null);
   page.turn();
   page.flash.toggle();
-  assert.equal(page.said.at(-1), "Stopped.");
+  assert.equal(certain(page.said.at(-1)), "Stopped.");
   assert.equal(page.flash.isRunning, false);
   assert.equal(page.stage.isHeld, false);
-  const rounded = ({ frames }) => frames.map(Math.round);
+  const rounded = (/** @type {typeof first} */ result) => certain(result).frames.map(Math.round);
   assert.deepEqual(rounded(page.run()), rounded(first));
 });
 
@@ -102,10 +114,11 @@ test("puts the head back into the middle, and shows the frames warped again", ()
 });
 
 test("says why it cannot measure", () => {
-  const said = (page, run = () => page.run()) => {
-    assert.equal(run() ?? null, null);
+  const said = (/** @type {Page} */ page, /** @type {() => unknown} */ run = () => page.run()) => {
+    run();
+    assert.equal(page.flash.result, null);
     assert.equal(page.flash.isRunning, false);
-    return page.said.at(-1);
+    return certain(page.said.at(-1));
   };
   assert.match(said(new Page({ delayMs: 40, contrast: 0, noise: 0.1 })), /changes too little here/);
   const restless = new Page({ delayMs: 40, sharpening: 1000 });

@@ -28,8 +28,9 @@ test("almost all is not all", () => {
 
 test("a date is the time today, the day this year, and has its year before", () => {
   const now = new Date(2026, 10, 24, 13, 0);
-  const written = (...when) => date(new Date(...when).getTime() / 1000, now, "en-GB");
-  assert.equal(written(2026, 10, 24, 9, 5), "9:05");
-  assert.equal(written(2026, 9, 3), "3 Oct");
-  assert.equal(written(2025, 9, 3), "3 Oct 2025");
+  const written = (/** @type {[number, number, number, number?, number?]} */ [y, m, d, h = 0, min = 0]) =>
+    date(new Date(y, m, d, h, min).getTime() / 1000, now, "en-GB");
+  assert.equal(written([2026, 10, 24, 9, 5]), "9:05");
+  assert.equal(written([2026, 9, 3]), "3 Oct");
+  assert.equal(written([2025, 9, 3]), "3 Oct 2025");
 });

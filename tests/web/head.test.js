@@ -10,12 +10,13 @@ function head(focus_m = 2, sway = false) {
   return made;
 }
 
+/** @param {Head} moved */
 function settle(moved, seconds = 2) {
   for (let i = 0; i < seconds * 60; i += 1) moved.advance(1 / 60);
   return moved.pose.head;
 }
 
-const looks = (pose) => rotate(pose.orientation, [0, 0, -1]);
+const looks = (/** @type {import("../../server/sharp_xr/web/geometry.js").Pose} */ pose) => rotate(pose.orientation, [0, 0, -1]);
 
 test("goes where it is moved and comes back to the middle", () => {
   const moved = head();
@@ -35,7 +36,7 @@ test("stays within half a metre, and nearer for near scenes", () => {
 });
 
 test("yaw is to the left, pitch up, roll to the left shoulder", () => {
-  const turned = (move) => {
+  const turned = (/** @type {import("../../server/sharp_xr/web/head.js").Move} */ move) => {
     const made = head();
     made.move(move);
     return settle(made);

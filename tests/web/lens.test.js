@@ -10,7 +10,10 @@ import {
   stepOf,
 } from "../../server/sharp_xr/web/lens.js";
 
-// A 3:2 photo of a camera with 35 mm film and this focal length.
+/**
+ * A 3:2 photo of a camera with 35 mm film and this focal length.
+ * @param {number} mm
+ */
 function fovOf(mm) {
   const [half_width, half_height] = [Math.atan(18 / mm), Math.atan(12 / mm)];
   return { left: -half_width, right: half_width, up: half_height, down: -half_height };

@@ -8,11 +8,15 @@ afterEach(() => mock.timers.reset());
 
 // A sender whose answers come when the test says so.
 function sender() {
+  /** @type {number[]} */
   const sent = [];
+  /** @type {{resolve: () => void, reject: (error: Error) => void}[]} */
   const answers = [];
-  const newest = new Newest((value) => {
+  const newest = new Newest((/** @type {number} */ value) => {
     sent.push(value);
-    return new Promise((resolve, reject) => answers.push({ resolve, reject }));
+    return /** @type {Promise<void>} */ (
+      new Promise((resolve, reject) => answers.push({ resolve, reject }))
+    );
   }, 100);
   const settle = () => new Promise(setImmediate);
   return { newest, sent, answers, settle };

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
+import { tangentsOf } from "../../server/sharp_xr/web/geometry.js";
 import { aspectOf, baselineOf, diagonalOf, eyesOf, windowOf } from "../../server/sharp_xr/web/optics.js";
 
 // 3:2, 60 degrees wide.
@@ -13,17 +14,27 @@ const fov = {
 };
 const scene = { photo_fov: fov, focus_m: 2 };
 
-// Where a point of the world ([x, y, z] metres) stands in an eye's picture, 0 to 1 from left and top.
+/** @typedef {import("../../server/sharp_xr/web/geometry.js").Fov} Fov */
+/** @typedef {{pose: {position: number[]}, fov: Fov}} Eye */
+
+/**
+ * Where a point of the world stands in an eye's picture, 0 to 1 from left and top.
+ * @param {Eye} eye
+ * @param {number[]} head metres
+ * @param {number[]} point metres
+ */
 function seen(eye, head, [x, y, z]) {
   const [ex, ey, ez] = head.map((value, axis) => value + eye.pose.position[axis]);
   const right = (x - ex) / -(z - ez);
   const up = (y - ey) / -(z - ez);
-  const { left, up: top, down, right: end } = Object.fromEntries(
-    Object.entries(eye.fov).map(([side, angle]) => [side, Math.tan(angle)]),
-  );
+  const [left, end, top, down] = tangentsOf(eye.fov);
   return [(right - left) / (end - left), (top - up) / (top - down)];
 }
 
+/**
+ * @param {number[]} actual
+ * @param {number[]} expected
+ */
 function assertClose(actual, expected, tolerance = 1e-9) {
   actual.forEach((value, index) => {
     assert.ok(Math.abs(value - expected[index]) < tolerance, `${actual} is not ${expected}`);
@@ -48,14 +59,14 @@ test("leaning to the right moves near things left and far things right", () => {
   const head = [0.2, 0, 0];
   const [eye] = eyesOf(scene, head);
   const [rest] = eyesOf(scene, [0, 0, 0]);
-  const shift = (z) => seen(eye, head, [0, 0, z])[0] - seen(rest, [0, 0, 0], [0, 0, z])[0];
+  const shift = (/** @type {number} */ z) => seen(eye, head, [0, 0, z])[0] - seen(rest, [0, 0, 0], [0, 0, z])[0];
   assert.ok(shift(-1) < -0.05);
   assert.ok(shift(-8) > 0.02);
 });
 
 test("the left eye sees near things farther right than the right eye does", () => {
   const [left, right] = eyesOf(scene, [0, 0, 0]);
-  const disparity = (z) => seen(left, [0, 0, 0], [0, 0, z])[0] - seen(right, [0, 0, 0], [0, 0, z])[0];
+  const disparity = (/** @type {number} */ z) => seen(left, [0, 0, 0], [0, 0, z])[0] - seen(right, [0, 0, 0], [0, 0, z])[0];
   assert.ok(disparity(-1) > 0);
   assert.ok(disparity(-8) < 0);
 });
@@ -98,13 +109,19 @@ test("the diagonal of a field of view is that of its picture at one metre", () =
 
 test("another focal length of a scene that is bent to it leaves the middle's view as it is", () => {
   const ratio = 1.7;
-  const narrower = (angle) => Math.atan(Math.tan(angle) / ratio);
+  const narrower = (/** @type {number} */ angle) => Math.atan(Math.tan(angle) / ratio);
   const bent = {
-    photo_fov: Object.fromEntries(Object.entries(fov).map(([side, angle]) => [side, narrower(angle)])),
+    photo_fov: {
+      left: narrower(fov.left),
+      right: narrower(fov.right),
+      up: narrower(fov.up),
+      down: narrower(fov.down),
+    },
     focus_m: scene.focus_m * ratio,
   };
   const middle = [0, 0, 0];
-  const offset = (eye, point) => seen({ ...eye, pose: { position: middle } }, middle, point);
-  const eyeOf = (one) => ({ fov: { ...eyesOf({ ...one, focus_m: 1e9 }, middle)[0].fov } });
-  assertClose(offset(eyeOf(bent), [0.3, 0.2, -3 * ratio]), offset(eyeOf(scene), [0.3, 0.2, -3]), 1e-6);
+  const offset = (/** @type {Fov} */ of, /** @type {number[]} */ point) =>
+    seen({ fov: of, pose: { position: middle } }, middle, point);
+  const fovOf = (/** @type {typeof scene} */ one) => eyesOf({ ...one, focus_m: 1e9 }, middle)[0].fov;
+  assertClose(offset(fovOf(bent), [0.3, 0.2, -3 * ratio]), offset(fovOf(scene), [0.3, 0.2, -3]), 1e-6);
 });

@@ -2,9 +2,8 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { figures, stageFigures } from "../../server/sharp_xr/web/panel.js";
-import { fromServer } from "./golden.js";
+import { told } from "./golden.js";
 
-const message = (name) => fromServer.find((vector) => vector.name === name).message;
 const nothing = { fps: null, median: null, p95: null, age: null, ageP95: null, matchedShare: null };
 
 const state = {
@@ -12,8 +11,9 @@ const state = {
   isStill: false,
   inbound: { framesDropped: 2, packetsLost: 5 },
   eyeSize: [512, 480],
-  welcome: message("welcome"),
-  scene: message("scene ready").scene,
+  welcome: told("welcome"),
+  scene: told("scene_ready").scene,
+  quality: null,
 };
 
 test("shows what is known of the stream", () => {
@@ -32,7 +32,8 @@ test("shows what is known of the stream", () => {
 });
 
 test("shows dashes before there is anything", () => {
-  const state = { summary: nothing, inbound: null, eyeSize: [0, 0], welcome: null, scene: null };
+  const empty = { inbound: null, eyeSize: [0, 0], welcome: null, scene: null, quality: null };
+  const state = { summary: nothing, isStill: false, ...empty };
   assert.ok(Object.values(figures(state, null)).every((text) => text.includes("–")));
 });
 

@@ -1,7 +1,24 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { oneFinger, twoFingers } from "../../server/sharp_xr/web/pointer.js";
+import * as pointer from "../../server/sharp_xr/web/pointer.js";
+
+/** @typedef {import("../../server/sharp_xr/web/pointer.js").Point} Point */
+/** @typedef {Required<import("../../server/sharp_xr/web/head.js").Move>} Move what is not said does not move */
+
+const still = { x: 0, y: 0, z: 0, yaw: 0, pitch: 0, roll: 0 };
+
+/**
+ * @param {Parameters<typeof pointer.oneFinger>} drag
+ * @returns {Move}
+ */
+const oneFinger = (...drag) => ({ ...still, ...pointer.oneFinger(...drag) });
+
+/**
+ * @param {Parameters<typeof pointer.twoFingers>} gesture
+ * @returns {Move}
+ */
+const twoFingers = (...gesture) => ({ ...still, ...pointer.twoFingers(...gesture) });
 
 test("dragging right grabs the scene: the head goes left, and up for a drag down", () => {
   const { x, y } = oneFinger([100, 100], [200, 150], false, 1000, 0.5);
@@ -10,7 +27,7 @@ test("dragging right grabs the scene: the head goes left, and up for a drag down
 });
 
 test("turning follows the hand too: dragging right looks left", () => {
-  assert.deepEqual(Object.keys(oneFinger([0, 0], [9, 9], true, 1000, 0.5)), ["yaw", "pitch"]);
+  assert.deepEqual(Object.keys(pointer.oneFinger([0, 0], [9, 9], true, 1000, 0.5)), ["yaw", "pitch"]);
   assert.ok(oneFinger([0, 0], [9, 0], true, 1000, 0.5).yaw > 0);
 });
 
@@ -27,7 +44,9 @@ test("fingers that turn clockwise tilt the head to the left shoulder", () => {
 });
 
 test("a twist across the half turn is a small one", () => {
+  /** @type {Point[]} */
   const before = [[0, 0], [-100, 1]];
+  /** @type {Point[]} */
   const after = [[0, 0], [-100, -1]];
   assert.ok(Math.abs(twoFingers(before, after, 1000, 0.5).roll) < 0.03);
 });

@@ -2,10 +2,13 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { Showing } from "../../server/sharp_xr/web/showing.js";
+import { told } from "./golden.js";
 
-const scenes = ["new", "old"].map((id) => ({ id, name: id }));
+const { scene: some } = told("scene_ready");
+const scenes = ["new", "old"].map((id) => ({ ...some, id, name: id }));
 
-function stage(favourite = null, first = scenes) {
+function stage(favourite = "", first = scenes) {
+  /** @type {string[]} */
   const heard = [];
   const showing = new Showing({
     favourite,
@@ -59,7 +62,7 @@ test("a scene that somebody deletes leaves the stage to the server's next one", 
 });
 
 test("whoever waits before an empty gallery sees the first scene that comes", () => {
-  const { showing, heard } = stage(null, []);
+  const { showing, heard } = stage("", []);
   showing.listed([scenes[1]]);
   showing.ready(scenes[1]);
   showing.listed(scenes);
@@ -82,7 +85,7 @@ test("a refused wish leaves the stage as it is, open for the next", () => {
   showing.ready(scenes[0]);
   showing.ask("gone");
   showing.refused();
-  assert.equal(showing.current.id, "new");
+  assert.equal(showing.current?.id, "new");
   showing.ready(scenes[1]);
   assert.deepEqual(heard, ["enter new", "select gone", "enter old"]);
 });

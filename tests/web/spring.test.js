@@ -3,6 +3,10 @@ import { test } from "node:test";
 
 import { Spring } from "../../server/sharp_xr/web/spring.js";
 
+/**
+ * @param {number} steps
+ * @param {number} seconds of each
+ */
 function run(steps, seconds) {
   const spring = new Spring();
   spring.target = 1;

@@ -55,7 +55,7 @@ test("tells how old the poses of frames were when these were shown", () => {
 
 test("decoding is the mean of the frames since the last reading, also across a new connection", () => {
   const meter = new DecodeMeter();
-  const read = (framesDecoded, totalDecodeTime) => {
+  const read = (/** @type {number} */ framesDecoded, /** @type {number} */ totalDecodeTime) => {
     meter.read({ framesDecoded, totalDecodeTime });
     return Math.round(meter.ms * 1000) / 1000;
   };

@@ -5,15 +5,22 @@ import { Head } from "../../server/sharp_xr/web/head.js";
 import { PoseHistory } from "../../server/sharp_xr/web/history.js";
 import { Tracker } from "../../server/sharp_xr/web/tracker.js";
 import { encodeMessage } from "../../server/sharp_xr/web/wire.js";
-import { fromServer } from "./golden.js";
+import { told } from "./golden.js";
+import { certain, standIn } from "./standin.js";
 
-const { scene } = fromServer.find(({ name }) => name === "scene ready").message;
+/** @typedef {import("../../server/sharp_xr/web/connection.js").Connection} Connection */
+/** @typedef {Extract<import("../../server/sharp_xr/web/wire.js").FromClient, {type: "tracking"}>} Tracking */
+
+const { scene } = told("scene_ready");
 
 function uplink() {
   const head = new Head();
+  /** @type {PoseHistory<import("../../server/sharp_xr/web/frame.js").Sent>} */
   const history = new PoseHistory();
+  /** @type {Tracking[]} */
   const sent = [];
-  const connection = { state: "live", isFull: false, send: (message) => sent.push(message) };
+  /** @type {{state: Connection["state"], isFull: boolean, send: Connection["send"]}} */
+  const connection = { state: "live", isFull: false, send: (message) => sent.push(standIn(message)) };
   const tracker = new Tracker({ head, history, connection });
   tracker.enter(scene);
   return { tracker, head, history, connection, sent };
@@ -29,7 +36,7 @@ test("sends a pose that the server takes, and remembers it under its key", () =>
   assert.equal(message.key, 90_000);
   assert.equal(message.time_ns, 1_000_000_000n);
   assert.deepEqual(message.head.position, [0.1, 0, 0]);
-  const remembered = history.find(90_000);
+  const remembered = certain(history.find(90_000));
   assert.deepEqual(remembered.head, message.head);
   assert.equal(remembered.at, 1000);
   assert.deepEqual(remembered.eyes, message.eyes);

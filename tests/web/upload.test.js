@@ -2,37 +2,54 @@ import assert from "node:assert/strict";
 import { beforeEach, test } from "node:test";
 
 import { Upload, sent, served } from "../../server/sharp_xr/web/upload.js";
-import { fromServer } from "./golden.js";
+import { told } from "./golden.js";
+import { standIn } from "./standin.js";
 
-const { scene } = fromServer.find(({ name }) => name === "scene ready").message;
+const { scene } = told("scene_ready");
+/** @type {FakeRequest} */
 let request;
+/** @type {string[]} */
 let asked; // of the server, by fetch
+/** @type {{status: number, error: string} | null} */
 let serverSays; // null: nothing
 
 class FakeRequest {
-  upload = {};
-  headers = {};
+  upload = {
+    onprogress: (/** @type {{loaded: number, total: number}} */ _) => {},
+    onload: () => {},
+  };
+  status = 0;
+  responseText = "";
+  method = "";
+  url = new URL("http://nowhere/");
+  onload = () => {};
+  onerror = () => {};
+  onabort = () => {};
 
   constructor() {
     request = this;
   }
 
+  /**
+   * @param {string} method
+   * @param {URL} url
+   */
   open(method, url) {
-    this.opened = [method, url];
+    Object.assign(this, { method, url });
   }
 
-  setRequestHeader(name, value) {
-    this.headers[name] = value;
-  }
+  setRequestHeader() {}
 
-  send(body) {
-    this.body = body;
-  }
+  send() {}
 
   abort() {
     this.onabort();
   }
 
+  /**
+   * @param {number} status
+   * @param {object} body
+   */
   answer(status, body) {
     this.status = status;
     this.responseText = JSON.stringify(body);
@@ -41,21 +58,23 @@ class FakeRequest {
 }
 
 beforeEach(() => {
-  globalThis.XMLHttpRequest = FakeRequest;
-  globalThis.document = { baseURI: "http://server/xr/" };
   [asked, serverSays] = [[], { status: 204, error: "" }];
-  globalThis.fetch = async (url, { method }) => {
+  const fetch = async (/** @type {URL} */ url, /** @type {{method: string}} */ { method }) => {
     asked.push(`${method} ${url}`);
     if (serverSays === null) throw new TypeError("Failed to fetch");
     const { status, error } = serverSays;
     return { ok: status < 400, status, text: async () => JSON.stringify({ error }) };
   };
+  const document = { baseURI: "http://server/xr/" };
+  Object.assign(globalThis, { XMLHttpRequest: FakeRequest, document, fetch });
 });
 
 function upload(name = "my photo.jpg") {
+  /** @type {[stage: string, fraction: number, detail: string][]} */
   const steps = [];
+  /** @type {string[]} */
   const scenes = [];
-  const made = new Upload({ name }, {
+  const made = new Upload(standIn({ name }), {
     onProgress: (...step) => steps.push(step),
     onScene: (id) => scenes.push(id),
   });
@@ -64,13 +83,13 @@ function upload(name = "my photo.jpg") {
 
 test("sends the file under its name and a job of its own, below the page's address", () => {
   const { made } = upload();
-  const [method, url] = request.opened;
+  const { method, url } = request;
   assert.equal(method, "POST");
   assert.equal(url.origin + url.pathname, "http://server/xr/scenes");
   assert.equal(url.searchParams.get("filename"), "my photo.jpg");
   assert.equal(url.searchParams.get("job"), made.job);
   assert.match(made.job, /^[0-9a-f]{24}$/);
-  assert.notEqual(made.job, new Upload({}, {}).job);
+  assert.notEqual(made.job, new Upload(standIn({}), standIn({})).job);
 });
 
 test("progress goes from sending through the server's stages, and never back", async () => {
@@ -78,9 +97,9 @@ test("progress goes from sending through the server's stages, and never back", a
   request.upload.onprogress({ loaded: 50, total: 100 });
   made.hear({ job: made.job, stage: "decode", fraction: 0, message: "" });
   request.upload.onprogress({ loaded: 100, total: 100 }); // late
-  made.hear({ job: "another", stage: "store", fraction: 1 });
+  made.hear({ job: "another", stage: "store", fraction: 1, message: "" });
   made.hear({ job: made.job, stage: "predict", fraction: 0.5, message: "tile 12 of 35" });
-  made.hear({ job: made.job, stage: "done", fraction: 1 });
+  made.hear({ job: made.job, stage: "done", fraction: 1, message: "" });
   request.answer(201, scene);
   assert.deepEqual(await result, scene);
   assert.deepEqual(steps, [
@@ -124,7 +143,7 @@ test("cancelling while the file is sent breaks that off, and is no error to show
 
 test("cancelling a prediction asks the server, once, and waits for no more than its yes", async () => {
   const { made, result } = upload();
-  made.hear({ job: made.job, stage: "decode", fraction: 0 });
+  made.hear({ job: made.job, stage: "decode", fraction: 0, message: "" });
   made.cancel();
   made.cancel();
   await assert.rejects(result, (error) => error === null);

@@ -10,9 +10,10 @@ import {
   decodeMessage,
   encodeMessage,
 } from "../../server/sharp_xr/web/wire.js";
-import { fromClient, fromServer, golden, plain } from "./golden.js";
+import { fromClient, fromServer, golden, plain, told } from "./golden.js";
+import { certain } from "./standin.js";
 
-const problem = (fields) => encode({ type: "problem", ...fields });
+const problem = (/** @type {object} */ fields) => encode({ type: "problem", ...fields });
 
 for (const { name, bytes, message } of fromServer) {
   test(`reads the golden bytes of a server's ${name}`, () => {
@@ -27,7 +28,7 @@ for (const { name, bytes, message } of fromClient) {
 }
 
 test("knows every message that the golden bytes know", () => {
-  const types = (direction) =>
+  const types = (/** @type {string} */ direction) =>
     golden.filter((vector) => vector.direction === direction).map(({ message }) => message.type);
   assert.deepEqual(new Set(types("from_client")), new Set(Object.keys(FROM_CLIENT)));
   assert.deepEqual(new Set(types("from_server")), new Set(Object.keys(FROM_SERVER)));
@@ -35,14 +36,14 @@ test("knows every message that the golden bytes know", () => {
 
 test("keeps every digit of a clock that passed 2^53 nanoseconds", () => {
   const bytes = encode({ type: "ping", sent_ns: 9007199254740993n }, { useBigInt64: true });
-  assert.equal(decodeMessage(bytes).sent_ns, 9007199254740993n);
+  assert.deepEqual(decodeMessage(bytes), { type: "ping", sent_ns: 9007199254740993n });
   const pong = encodeMessage({ type: "pong", sent_ns: 9007199254740993n, clock_ns: 1n });
-  assert.equal(decode(pong, { useBigInt64: true }).sent_ns, 9007199254740993n);
+  const read = /** @type {{sent_ns: bigint}} */ (decode(pong, { useBigInt64: true }));
+  assert.equal(read.sent_ns, 9007199254740993n);
 });
 
 test("refuses another version with a sentence that names both", () => {
-  const { message } = fromServer.find(({ name }) => name === "welcome");
-  const bytes = encode({ ...message, version: 99, video: "of another shape" });
+  const bytes = encode({ ...told("welcome"), version: 99, video: "of another shape" });
   assert.throws(() => decodeMessage(bytes), (error) => {
     assert.ok(error instanceof VersionError);
     assert.match(error.message, /version 99, this page speaks 2: reload/);
@@ -51,6 +52,7 @@ test("refuses another version with a sentence that names both", () => {
 });
 
 test("refuses what is not of the protocol, naming the place", () => {
+  /** @type {[Uint8Array, RegExp][]} */
   const cases = [
     [Uint8Array.from([0xc1]), /not msgpack/],
     [encode([1, 2]), /type undefined/],
@@ -72,7 +74,8 @@ test("refuses what is not of the protocol, naming the place", () => {
 });
 
 test("refuses to send a pose with a NaN or a negative key", () => {
-  const { message } = fromClient.find(({ name }) => name === "tracking");
+  const { message } = certain(fromClient.find(({ name }) => name === "tracking"));
+  assert.ok(message.type === "tracking");
   const head = { ...message.head, position: [0, NaN, 0] };
   assert.throws(() => encodeMessage({ ...message, head }), /tracking\.head\.position\[1\] is NaN/);
   assert.throws(() => encodeMessage({ ...message, key: -1 }), /tracking\.key is -1/);
