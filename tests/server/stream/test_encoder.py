@@ -79,6 +79,19 @@ def test_a_stream_can_be_entered_at_a_requested_key_frame(opener: Opener) -> Non
 
 
 @each_encoder
+def test_the_first_frame_is_as_good_as_a_later_key_frame(opener: Opener) -> None:
+    """Small and often, where a frame has little room for anything but the picture."""
+    encoder = opener(EncoderSettings(256, 96, 250.0, ceiling_bps=2_000_000))
+    picture = new_picture(256, 96)
+    y, u, v = planes(picture)
+    y[:], u[:], v[:] = 80, 128, 128
+    y[:32, :128] = 16 + 219 * np.kron(np.indices((2, 8)).sum(0) % 2, np.ones((16, 16)))
+    frames = decode([encoder.encode(picture, key_frame=n == 11) for n in range(12)])
+    first, later = (np.abs(luma(frames[n]) - luma(picture)).mean() for n in (0, 11))
+    assert first < later + 3  # codes of 219
+
+
+@each_encoder
 def test_the_rate_follows_live_down_and_up_again(opener: Opener) -> None:
     encoder = opener(SETTINGS)
     measured = {}
