@@ -20,8 +20,9 @@ from sharp_xr_client.simulating import why_no_frame
 from sharp_xr_client.watching import CAPABILITIES, Watch
 from sharp_xr_protocol.messages import Hello
 
-KEPT = 5000
-"""Poses and frames of a headset's session that its report is of: the last minute or so."""
+KEPT = 1500
+"""Poses and frames of a headset's session that its report is of: the last 20 seconds or so. Each
+pose with its frame and header is some 10 KB."""
 FIRST_FRAME_S = 30.0
 """How long the first frame may take where --seconds count from it."""
 

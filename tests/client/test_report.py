@@ -115,3 +115,15 @@ def test_a_session_without_frames_has_no_rates() -> None:
     assert "stream_fps" not in found
     assert "matched_share" not in found
     assert "decoded" not in table(found)
+
+
+def test_a_long_session_forgets_the_oldest_and_a_recorded_one_nothing() -> None:
+    log = a_session()
+    before = (len(log.poses), len(log.frames), len(log.shown), len(log.headers))
+    log.trim()
+    assert (len(log.poses), len(log.frames), len(log.shown), len(log.headers)) == before
+    newest = (log.poses[-2:], log.frames[-2:], log.shown[-2:], list(log.headers)[-2:])
+    log.kept = 2
+    log.trim()
+    assert (log.poses, log.frames, log.shown, list(log.headers)) == newest
+    assert figures(log)["matched_share"] == 1.0
