@@ -161,7 +161,7 @@ def test_a_spectator_that_takes_nothing_slows_no_other(render_thread: ThreadPool
         sender.push = wait_then_push  # type: ignore[method-assign]
         drawn = bench.channel.pictures
         await player.pictures(60)
-        assert bench.channel.pictures - drawn >= 60
+        assert bench.channel.pictures - drawn >= 50  # some of the 60 were on their way before
         assert not pushed
         go_on.set()
         await until(lambda: len(pushed) >= 2)
