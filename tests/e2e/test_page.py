@@ -368,9 +368,12 @@ GRAPH_PIXELS = """(stage => {
 def test_the_panel_draws_where_the_age_of_frames_comes_from(page: Page) -> None:
     assert page.evaluate(f"{GRAPH_PIXELS}('render')") == 0
     page.keyboard.press("i")
-    for x in (0.1, -0.1, 0.05):
-        place_head(page, x=x)
-    until(page, f"{GRAPH_PIXELS}('render') > 20", 2.0)  # drawing takes long on a CPU
+    for turn in range(20):  # a column is gone after four seconds, which a busy machine may need
+        place_head(page, x=0.1 * (-1) ** turn)
+        if page.evaluate(f"{GRAPH_PIXELS}('render')") > 5:
+            break
+    else:
+        raise AssertionError("no column shows what drawing took")
     for stage in ("pose", "render", "encode", "network", "decode", "display"):
         expect(page.locator(f"[data-figure=stage-{stage}]")).to_contain_text("ms")
     expect(page.locator("[data-figure=age]")).to_contain_text("ms")
