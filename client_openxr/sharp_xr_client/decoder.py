@@ -12,15 +12,13 @@ import threading
 import time
 import uuid
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Generic, TypeVar, cast
+from typing import Generic, TypeVar
 
 import av
 from av.codec.context import Flags
-from av.sidedata.sidedata import SideData
-from av.sidedata.sidedata import Type as SideDataType
 from av.video.codeccontext import VideoCodecContext
 from av.video.frame import VideoFrame
 
@@ -136,20 +134,25 @@ class Decoder:
             if picture.is_corrupt or picture.pts is None:
                 return False
             now_ns = time.monotonic_ns()
-            self._on_frame(DecodedFrame(picture.pts, picture, unit, now_ns, sei_key(picture)))
+            self._on_frame(DecodedFrame(picture.pts, picture, unit, now_ns, sei_key(unit.data)))
         return bool(pictures)
 
 
-def sei_key(picture: VideoFrame) -> int | None:
-    """The key that the server wrote into the frame's SEI, if it did."""
-    # PyAV's types call the container of side data a mapping of text; it is a sequence.
-    for item in cast(Iterable[SideData], picture.side_data):
-        if item.type == SideDataType.SEI_UNREGISTERED:
-            content = bytes(item)
-            if content.startswith(SEI_UUID) and len(content) >= len(SEI_UUID) + 4:
-                (key,) = struct.unpack_from("<I", content, len(SEI_UUID))
-                return int(key)
-    return None
+def sei_key(data: bytes) -> int | None:
+    """The key that the server wrote into the coded frame's SEI, if it did.
+
+    Read here and not from the picture's ``side_data``: PyAV ties the two into a cycle there, so
+    that pixels would stay until the garbage collector comes by.
+    """
+    start = data.find(SEI_UUID)
+    if start < 0:
+        return None
+    # Emulation prevention (H.264, 7.4.1.1): a 3 after two zeros is none of ours.
+    message = data[start : start + len(SEI_UUID) + 8].replace(b"\0\0\3", b"\0\0")
+    if len(message) < len(SEI_UUID) + 4:
+        return None
+    (key,) = struct.unpack_from("<I", message, len(SEI_UUID))
+    return int(key)
 
 
 def _codec() -> VideoCodecContext:

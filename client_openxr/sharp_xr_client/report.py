@@ -57,11 +57,14 @@ class SessionLog:
     """What a headset's loop says of itself."""
     kept: int | None = None
     """How much of each list :meth:`trim` leaves; None: all. Figures are of what is left."""
+    has_forgotten: bool = False
+    """The first frame is not the session's first any more."""
 
     def trim(self) -> None:
         """Forget the oldest; called now and then, so that hours do not fill the memory."""
         if self.kept is None:
             return
+        self.has_forgotten = self.has_forgotten or len(self.frames) > self.kept
         for items in (self.poses, self.frames, self.shown):
             # One step under the interpreter's lock: other threads append meanwhile.
             del items[: max(len(items) - self.kept, 0)]
@@ -101,7 +104,8 @@ def _frames(log: SessionLog) -> Figures:
             (a.width, a.height) != (b.width, b.height)
             for a, b in zip(log.frames, log.frames[1:], strict=False)
         )
-        found["connect_to_first_frame_s"] = (first.decoded_ns - log.started_ns) / 1e9
+        if not log.has_forgotten:
+            found["connect_to_first_frame_s"] = (first.decoded_ns - log.started_ns) / 1e9
         seconds = (last.decoded_ns - first.decoded_ns) / 1e9
         if seconds > 0:
             found["seconds"] = seconds

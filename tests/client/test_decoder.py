@@ -1,5 +1,6 @@
 """The decoding thread."""
 
+import gc
 import queue
 
 import av
@@ -8,7 +9,14 @@ import pytest
 
 from sharp_xr.stream.encoder import Encoder, EncoderSettings, open_x264
 from sharp_xr.stream.sei import frame_key_sei
-from sharp_xr_client.decoder import MAX_BACKLOG, DecodedFrame, Decoder, Newest
+from sharp_xr_client.decoder import (
+    MAX_BACKLOG,
+    SEI_UUID,
+    DecodedFrame,
+    Decoder,
+    Newest,
+    sei_key,
+)
 from sharp_xr_client.jitter import AccessUnit
 
 
@@ -60,6 +68,33 @@ def test_the_key_is_read_from_the_sei_as_well(film: Film) -> None:
     units = [film.unit(keyframe=True, sei=True), film.unit(sei=True), film.unit()]
     frames, _ = frames_of(units, 3)
     assert [frame.sei_key for frame in frames] == [units[0].key, units[1].key, None]
+
+
+@pytest.mark.parametrize("key", [0, 1, 0x03000000, 0x00000300, 0x01000000, 1 << 16, (1 << 32) - 1])
+def test_keys_of_many_zeros_are_read_from_the_sei_too(key: int) -> None:
+    unit = frame_key_sei(key) + b"\0\0\0\1\x65slice"
+    assert sei_key(unit) == key
+
+
+@pytest.mark.parametrize("data", [b"", SEI_UUID, SEI_UUID + b"\1\2\3", SEI_UUID[:15] + b"12345"])
+def test_half_a_message_is_none(data: bytes) -> None:
+    assert sei_key(data) is None
+
+
+def test_a_picture_goes_when_nobody_has_it_any_more(film: Film) -> None:
+    def alive(key: int) -> int:
+        everything = gc.get_objects()
+        return sum(isinstance(thing, av.VideoFrame) and thing.pts == key for thing in everything)
+
+    gc.disable()
+    try:
+        frames, _ = frames_of([film.unit(keyframe=True, sei=True)], 1)
+        key = frames[0].key
+        assert alive(key) == 1
+        frames.clear()
+        assert alive(key) == 0, "a cycle keeps its pixels"
+    finally:
+        gc.enable()
 
 
 def test_after_a_broken_frame_nothing_is_shown_before_the_next_key_frame(film: Film) -> None:

@@ -127,3 +127,4 @@ def test_a_long_session_forgets_the_oldest_and_a_recorded_one_nothing() -> None:
     log.trim()
     assert (log.poses, log.frames, log.shown, list(log.headers)) == newest
     assert figures(log)["matched_share"] == 1.0
+    assert "connect_to_first_frame_s" not in figures(log), "its first frame is forgotten"

@@ -80,6 +80,11 @@ class Session:
         info = xr.SessionCreateInfo(
             system_id=runtime.system, next=ctypes.cast(ctypes.pointer(binding), ctypes.c_void_p)
         )
+        # Made once: each pointer that ctypes casts is a cycle for the garbage collector.
+        self._velocity = xr.SpaceVelocity()
+        self._location = xr.SpaceLocation(
+            next=ctypes.cast(ctypes.pointer(self._velocity), ctypes.c_void_p)
+        )
         self.handle = xr.create_session(runtime.instance, info)
         self.room_type = choose_room(
             xr.ReferenceSpaceType(space) for space in xr.enumerate_reference_spaces(self.handle)
@@ -164,14 +169,9 @@ class Session:
 
     def locate(self, time_ns: int) -> Sight | None:
         """Head and eyes at a display time; None while the headset does not know where it is."""
-        velocity = xr.SpaceVelocity()
-        location = xr.SpaceLocation(next=ctypes.cast(ctypes.pointer(velocity), ctypes.c_void_p))
+        location, velocity = self._location, self._velocity
         # pyopenxr's own wrapper has no place for the velocity.
-        result = xr.exception.check_result(
-            raw_functions.xrLocateSpace(self.head, self.room, time_ns, ctypes.byref(location))
-        )
-        if result.is_exception():
-            raise result
+        _check(raw_functions.xrLocateSpace(self.head, self.room, time_ns, ctypes.byref(location)))
         known = (
             xr.SpaceLocationFlags.ORIENTATION_VALID_BIT | xr.SpaceLocationFlags.POSITION_VALID_BIT
         )
@@ -207,14 +207,16 @@ class Session:
 
     def _events(self) -> Iterator[tuple[xr.StructureType, Any]]:
         while True:
-            try:
-                buffer = xr.poll_event(self.runtime.instance)
-            except xr.exception.EventUnavailable:
+            buffer = xr.EventDataBuffer()
+            # pyopenxr's own wrapper raises where there is none: a traceback for each frame.
+            result = raw_functions.xrPollEvent(self.runtime.instance, ctypes.byref(buffer))
+            if result == xr.Result.EVENT_UNAVAILABLE:
                 return
+            _check(result)
             kind = xr.StructureType(buffer.type)
             event_class = EVENTS.get(kind)
             if event_class is not None:
-                yield kind, ctypes.cast(ctypes.byref(buffer), ctypes.POINTER(event_class)).contents
+                yield kind, event_class.from_buffer(buffer)
 
 
 EVENTS = {
@@ -225,6 +227,13 @@ EVENTS = {
     ),
     xr.StructureType.EVENT_DATA_INTERACTION_PROFILE_CHANGED: xr.EventDataInteractionProfileChanged,
 }
+
+
+def _check(result: xr.Result) -> None:
+    """Raises what it stands for, if that is no success."""
+    found = xr.exception.check_result(result)
+    if found.is_exception():
+        raise found
 
 
 def choose_room(offered: Iterable[xr.ReferenceSpaceType]) -> xr.ReferenceSpaceType:
