@@ -35,8 +35,8 @@ from sharp_xr.render.cpu.backward_tiles import (
     run_tiles,
 )
 from sharp_xr.render.cpu.backward_vectors import GRADIENT
+from sharp_xr.render.cpu.binning import ROOM, Bins
 from sharp_xr.render.cpu.projection import Lens, camera_row, lens_of
-from sharp_xr.render.cpu.renderer import ROOM, Bins, usable_processors
 from sharp_xr.render.cpu.scene import (
     BLUE,
     CHUNK,
@@ -46,6 +46,7 @@ from sharp_xr.render.cpu.scene import (
     fill_chunks,
     visible_order,
 )
+from sharp_xr.render.cpu.threads import usable_processors
 
 Order = NDArray[np.int64]
 

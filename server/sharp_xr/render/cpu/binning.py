@@ -25,7 +25,7 @@ from sharp_xr.render.cpu.projection import (
     Lens,
     project,
 )
-from sharp_xr.render.cpu.scene import CHUNK, ROWS
+from sharp_xr.render.cpu.scene import CHUNK, ROWS, CpuScene
 
 f32 = np.float32
 
@@ -33,6 +33,8 @@ TILE = 64
 """Pixels a side."""
 LOOSE = 6
 """Tiles under a hull from which on looking at the Gaussians themselves pays."""
+ROOM = 1.25
+"""How much more than needed a buffer gets when it has to grow."""
 EDGE_BITS = (1, 2, 4)
 """Corner c of a hull has an edge to corner c ^ bit."""
 
@@ -40,6 +42,39 @@ EDGE_BITS = (1, 2, 4)
 def tiles_along(pixels: int) -> int:
     """Tiles that cover so many pixels."""
     return -(-pixels // TILE)
+
+
+class Bins:
+    """One view's lists of chunks per tile, in buffers that grow."""
+
+    def __init__(self) -> None:
+        self.pairs = np.empty((4096, 2), np.int32)
+        self.members = np.empty(4096, np.int32)
+        self.offsets = np.empty(0, np.int32)
+
+    def fill(self, scene: CpuScene, camera: Float32, lens: Lens) -> None:
+        tiles = tiles_along(lens.width) * tiles_along(lens.height)
+        if len(self.offsets) != tiles + 1:
+            self.offsets = np.empty(tiles + 1, np.int32)
+        while (needed := self._fill(scene, camera, lens)) > len(self.members):
+            room = int(needed * ROOM)
+            self.pairs, self.members = np.empty((room, 2), np.int32), np.empty(room, np.int32)
+
+    def _fill(self, scene: CpuScene, camera: Float32, lens: Lens) -> int:
+        return bin_view(
+            scene.rows,
+            scene.hulls,
+            scene.reaches,
+            camera,
+            lens,
+            self.pairs,
+            self.members,
+            self.offsets,
+        )
+
+    def most_splats(self) -> int:
+        """On any one tile, at most."""
+        return int(np.diff(self.offsets).max()) * CHUNK
 
 
 @allocating_kernel

@@ -1,12 +1,12 @@
 """Fewer Gaussians for the same picture: four neighbours become one where it shows least.
 
-A merged Gaussian has its parts' mean, covariance and colour, weighted by what they cover (moment
-matching; the covariance a little wider, see ``COVER``), and an opacity that lets as much light
-through. Neighbours are the 2 x 2 cells of a grid,
-where the Gaussians come in SHARP's order (layer by layer, row by row, seen from the photo's
-camera), else four that follow each other along a Morton curve; four groups may merge once more.
-What would show is an estimate, so a threshold on it decides; two things are never merged: depths
-that differ by more than ``MOST_RATIO``, which is an edge, and neighbours with a gap between.
+Neighbours are the 2 x 2 cells of a grid, where the Gaussians come in SHARP's order (layer by layer,
+row by row, seen from the photo's camera), else four that follow each other along a Morton curve;
+four groups may merge once more. What it shows is measured: a picture in which all that can merge
+has merged tells what each group has to answer for. To that comes an estimate by colours, for what
+the photo's camera does not see. Two things are never merged: depths that differ by more than
+``MOST_RATIO``, which is an edge, and neighbours with a gap between. At last the colours of what has
+merged are fitted to the picture.
 """
 
 from __future__ import annotations
@@ -17,29 +17,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sharp_xr.gaussians import Float32, Gaussians
-from sharp_xr.render.cpu.compilation import allocating_kernel, kernel
+from sharp_xr.render.cpu.likeness import Likeness, photo_view
+from sharp_xr.render.cpu.merging import Indices, merged
 from sharp_xr.render.cpu.scene import MORTON_BITS, visible_order
 
 f32 = np.float32
-Indices = NDArray[np.int64]
 Bits = NDArray[np.bool_]
 
-MOST_RATIO = f32(1.06)
-"""Of the depths in one group."""
-MOST_SPREAD = f32(4.0)
-"""Distance of a part from the middle, in deviations of the widest part."""
 BEHIND = 0.05
 """How much of a second layer shows."""
+ESTIMATED = f32(0.5)
+"""Weight of what is estimated beside what is measured."""
 LEAST_ROW = 8
-MOST_OPACITY = 0.995
-COVER, COVER_OPAQUE = 0.55, 1.0
-"""Area of a merged Gaussian, as a share of what its parts have together, where they are of opacity
-``SOLID[0]`` or less and where they are of ``SOLID[1]``. True moments have half of it, and leave
-seams between squares of cells, which have corners where a Gaussian has none; the seams of an opaque
-surface show most, while more area blurs."""
-SOLID = (0.85, 0.98)
-MOST_WIDENING = 8.0
-NEVER = f32(np.inf)
 
 
 @dataclass(frozen=True)
@@ -54,15 +43,6 @@ class Groups:
     """[G] share of a group that is seen."""
 
 
-@dataclass(frozen=True)
-class Merged:
-    """G Gaussians in the place of four each."""
-
-    gaussians: Gaussians
-    cost: Float32
-    """[G] squared error of the photo's picture, in square radians; infinite at an edge."""
-
-
 def warm_up() -> None:
     """Compile, or read what was compiled: by thinning a wall, in rows and in disorder."""
     x, y = np.meshgrid(np.linspace(-1, 1, 16, dtype=np.float32), np.linspace(-1, 1, 16))
@@ -75,36 +55,82 @@ def warm_up() -> None:
 
 
 def thinned(gaussians: Gaussians, count: int) -> Gaussians:
-    """About ``count`` Gaussians that look like these from near the photo's camera.
+    """See :meth:`Thinner.to`."""
+    return gaussians if count >= len(gaussians) else Thinner(gaussians).to(count)
 
-    Fewer than a sixteenth are not to be had, nor are edges ever merged; the order is not kept.
-    """
-    if count >= len(gaussians):
-        return gaussians
-    groups = groups_of(gaussians)
-    once = merged(gaussians, groups.fours, groups.shown)
-    # What merging again costs comes on top of what merging cost.
-    twice = merged(once.gaussians, groups.sixteens, groups.shown[groups.sixteens[:, 0]])
-    cost_twice = twice.cost + once.cost[groups.sixteens].sum(1)
 
-    def choice(threshold: float) -> tuple[Bits, Bits]:
-        first = once.cost <= threshold
-        return first, (cost_twice <= threshold) & first[groups.sixteens].all(1)
+class Thinner:
+    """Makes any number of levels of the same Gaussians."""
 
-    def total(threshold: float) -> int:
-        first, second = choice(threshold)
-        return len(gaussians) - 3 * int(first.sum()) - 3 * int(second.sum())
+    def __init__(self, gaussians: Gaussians, threads: int | None = None) -> None:
+        self._whole = gaussians
+        self._groups = groups_of(gaussians)
+        self._once = merged(gaussians, self._groups.fours, self._groups.shown)
+        shown = self._groups.shown[self._groups.sixteens[:, 0]]
+        self._twice = merged(self._once.gaussians, self._groups.sixteens, shown)
+        # What merging again costs comes on top of what merging cost.
+        self._cost = self._once.cost
+        self._cost_twice = self._twice.cost + self._once.cost[self._groups.sixteens].sum(1)
+        self._likeness: Likeness | None = None
+        # All but the deeper layers of a grid.
+        pixels = self._groups.fours.shape[1] * int((self._groups.shown == 1).sum())
+        view = photo_view(gaussians, pixels) if np.isfinite(self._cost).any() else None
+        if view is not None:
+            self._likeness = Likeness(gaussians, view, threads)
+            self._measure(self._likeness)
 
-    finite = np.sort(np.concatenate([c[np.isfinite(c)] for c in (once.cost, cost_twice)]))
-    low, high = 0, len(finite) - 1
-    while low < high:
-        middle = (low + high) // 2
-        low, high = (low, middle) if total(finite[middle]) <= count else (middle + 1, high)
-    first, second = choice(finite[low] if len(finite) else -1.0)
-    single = np.ones(len(gaussians), bool)
-    single[groups.fours[first]] = False
-    first[groups.sixteens[second]] = False
-    return joined(gaussians[single], once.gaussians[first], twice.gaussians[second])
+    def to(self, count: int) -> Gaussians:
+        """About ``count`` Gaussians that look like these from near the photo's camera.
+
+        Fewer than a sixteenth are not to be had, nor are edges ever merged; the order is not kept.
+        """
+        if count >= len(self._whole):
+            return self._whole
+        costs = np.concatenate([self._cost, self._cost_twice])
+        costs = np.sort(costs[np.isfinite(costs)])
+        low, high = 0, len(costs) - 1
+        while low < high:
+            middle = (low + high) // 2
+            fits = self._count(*self._choice(costs[middle])) <= count
+            low, high = (low, middle) if fits else (middle + 1, high)
+        level = self._join(*self._choice(costs[low] if len(costs) else -1.0))
+        return level if self._likeness is None else self._likeness.refit(level)
+
+    def _choice(self, threshold: float) -> tuple[Bits, Bits]:
+        """Which groups merge, and which of them once more."""
+        first = self._cost <= threshold
+        again = (self._cost_twice <= threshold) & first[self._groups.sixteens].all(1)
+        return first, again
+
+    def _count(self, first: Bits, again: Bits) -> int:
+        return len(self._whole) - 3 * int(first.sum()) - 3 * int(again.sum())
+
+    def _parts(self, first: Bits, again: Bits) -> tuple[Bits, Bits, Bits]:
+        """Which Gaussians remain, which groups of four are one, and which of sixteen."""
+        single = np.ones(len(self._whole), bool)
+        single[self._groups.fours[first]] = False
+        fours = first.copy()
+        fours[self._groups.sixteens[again]] = False
+        return single, fours, again
+
+    def _join(self, first: Bits, again: Bits) -> Gaussians:
+        single, fours, sixteens = self._parts(first, again)
+        once, twice = self._once.gaussians, self._twice.gaussians
+        return joined(self._whole[single], once[fours], twice[sixteens])
+
+    def _measure(self, likeness: Likeness) -> None:
+        """Add to the estimated costs what pictures of merged Gaussians show."""
+        first, again = self._choice(float(np.finfo(np.float32).max))
+        none = np.zeros_like(again)
+        estimates = self._cost, self._cost_twice
+        measured = []
+        for chosen in (none, again):
+            _, fours, sixteens = self._parts(first, chosen)
+            errors = likeness.errors(likeness.refit(self._join(first, chosen)))
+            measured.append(errors[len(errors) - int(fours.sum()) - int(sixteens.sum()) :])
+        self._cost, self._cost_twice = (ESTIMATED * estimate for estimate in estimates)
+        self._cost[first] += measured[0]
+        self._cost_twice[again] += measured[1][len(measured[1]) - int(again.sum()) :]
 
 
 def joined(*parts: Gaussians) -> Gaussians:
@@ -175,147 +201,3 @@ def leading_grid(means: Float32) -> tuple[int, int] | None:
     back = np.flatnonzero(np.diff(heights) < -0.5 * np.ptp(heights))
     rows = int(back[0]) + 1 if len(back) else rows
     return (rows, columns) if rows >= LEAST_ROW else None
-
-
-def merged(gaussians: Gaussians, groups: Indices, shown: Float32) -> Merged:
-    count = len(groups)
-    means, covariances = np.empty((count, 3), np.float32), np.empty((count, 6), np.float32)
-    colors, opacities = np.empty((count, 3), np.float32), np.empty(count, np.float32)
-    cost = np.empty(count, np.float32)
-    merge_groups(
-        gaussians.means,
-        gaussians.covariances,
-        gaussians.colors,
-        gaussians.opacities,
-        groups,
-        means,
-        covariances,
-        colors,
-        opacities,
-        cost,
-    )
-    return Merged(Gaussians(means, covariances, colors, opacities), cost * shown)
-
-
-@allocating_kernel
-def merge_groups(
-    means: Float32,
-    covariances: Float32,
-    colors: Float32,
-    opacities: Float32,
-    groups: Indices,
-    new_means: Float32,
-    new_covariances: Float32,
-    new_colors: Float32,
-    new_opacities: Float32,
-    cost: Float32,
-) -> None:
-    """Fill the rows of the new arrays, a group each."""
-    weights, areas = np.empty(4, np.float64), np.empty(4, np.float64)
-    for g in range(len(groups)):
-        group = groups[g]
-        total = weigh(means, covariances, opacities, group, weights, areas)
-        mean, color = new_means[g], new_colors[g]
-        for axis in range(3):
-            mean[axis] = color[axis] = 0
-            for k in range(4):
-                mean[axis] += f32(weights[k] * means[group[k], axis])
-                color[axis] += f32(weights[k] * colors[group[k], axis])
-        opacity = total / max(areas.sum(), 1e-30)
-        solid = min(max((opacity - SOLID[0]) / (SOLID[1] - SOLID[0]), 0.0), 1.0)
-        area = areas.sum() * (COVER + solid * (COVER_OPAQUE - COVER))
-        spread(means, covariances, group, weights, mean, area, new_covariances[g])
-        covered = area_of(new_covariances[g])
-        depth = 0.0
-        for k in range(4):
-            depth += np.log1p(-min(np.float64(opacities[group[k]]), MOST_OPACITY)) * areas[k]
-        new_opacities[g] = f32(min(-np.expm1(depth / max(covered, 1e-30)), MOST_OPACITY))
-        cost[g] = error_of(means, covariances, colors, group, weights, total, mean, color)
-
-
-@kernel
-def weigh(
-    means: Float32,
-    covariances: Float32,
-    opacities: Float32,
-    group: Indices,
-    weights: NDArray[np.float64],
-    areas: NDArray[np.float64],
-) -> float:
-    """Each part's area and share of what all cover, which is returned, in square metres."""
-    total = 0.0
-    for k in range(4):
-        areas[k] = area_of(covariances[group[k]])
-        weights[k] = opacities[group[k]] * areas[k]
-        total += weights[k]
-    for k in range(4):
-        weights[k] = weights[k] / total if total > 0 else 0.25
-    return total
-
-
-@kernel
-def area_of(covariance: Float32) -> float:
-    """As the photo's camera sees it, but for constants and the distance."""
-    xx, xy, yy = np.float64(covariance[0]), np.float64(covariance[1]), np.float64(covariance[3])
-    return float(np.sqrt(max(xx * yy - xy * xy, 1e-30)))
-
-
-@allocating_kernel
-def spread(
-    means: Float32,
-    covariances: Float32,
-    group: Indices,
-    weights: NDArray[np.float64],
-    mean: Float32,
-    area: float,
-    covariance: Float32,
-) -> None:
-    """The parts' covariances, and that of their means times what makes the area."""
-    own, apart = np.zeros(6), np.zeros(6)
-    for k in range(4):
-        part = group[k]
-        x, y, z = means[part, 0] - mean[0], means[part, 1] - mean[1], means[part, 2] - mean[2]
-        entry = 0
-        for a, b in ((x, x), (x, y), (x, z), (y, y), (y, z), (z, z)):
-            own[entry] += weights[k] * covariances[part, entry]
-            apart[entry] += weights[k] * a * b
-            entry += 1
-    # det(own + f apart) = area^2 in x and y.
-    square = apart[0] * apart[3] - apart[1] * apart[1]
-    linear = own[0] * apart[3] + own[3] * apart[0] - 2 * own[1] * apart[1]
-    rest = own[0] * own[3] - own[1] * own[1] - area * area
-    root = np.sqrt(max(linear * linear - 4 * square * rest, 0.0))
-    factor = -2 * rest / (linear + root) if linear + root > 0 else 1.0
-    factor = min(max(factor, 1.0), MOST_WIDENING)
-    for entry in range(6):
-        covariance[entry] = f32(own[entry] + factor * apart[entry])
-
-
-@kernel
-def error_of(
-    means: Float32,
-    covariances: Float32,
-    colors: Float32,
-    group: Indices,
-    weights: NDArray[np.float64],
-    total: float,
-    mean: Float32,
-    color: Float32,
-) -> np.float32:
-    """Of the colours, which are compared as a screen shows them: by their square roots."""
-    nearest, farthest = f32(np.inf), f32(-np.inf)
-    widest = farther = difference = 0.0
-    for k in range(4):
-        part = group[k]
-        nearest, farthest = min(nearest, means[part, 2]), max(farthest, means[part, 2])
-        widest = max(widest, np.float64(covariances[part, 0] + covariances[part, 3]))
-        x, y = np.float64(means[part, 0] - mean[0]), np.float64(means[part, 1] - mean[1])
-        farther = max(farther, x * x + y * y)
-        for channel in range(3):
-            shown, wanted = max(color[channel], f32(0)), max(colors[part, channel], f32(0))
-            difference += weights[k] * (np.sqrt(shown) - np.sqrt(wanted)) ** 2
-    if not (nearest > 0) or farthest > MOST_RATIO * nearest:
-        return NEVER
-    if farther > MOST_SPREAD * MOST_SPREAD * widest:
-        return NEVER
-    return f32((difference + 1e-5) * total / (mean[2] * mean[2]))

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import os
-import sys
 import threading
 import time
 import weakref
@@ -18,53 +16,21 @@ from numpy.typing import NDArray
 from sharp_xr.gaussians import Float32, Gaussians
 from sharp_xr.render import Frame, RenderSettings, View, check_views, finite_gaussians, tiny_scene
 from sharp_xr.render.cpu import detail
-from sharp_xr.render.cpu.binning import bin_view, tiles_along
+from sharp_xr.render.cpu.binning import ROOM, Bins
 from sharp_xr.render.cpu.compilation import has_wide_vectors
-from sharp_xr.render.cpu.detail import thinned
+from sharp_xr.render.cpu.detail import Thinner
 from sharp_xr.render.cpu.drawing import Scratch, draw_tiles, new_scratch
 from sharp_xr.render.cpu.levels import LevelChooser
 from sharp_xr.render.cpu.projection import Lens, camera_row, lens_of
-from sharp_xr.render.cpu.scene import CHUNK, CpuScene, arrange
+from sharp_xr.render.cpu.scene import CpuScene, arrange
+from sharp_xr.render.cpu.threads import usable_processors
 
-ROOM = 1.25
-"""How much more than needed a buffer gets when it has to grow."""
 LEVELS = (0.5, 0.25)
 """Shares of a scene's Gaussians that its levels of detail have."""
 LEVELS_FROM = 50_000
 """Gaussians; a scene of fewer is fast enough."""
-
-
-class Bins:
-    """One view's lists of chunks per tile, in buffers that grow."""
-
-    def __init__(self) -> None:
-        self.pairs = np.empty((4096, 2), np.int32)
-        self.members = np.empty(4096, np.int32)
-        self.offsets = np.empty(0, np.int32)
-
-    def fill(self, scene: CpuScene, camera: Float32, lens: Lens) -> None:
-        tiles = tiles_along(lens.width) * tiles_along(lens.height)
-        if len(self.offsets) != tiles + 1:
-            self.offsets = np.empty(tiles + 1, np.int32)
-        while (needed := self._fill(scene, camera, lens)) > len(self.members):
-            room = int(needed * ROOM)
-            self.pairs, self.members = np.empty((room, 2), np.int32), np.empty(room, np.int32)
-
-    def _fill(self, scene: CpuScene, camera: Float32, lens: Lens) -> int:
-        return bin_view(
-            scene.rows,
-            scene.hulls,
-            scene.reaches,
-            camera,
-            lens,
-            self.pairs,
-            self.members,
-            self.offsets,
-        )
-
-    def most_splats(self) -> int:
-        """On any one tile, at most."""
-        return int(np.diff(self.offsets).max()) * CHUNK
+WORTH_IT = 0.9
+"""Share of the next finer level's Gaussians that a level has at most."""
 
 
 class Canvas:
@@ -107,8 +73,12 @@ class CpuRenderer:
         scene = arrange(finite)
         if len(finite) < LEVELS_FROM:
             return scene
-        fewer = (thinned(finite, int(share * len(finite))) for share in LEVELS)
-        return dataclasses.replace(scene, levels=tuple(arrange(level) for level in fewer))
+        thinner, levels = Thinner(finite, self._threads), [scene]
+        for share in LEVELS:
+            level = thinner.to(int(share * len(finite)))
+            if len(level) < WORTH_IT * len(levels[-1]):
+                levels.append(arrange(level))
+        return dataclasses.replace(scene, levels=tuple(levels[1:]))
 
     def render(
         self, scene: object, views: Sequence[View], settings: RenderSettings = RenderSettings()
@@ -205,10 +175,3 @@ class CpuRenderer:
             wait(begun)
         for helper in begun:
             helper.result()
-
-
-def usable_processors() -> int:
-    """Of this process; not every system says."""
-    if sys.platform == "linux":
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1

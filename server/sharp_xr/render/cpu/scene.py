@@ -94,12 +94,11 @@ def arrange(gaussians: Gaussians) -> CpuScene:
 def visible_order(gaussians: Gaussians, depth_levels: int = DEPTH_LEVELS) -> NDArray[np.int64]:
     """Indices of the visible Gaussians along a Morton curve."""
     means = gaussians.means
-    sample = np.ascontiguousarray(means[:: max(1, len(means) // 4096)])
+    sample = sample_of(means)
     if not len(sample):
         return np.empty(0, np.int64)
-    # A photo's Gaussians all lie before its camera; its pixels and log z suit them best. Others
-    # may surround it.
-    frustum = bool(np.mean(sample[:, 2] > FRUSTUM_MIN_Z) > 0.99)
+    # A photo's pixels and log z suit its scene best.
+    frustum = is_before_camera(sample)
     points = np.empty_like(sample)
     curve_points(sample, frustum, points)
     low, high = np.percentile(points, [0.5, 99.5], axis=0).astype(np.float32)
@@ -110,6 +109,17 @@ def visible_order(gaussians: Gaussians, depth_levels: int = DEPTH_LEVELS) -> NDA
     visible = morton_keys(means, gaussians.opacities, frustum, low, scale, keys)
     keys = np.sort(keys[:visible])
     return (keys & np.uint64(0xFFFFFFFF)).astype(np.int64)
+
+
+def sample_of(means: Float32) -> Float32:
+    """[M, 3] some thousands of them."""
+    return np.ascontiguousarray(means[:: max(1, len(means) // 4096)])
+
+
+def is_before_camera(sample: Float32) -> bool:
+    """Whether the Gaussians all lie before the photo's camera, as a photo's do. Others may surround
+    it."""
+    return bool(len(sample) and np.mean(sample[:, 2] > FRUSTUM_MIN_Z) > 0.99)
 
 
 @kernel
