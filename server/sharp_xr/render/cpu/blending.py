@@ -88,13 +88,18 @@ def select_four(
     """For each of the bits ``first`` to ``first`` + 3, copy the values whose flags have it, in
     order, to a list; the lists begin at multiples of ``room``, and ``found`` tells how many each
     has."""
-    one = np.uint32(1)
-    for k in range(4):
-        part, shift, end = chosen[k * room : (k + 1) * room], np.uint32(first + k), np.int64(0)
-        for i in range(count):
-            part[end] = values[i]
-            end += np.int64((flags[i] >> shift) & one)
-        found[k] = end
+    one, shift = np.int64(1), np.uint32(first)
+    # Ends of the lists; numba asks signed indices whether they count from the end.
+    a, b, c, d = np.int64(0), np.int64(room), np.int64(2 * room), np.int64(3 * room)
+    for i in range(count):
+        value, bits = values[i], np.int64(flags[i] >> shift)
+        chosen[np.uint64(a)] = chosen[np.uint64(b)] = value
+        chosen[np.uint64(c)] = chosen[np.uint64(d)] = value
+        a += bits & one
+        b += (bits >> 1) & one
+        c += (bits >> 2) & one
+        d += (bits >> 3) & one
+    found[0], found[1], found[2], found[3] = a, b - room, c - 2 * room, d - 3 * room
 
 
 @kernel

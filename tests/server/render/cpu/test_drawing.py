@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tests.server.render.photo_scene import photo_scene, stereo_views
 from tests.server.render.scenes import (
     assert_same_picture,
     front_view,
@@ -30,6 +31,7 @@ from sharp_xr.render.cpu.drawing import SLAB
 from sharp_xr.render.cpu.projection import camera_row, lens_of
 from sharp_xr.render.cpu.renderer import CpuRenderer
 from sharp_xr.render.cpu.scene import CHUNK, arrange
+from sharp_xr.render.reference import draw
 
 HASWELL = "+sse,+sse2,+sse3,+ssse3,+sse4.1,+sse4.2,+popcnt,+avx,+avx2,+fma,+bmi,+bmi2,+cx16,+f16c"
 ROOT = Path(__file__).parents[4]
@@ -183,6 +185,41 @@ def test_a_huge_gaussian_does_not_make_its_neighbours_huge() -> None:
     assert tiles_that_look(many(*small, one_gaussian((-1.9, -1.9, 2.0), 0.3))) != [0]
     faint = one_gaussian((-1.9, -1.9, 2.0), 0.3, opacity=0.004)
     assert tiles_that_look(many(*small, faint)) == [0]
+
+
+def looks(gaussians: Gaussians) -> int:
+    """How often a tile of either eye has to look at a chunk."""
+    scene, total = arrange(gaussians), 0
+    for view in stereo_views(512):
+        bins = Bins()
+        bins.fill(scene, camera_row(view), lens_of(512, 512, RenderSettings()))
+        total += int(bins.offsets[-1])
+    return total
+
+
+def test_in_whatever_order_a_scene_comes_its_chunks_are_patches_of_the_picture() -> None:
+    scene = photo_scene(256)
+    mixed = scene[np.random.default_rng(3).permutation(len(scene))]
+    # Equal places on the curve stay in the order in which they came.
+    assert looks(mixed) < 1.05 * looks(scene)
+    # A chunk is 5 pixels here, with its Gaussians' reach 11, and a tile 64.
+    assert looks(scene) < 3 * 2 * len(scene) / CHUNK
+
+
+@pytest.mark.slow
+def test_five_million_gaussians_are_drawn(cpu: CpuRenderer) -> None:
+    scene = random_scene(5_000_000, seed=12, sizes_m=(1e-3, 4e-3))
+    frame = cpu.render(cpu.prepare(scene), [front_view(256)])
+    assert np.isfinite(frame.rgb).all()
+    # Those of one pixel, drawn alone, are what stands there.
+    view, column, row = front_view(256), 150, 100
+    x, y = ((scene.means[:, k] / scene.means[:, 2] + 1) * 128 for k in (0, 1))
+    near = (abs(x - column) < 6) & (abs(y - row) < 6)
+    alone = draw(scene[near], view, RenderSettings())
+    assert alone.alpha[row, column] > 0.5
+    rgb = linear_from_srgb(np.moveaxis(frame.rgb[0], 0, 2))[row, column]
+    np.testing.assert_allclose(rgb, alone.rgb[row, column], atol=1e-3)
+    np.testing.assert_allclose(frame.depth[0, row, column], alone.depth[row, column], rtol=1e-3)
 
 
 def test_bins_grow_with_the_scene() -> None:
