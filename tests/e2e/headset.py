@@ -66,7 +66,17 @@ def wait_for_frames(page: Page) -> None:
 def lean(page: Page, right: float = 0.0, up: float = 0.0, back: float = 0.0) -> None:
     """Moves the head from where it was put on; its wearer looks along -x of the room."""
     x, y, z = PLACE
-    page.evaluate("place => device.position.set(...place)", [x + back, y + up, z - right])
+    moved = page.evaluate(
+        """place => {
+            const { x, y, z } = device.position;
+            window.headBefore = JSON.stringify(sharpXr.door.headset.view?.head);
+            device.position.set(...place);
+            return Math.hypot(x - place[0], y - place[1], z - place[2]) > 1e-6;
+        }""",
+        [x + back, y + up, z - right],
+    )
+    if moved:  # a busy machine may not have noticed after a turn
+        until(page, "JSON.stringify(sharpXr.door.headset.view?.head) !== headBefore")
     turn(page)
 
 
