@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sharp_xr_client.warp import EyeImage
-from sharp_xr_protocol.geometry import Fov, Pose, rotate
+from sharp_xr_protocol.geometry import Fov, Pose, from_rotation_vector, rotate
 
 Array = NDArray[np.float64]
 Paint = Callable[[Array, Array], Array]
@@ -90,3 +90,20 @@ def frame(
     return EyeImage(
         (colour + 0.5).astype(np.uint8), quantised.astype(np.float32), NEAR_M, world_from_eye, fov
     )
+
+
+# What both shaders are held to the plain warp with.
+DRAWN, SHOWN = Fov(-0.85, 0.8, 0.7, -0.75), Fov(-0.6, 0.65, 0.55, -0.6)
+EYES = (Pose((-0.03, 0.0, 0.0)), Pose((0.03, 0.0, 0.0)))
+MOVES = [
+    Pose(),
+    Pose((0.05, 0.0, 0.0), from_rotation_vector((0.0, 0.087, 0.0))),
+    Pose((-0.02, 0.04, 0.02), from_rotation_vector((-0.06, 0.0, 0.06))),
+    Pose((0.0, 0.0, -0.05), from_rotation_vector((0.0, -0.05, 0.05))),
+    Pose((0.0, 0.0, 0.0), from_rotation_vector((0.0, 3.14, 0.0))),
+]
+ROOM = [
+    Flat(3.0, waves),
+    Flat(0.7, plain(220.0, 30.0, 30.0), x=(-0.2, 0.05), y=(-0.15, 0.1)),
+    Flat(0.6, plain(30.0, 220.0, 30.0), x=(0.1, 0.115)),
+]

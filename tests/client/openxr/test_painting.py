@@ -5,29 +5,15 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 from scripts.warp.offscreen import GlWarp, NoGlError, offscreen
-from tests.client.flats import Flat, frame, plain, waves
+from tests.client.flats import DRAWN, EYES, MOVES, ROOM, SHOWN, frame
 from tests.client.pictures import as_shown, layout_of, picture_of, video_frame
 
 from sharp_xr_client.reprojection import reproject
 from sharp_xr_client.warp import warp
-from sharp_xr_protocol.geometry import Fov, Pose, from_rotation_vector
+from sharp_xr_protocol.geometry import Pose
 from sharp_xr_protocol.messages import Layout
 
 SIZE = (200, 180)
-DRAWN, SHOWN = Fov(-0.85, 0.8, 0.7, -0.75), Fov(-0.6, 0.65, 0.55, -0.6)
-EYES = (Pose((-0.03, 0.0, 0.0)), Pose((0.03, 0.0, 0.0)))
-MOVES = [
-    Pose(),
-    Pose((0.05, 0.0, 0.0), from_rotation_vector((0.0, 0.087, 0.0))),
-    Pose((-0.02, 0.04, 0.02), from_rotation_vector((-0.06, 0.0, 0.06))),
-    Pose((0.0, 0.0, -0.05), from_rotation_vector((0.0, -0.05, 0.05))),
-    Pose((0.0, 0.0, 0.0), from_rotation_vector((0.0, 3.14, 0.0))),
-]
-ROOM = [
-    Flat(3.0, waves),
-    Flat(0.7, plain(220.0, 30.0, 30.0), x=(-0.2, 0.05), y=(-0.15, 0.1)),
-    Flat(0.6, plain(30.0, 220.0, 30.0), x=(0.1, 0.115)),
-]
 
 
 @pytest.fixture(scope="module")
