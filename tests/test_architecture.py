@@ -35,8 +35,11 @@ MAY_IMPORT: dict[str, set[str]] = {
     "sharp_xr.prediction": {"sharp_xr.photo", "sharp_xr.gaussians", "sharp_xr.model"},
     "sharp_xr.render": {"sharp_xr.gaussians", "sharp_xr.device_gaussians", "sharp_xr_protocol"},
     "sharp_xr.stream": {"sharp_xr.gaussians", "sharp_xr.render", "sharp_xr_protocol"},
+    "sharp_xr.perceptual": set(),
     "sharp_xr.train": {
+        "sharp_xr.perceptual",
         "sharp_xr.photo",
+        "sharp_xr.progress",
         "sharp_xr.gaussians",
         "sharp_xr.model",
         "sharp_xr.render",

@@ -30,7 +30,7 @@ EXTRA_OF = {
         "server",
     ),
     **dict.fromkeys(("gsplat", "ninja"), "cuda"),
-    **dict.fromkeys(("efficientnet_lite_pytorch", "embreex"), "train"),
+    **dict.fromkeys(("efficientnet_lite_pytorch", "embreex", "h5py", "tensorboard"), "train"),
 }
 """Which extra brings which import."""
 
