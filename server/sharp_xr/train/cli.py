@@ -8,8 +8,8 @@ from typing import Annotated
 
 import tyro
 
+from sharp_xr.train.data.lite_data import LiteData
 from sharp_xr.train.depth_training import TrainLite
-from sharp_xr.train.lite_data import LiteData
 
 Command = (
     Annotated[LiteData, tyro.conf.subcommand("lite-data")]
@@ -19,7 +19,7 @@ Command = (
 
 def main(args: Sequence[str]) -> int:
     """Does what the words after `sharp-xr train` say. Returns the exit code."""
-    from sharp_xr.train.furniture import AssetError
+    from sharp_xr.train.data.furniture import AssetError
 
     command = tyro.cli(
         Command,

@@ -14,9 +14,9 @@ from torch import Tensor
 from torch.nn import functional
 
 from sharp_xr.model.lite_network import CANONICAL_FOCAL_PX, normalised
-from sharp_xr.train import shards
+from sharp_xr.train.data import shards
+from sharp_xr.train.data.shards import Shard
 from sharp_xr.train.losses import Target
-from sharp_xr.train.shards import Shard
 
 Rng = np.random.Generator
 

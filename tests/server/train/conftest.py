@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from sharp_xr.train.furniture import Library
+from sharp_xr.train.data.furniture import Library
 
 CUBE = """mtllib cube.mtl
 v -1 -1 -1

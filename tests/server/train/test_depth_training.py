@@ -10,11 +10,11 @@ import torch
 from safetensors.torch import load_file
 
 from sharp_xr.model.lite_network import TINY, LiteNetwork
-from sharp_xr.train import shards
+from sharp_xr.train.data import shards
+from sharp_xr.train.data.shards import Shard
 from sharp_xr.train.depth_training import Training, TrainLite, schedule
 from sharp_xr.train.losses import layers_loss
 from sharp_xr.train.photographs import Photographs
-from sharp_xr.train.shards import Shard
 
 
 @pytest.fixture(scope="module")

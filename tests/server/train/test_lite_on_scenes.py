@@ -11,10 +11,10 @@ from PIL import Image
 pytest.importorskip("embreex", reason="drawing scenes needs embreex: pip install 'sharp-xr[train]'")
 
 from sharp_xr.model.lite_network import load_lite, metric_depth, normalised
-from sharp_xr.train.furniture import Library
-from sharp_xr.train.lite_data import draw
+from sharp_xr.train.data.furniture import Library
+from sharp_xr.train.data.lite_data import draw
+from sharp_xr.train.data.shards import HELD_OUT
 from sharp_xr.train.photographs import targets
-from sharp_xr.train.shards import HELD_OUT
 
 Float = NDArray[np.float32]
 

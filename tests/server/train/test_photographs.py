@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 import torch
 
-from sharp_xr.train import shards
+from sharp_xr.train.data import shards
+from sharp_xr.train.data.shards import Shard
 from sharp_xr.train.photographs import Photographs, developed, random_crop, targets
-from sharp_xr.train.shards import Shard
 
 
 def slanted(views: int = 2) -> Shard:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from sharp_xr.train import textures
+from sharp_xr.train.data import textures
 
 KINDS = dict.fromkeys(
     [

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from sharp_xr.train.furniture import AssetError, Library, catalogue
-from sharp_xr.train.mesh import UNTEXTURED, SceneBuilder
+from sharp_xr.train.data.furniture import AssetError, Library, catalogue
+from sharp_xr.train.data.mesh import UNTEXTURED, SceneBuilder
 
 
 def test_only_furniture_that_stands_freely_is_offered(assets: Path) -> None:

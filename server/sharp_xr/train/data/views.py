@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from sharp_xr.train.raycast import Camera, Shot, shoot
-from sharp_xr.train.rooms import Place, Subject
+from sharp_xr.train.data.raycast import Camera, Shot, shoot
+from sharp_xr.train.data.rooms import Place, Subject
 
 Float = NDArray[np.float32]
 Rng = np.random.Generator

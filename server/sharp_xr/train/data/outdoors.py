@@ -7,11 +7,11 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from sharp_xr.train import figures, shapes, textures
-from sharp_xr.train.furniture import Library
-from sharp_xr.train.mesh import Mesh, SceneBuilder, joined
-from sharp_xr.train.raycast import Lights, Scene, scene_of
-from sharp_xr.train.rooms import Place, Subject, placed
+from sharp_xr.train.data import figures, shapes, textures
+from sharp_xr.train.data.furniture import Library
+from sharp_xr.train.data.mesh import Mesh, SceneBuilder, joined
+from sharp_xr.train.data.raycast import Lights, Scene, scene_of
+from sharp_xr.train.data.rooms import Place, Subject, placed
 
 Float = NDArray[np.float32]
 Rng = np.random.Generator

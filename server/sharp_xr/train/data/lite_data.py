@@ -7,12 +7,12 @@ from pathlib import Path
 
 import numpy as np
 
-from sharp_xr.train import shards
-from sharp_xr.train.furniture import Library
-from sharp_xr.train.outdoors import outdoors
-from sharp_xr.train.rooms import Place, room, tabletop
-from sharp_xr.train.shards import Shard
-from sharp_xr.train.views import exposed, random_view
+from sharp_xr.train.data import shards
+from sharp_xr.train.data.furniture import Library
+from sharp_xr.train.data.outdoors import outdoors
+from sharp_xr.train.data.rooms import Place, room, tabletop
+from sharp_xr.train.data.shards import Shard
+from sharp_xr.train.data.views import exposed, random_view
 
 
 @dataclass(frozen=True)

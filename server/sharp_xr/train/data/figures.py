@@ -10,8 +10,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from sharp_xr.train import shapes, textures
-from sharp_xr.train.mesh import Mesh, SceneBuilder, joined, turn_about_y
+from sharp_xr.train.data import shapes, textures
+from sharp_xr.train.data.mesh import Mesh, SceneBuilder, joined, turn_about_y
 
 Float = NDArray[np.float32]
 Rng = np.random.Generator

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from sharp_xr.train import shapes
-from sharp_xr.train.mesh import Mesh
+from sharp_xr.train.data import shapes
+from sharp_xr.train.data.mesh import Mesh
 
 
 def outwardness(mesh: Mesh, middle: tuple[float, float, float]) -> np.ndarray:

@@ -17,7 +17,7 @@ from embreex.mesh_construction import TriangleMesh
 from embreex.rtcore_scene import EmbreeScene
 from numpy.typing import NDArray
 
-from sharp_xr.train.mesh import Atlas, Int, Mesh, SceneBuilder, joined, pack
+from sharp_xr.train.data.mesh import Atlas, Int, Mesh, SceneBuilder, joined, pack
 
 Float = NDArray[np.float32]
 

@@ -7,9 +7,9 @@ import pytest
 
 pytest.importorskip("embreex", reason="drawing scenes needs embreex: pip install 'sharp-xr[train]'")
 
-from sharp_xr.train import shapes
-from sharp_xr.train.mesh import Mesh, SceneBuilder, joined
-from sharp_xr.train.raycast import FAR_M, Camera, Lights, Scene, Shot, scene_of, shoot
+from sharp_xr.train.data import shapes
+from sharp_xr.train.data.mesh import Mesh, SceneBuilder, joined
+from sharp_xr.train.data.raycast import FAR_M, Camera, Lights, Scene, Shot, scene_of, shoot
 
 FORWARD = np.array([[-1, 0, 0], [0, 1, 0], [0, 0, 1]], np.float32)
 """Right-handed, y up: looking along +z, right is -x."""

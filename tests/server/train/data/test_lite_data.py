@@ -10,13 +10,13 @@ import pytest
 
 pytest.importorskip("embreex", reason="drawing scenes needs embreex: pip install 'sharp-xr[train]'")
 
-from sharp_xr.train import shards
-from sharp_xr.train.furniture import Library
-from sharp_xr.train.lite_data import LiteData, draw
-from sharp_xr.train.outdoors import outdoors
-from sharp_xr.train.raycast import FAR_M, Camera, shoot
-from sharp_xr.train.rooms import Place, room, tabletop
-from sharp_xr.train.views import HEIGHT, WIDTH, exposed, look_at, random_view
+from sharp_xr.train.data import shards
+from sharp_xr.train.data.furniture import Library
+from sharp_xr.train.data.lite_data import LiteData, draw
+from sharp_xr.train.data.outdoors import outdoors
+from sharp_xr.train.data.raycast import FAR_M, Camera, shoot
+from sharp_xr.train.data.rooms import Place, room, tabletop
+from sharp_xr.train.data.views import HEIGHT, WIDTH, exposed, look_at, random_view
 
 Make = Callable[[np.random.Generator, Library], Place]
 

@@ -17,8 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from sharp_xr.train.mesh import UNTEXTURED, Mesh, SceneBuilder, flat_normals
-from sharp_xr.train.textures import Texture
+from sharp_xr.train.data.mesh import UNTEXTURED, Mesh, SceneBuilder, flat_normals
+from sharp_xr.train.data.textures import Texture
 
 PACKS = ("BlendSwap-CC-0", "BlendSwap-CC-BY", "KatorLegaz", "Scopia")
 CATALOGUE = "PluginFurnitureCatalog.properties"

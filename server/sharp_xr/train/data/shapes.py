@@ -7,7 +7,7 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
-from sharp_xr.train.mesh import UNTEXTURED, Mesh, flat_normals
+from sharp_xr.train.data.mesh import UNTEXTURED, Mesh, flat_normals
 
 Float = NDArray[np.float32]
 WHITE = (1.0, 1.0, 1.0)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from sharp_xr.train.textures import Texture
+from sharp_xr.train.data.textures import Texture
 
 Float = NDArray[np.float32]
 Int = NDArray[np.int32]

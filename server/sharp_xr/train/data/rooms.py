@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from sharp_xr.train import figures, shapes, textures
-from sharp_xr.train.furniture import Library
-from sharp_xr.train.mesh import UNTEXTURED, Mesh, SceneBuilder, joined, turn_about_y
-from sharp_xr.train.raycast import Lights, Scene, scene_of
+from sharp_xr.train.data import figures, shapes, textures
+from sharp_xr.train.data.furniture import Library
+from sharp_xr.train.data.mesh import UNTEXTURED, Mesh, SceneBuilder, joined, turn_about_y
+from sharp_xr.train.data.raycast import Lights, Scene, scene_of
 
 Float = NDArray[np.float32]
 Rng = np.random.Generator

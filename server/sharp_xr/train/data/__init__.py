@@ -1,0 +1,1 @@
+"""Scenes, views and shards: what the networks are trained on."""
