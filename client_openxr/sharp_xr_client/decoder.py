@@ -7,10 +7,8 @@ dropped instead of growing, and the stream goes on at the next key frame.
 
 from __future__ import annotations
 
-import struct
 import threading
 import time
-import uuid
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -23,13 +21,11 @@ from av.video.codeccontext import VideoCodecContext
 from av.video.frame import VideoFrame
 
 from sharp_xr_client.jitter import AccessUnit
+from sharp_xr_protocol.frame_key import key_of_unit
 from sharp_xr_protocol.messages import CLOCK_HZ
 
 MAX_BACKLOG = 32
 """Encoded frames that may wait: more than a repaired hole lets through at once."""
-
-SEI_UUID = uuid.uuid5(uuid.NAMESPACE_URL, "sharp-xr/frame").bytes
-"""Marks the server's ``user_data_unregistered`` messages; the frame's key follows (uint32, LE)."""
 
 T = TypeVar("T")
 
@@ -134,25 +130,11 @@ class Decoder:
             if picture.is_corrupt or picture.pts is None:
                 return False
             now_ns = time.monotonic_ns()
-            self._on_frame(DecodedFrame(picture.pts, picture, unit, now_ns, sei_key(unit.data)))
+            # Not by the picture's side_data: PyAV ties the two into a cycle there, so that pixels
+            # would stay until the garbage collector comes by.
+            sei_key = key_of_unit(unit.data)
+            self._on_frame(DecodedFrame(picture.pts, picture, unit, now_ns, sei_key))
         return bool(pictures)
-
-
-def sei_key(data: bytes) -> int | None:
-    """The key that the server wrote into the coded frame's SEI, if it did.
-
-    Read here and not from the picture's ``side_data``: PyAV ties the two into a cycle there, so
-    that pixels would stay until the garbage collector comes by.
-    """
-    start = data.find(SEI_UUID)
-    if start < 0:
-        return None
-    # Emulation prevention (H.264, 7.4.1.1): a 3 after two zeros is none of ours.
-    message = data[start : start + len(SEI_UUID) + 8].replace(b"\0\0\3", b"\0\0")
-    if len(message) < len(SEI_UUID) + 4:
-        return None
-    (key,) = struct.unpack_from("<I", message, len(SEI_UUID))
-    return int(key)
 
 
 def _codec() -> VideoCodecContext:

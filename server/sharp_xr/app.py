@@ -288,7 +288,8 @@ class StarletteSocket:
             raise DisconnectedError from error
 
     async def close(self) -> None:
-        with contextlib.suppress(RuntimeError):  # closed already
+        # The peer has vanished, or the socket is closed already.
+        with contextlib.suppress(WebSocketDisconnect, RuntimeError):
             await self._websocket.close()
 
 

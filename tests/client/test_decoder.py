@@ -8,16 +8,14 @@ import numpy as np
 import pytest
 
 from sharp_xr.stream.encoder import Encoder, EncoderSettings, open_x264
-from sharp_xr.stream.sei import frame_key_sei
 from sharp_xr_client.decoder import (
     MAX_BACKLOG,
-    SEI_UUID,
     DecodedFrame,
     Decoder,
     Newest,
-    sei_key,
 )
 from sharp_xr_client.jitter import AccessUnit
+from sharp_xr_protocol.frame_key import key_unit
 
 
 class Film:
@@ -32,9 +30,7 @@ class Film:
         grey = np.full((64, 128, 3), self._key // 100 % 256, np.uint8)
         picture = av.VideoFrame.from_ndarray(grey, format="rgb24").reformat(format="yuv420p")
         data = self._encoder.encode(picture, key_frame=keyframe)
-        return AccessUnit(
-            self._key, (frame_key_sei(self._key) if sei else b"") + data, keyframe, 0.0
-        )
+        return AccessUnit(self._key, (key_unit(self._key) if sei else b"") + data, keyframe, 0.0)
 
 
 @pytest.fixture
@@ -68,17 +64,6 @@ def test_the_key_is_read_from_the_sei_as_well(film: Film) -> None:
     units = [film.unit(keyframe=True, sei=True), film.unit(sei=True), film.unit()]
     frames, _ = frames_of(units, 3)
     assert [frame.sei_key for frame in frames] == [units[0].key, units[1].key, None]
-
-
-@pytest.mark.parametrize("key", [0, 1, 0x03000000, 0x00000300, 0x01000000, 1 << 16, (1 << 32) - 1])
-def test_keys_of_many_zeros_are_read_from_the_sei_too(key: int) -> None:
-    unit = frame_key_sei(key) + b"\0\0\0\1\x65slice"
-    assert sei_key(unit) == key
-
-
-@pytest.mark.parametrize("data", [b"", SEI_UUID, SEI_UUID + b"\1\2\3", SEI_UUID[:15] + b"12345"])
-def test_half_a_message_is_none(data: bytes) -> None:
-    assert sei_key(data) is None
 
 
 def test_a_picture_goes_when_nobody_has_it_any_more(film: Film) -> None:

@@ -6,7 +6,7 @@ import asyncio
 from typing import Any
 
 import pytest
-from tests.server.test_session import HELLO, Client, FakeGallery, play
+from tests.server.session_client import HELLO, Client, FakeGallery, play
 
 from sharp_xr.sessions import Sessions
 from sharp_xr_protocol.messages import Bye, Progress, SceneReady

@@ -37,8 +37,8 @@ from sharp_xr.stream.loop import BUDGET_MS, ShownScene
 from sharp_xr.stream.peer import Peer
 from sharp_xr.stream.poses import KEYS
 from sharp_xr.stream.rate import settings_for
-from sharp_xr.stream.sei import frame_key_sei
 from sharp_xr.stream.turns import Turns
+from sharp_xr_protocol.frame_key import key_unit
 from sharp_xr_protocol.geometry import Fov, Pose
 from sharp_xr_protocol.messages import CLOCK_HZ, Scene
 
@@ -258,7 +258,7 @@ class Channel:
         access_unit = self._encoder.encode(self._picture, key_frame=key_frame)
         self.pictures += 1
         self.key_frames += key_frame
-        return Unit(frame_key_sei(key) + access_unit, key, key_frame)
+        return Unit(key_unit(key) + access_unit, key, key_frame)
 
 
 class CameraPath:

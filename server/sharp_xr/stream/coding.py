@@ -18,7 +18,7 @@ import av
 
 from sharp_xr.stream.encoder import Encoder, EncoderName, EncoderSettings, open_encoder
 from sharp_xr.stream.rate import settings_for
-from sharp_xr.stream.sei import frame_key_sei
+from sharp_xr_protocol.frame_key import key_unit
 
 FRESH = 3
 """At 2 Mbit/s and 2 x 384 x 384 that is 26 dB instead of 20, and five frames less until 30."""
@@ -84,7 +84,7 @@ class Coder:
         bitrate = min(bits_per_second, settings.ceiling_bps)
         if encoder.bitrate != bitrate:
             encoder.bitrate = bitrate
-        unit = frame_key_sei(key) + encoder.encode(picture, key_frame=key_frame)
+        unit = key_unit(key) + encoder.encode(picture, key_frame=key_frame)
         return Coded(unit, 1e3 * (self._clock() - began_s))
 
     def _opened_for(self, picture: av.VideoFrame) -> tuple[Encoder, EncoderSettings]:

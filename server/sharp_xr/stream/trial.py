@@ -18,7 +18,8 @@ from av.video.reformatter import ColorRange, Colorspace
 
 from sharp_xr.stream.colour import new_picture, planes
 from sharp_xr.stream.encoder import Encoder, EncoderSettings
-from sharp_xr.stream.sei import frame_key_sei, nal_types, read_frame_key
+from sharp_xr.stream.units import nal_types
+from sharp_xr_protocol.frame_key import key_of_message, key_unit
 
 PICTURES = 5
 KEY_FRAMES = (0, 3)
@@ -67,7 +68,7 @@ def _encoded(encoder: Encoder, pictures: list[av.VideoFrame]) -> list[bytes]:
         unit = encoder.encode(picture, key_frame=number in KEY_FRAMES)
         if not unit:
             raise UnfitError("it holds frames back")
-        units.append(frame_key_sei(number) + unit)
+        units.append(key_unit(number) + unit)
     return units
 
 
@@ -96,7 +97,7 @@ def _decoded(units: list[bytes]) -> list[av.VideoFrame]:
 
 def _check_frame(frame: av.VideoFrame, number: int, picture: av.VideoFrame) -> None:
     side_data: Any = frame.side_data  # a container of buffers, whatever its type stub says
-    if number not in [read_frame_key(bytes(data)) for data in side_data]:
+    if number not in [key_of_message(bytes(data)) for data in side_data]:
         raise UnfitError("a frame's key in its SEI gets lost")
     if frame.color_range != ColorRange.MPEG or frame.colorspace != Colorspace.ITU709:
         raise UnfitError("it does not say that its colours are BT.709 in limited range")

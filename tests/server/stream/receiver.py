@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from tests.server.stream.barcode import read_barcode
 
 from sharp_xr.stream.colour import planes
-from sharp_xr.stream.sei import read_frame_key
 from sharp_xr.stream.stream import Stream
+from sharp_xr_protocol.frame_key import key_of_message
 
 
 class RawTimestamps:
@@ -94,7 +94,7 @@ def read_frame(frame: av.VideoFrame) -> Received:
     luma = planes(frame)[0].copy()
     half, middle = luma.shape[0] // 2, luma.shape[1] // 2
     side_data: Any = frame.side_data  # a container of buffers, whatever its type stub says
-    keys = [read_frame_key(bytes(data)) for data in side_data]
+    keys = [key_of_message(bytes(data)) for data in side_data]
     return Received(
         rtp=frame.pts,
         sei=next((key for key in keys if key is not None), None),

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from sharp_xr.stream.coding import FRESH, Coded, Coder
-from sharp_xr.stream.sei import read_frame_key
+from sharp_xr_protocol.frame_key import key_of_message
 
 HZ, RATE = 60.0, 1_000_000
 LARGE, SMALL = (512, 384), (384, 288)
@@ -60,7 +60,7 @@ def test_each_picture_comes_out_at_once_in_its_size_with_its_key() -> None:
         assert [frame.key_frame for frame in frames] == [True, False, True, False, True]
         for key, frame in enumerate(frames):
             side_data: Any = frame.side_data
-            assert key in [read_frame_key(bytes(data)) for data in side_data]
+            assert key in [key_of_message(bytes(data)) for data in side_data]
 
     with_coder(test)
 
