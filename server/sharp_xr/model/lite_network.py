@@ -246,11 +246,19 @@ class LiteNetwork(nn.Module):
             raise ValueError(
                 f"got {tuple(x.shape)}, expected multiples of {STRIDE} in the last two"
             )
+        return self.layers(self.features(x))
+
+    def features(self, x: Tensor) -> Tensor:
+        """[B, 3, H, W] -> the decoder's last map, [B, C, H/2, W/2]."""
         *skips, deepest = self.encoder(x)
-        t = self.top(deepest) + self.context(deepest.mean((2, 3)))[:, :, None, None]
+        t: Tensor = self.top(deepest) + self.context(deepest.mean((2, 3)))[:, :, None, None]
         for join, skip in zip(self.joins, reversed(skips), strict=True):
             t = join(t, skip)
-        visible, gap = self.head(t).split(1, 1)
+        return t
+
+    def layers(self, features: Tensor) -> Tensor:
+        """That map -> y [B, 2, H/2, W/2]."""
+        visible, gap = self.head(features).split(1, 1)
         return torch.cat([visible, visible - functional.softplus(gap)], 1)
 
 

@@ -26,6 +26,8 @@ definition, used for training and on CUDA; cpu/ is the same function arranged fo
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from torch import Tensor, nn
 
 from sharp_xr.model.sharp.composer import NdcGaussians, compose
@@ -33,7 +35,21 @@ from sharp_xr.model.sharp.config import SHARP, SharpConfig
 from sharp_xr.model.sharp.depth import DepthModel
 from sharp_xr.model.sharp.depth_alignment import DepthAlignment
 from sharp_xr.model.sharp.gaussian_decoder import GaussianDecoder, PredictionHead
-from sharp_xr.model.sharp.initializer import initialize, metric_depth
+from sharp_xr.model.sharp.initializer import Base, initialize, metric_depth
+
+
+@dataclass(frozen=True)
+class Parts:
+    """A prediction and what it is made of, which training's losses ask for."""
+
+    gaussians: NdcGaussians
+    base: Base
+    delta: Tensor
+    """[B, 14, L, h, w] raw corrections of the base."""
+    depth: Tensor
+    """[B, 2, S, S] metres, after adjustment."""
+    scale: Tensor | None
+    """[B, 1, S, S] the adjustment; None without true depth."""
 
 
 class SharpNetwork(nn.Module):
@@ -47,9 +63,20 @@ class SharpNetwork(nn.Module):
         self.prediction_head = PredictionHead(config)
         self.depth_alignment = DepthAlignment(config)
 
+    @staticmethod
+    def half_view(height: int, width: int) -> tuple[float, float]:
+        """Pixels of one unit of NDC along x and y, in a picture of that size."""
+        return width / 2, height / 2
+
     def forward(
         self, image: Tensor, disparity_factor: Tensor, true_depth: Tensor | None = None
     ) -> NdcGaussians:
+        """Predicts; see :meth:`parts`."""
+        return self.parts(image, disparity_factor, true_depth).gaussians
+
+    def parts(
+        self, image: Tensor, disparity_factor: Tensor, true_depth: Tensor | None = None
+    ) -> Parts:
         """Predicts.
 
         Args:
@@ -59,8 +86,11 @@ class SharpNetwork(nn.Module):
         """
         disparity, features = self.monodepth_model(image * 2.0 - 1.0)
         depth = metric_depth(disparity, disparity_factor)
+        scale = None
         if true_depth is not None:
-            depth = depth * self.depth_alignment(depth[:, :1], true_depth)
+            scale = self.depth_alignment(depth[:, :1], true_depth)
+            depth = depth * scale
         base, initial = initialize(image, depth)
         geometry, texture = self.feature_model(initial, features)
-        return compose(base, self.prediction_head(geometry, texture))
+        delta = self.prediction_head(geometry, texture)
+        return Parts(compose(base, delta), base, delta, depth, scale)
