@@ -63,10 +63,10 @@ class CudaRenderer:
 
     def __init__(self, gpu: int = 0, *, rasterization: Rasterization | None = None) -> None:
         if rasterization is not None:
-            self._device, self._rasterization = torch.device("cpu"), rasterization
+            self._device, self.rasterization = torch.device("cpu"), rasterization
             self._name = "gsplat (stand-in)"
         else:
-            self._device, self._rasterization = find_gpu(gpu), find_gsplat()
+            self._device, self.rasterization = find_gpu(gpu), find_gsplat()
             self._name = f"gsplat ({torch.cuda.get_device_name(gpu)})"
 
     @property
@@ -117,7 +117,7 @@ class CudaRenderer:
             raise ValueError("the cuda renderer got a scene that another renderer prepared")
         check_views(views)
         with torch.inference_mode():
-            picture, alpha, _ = self._rasterization(**self.keywords(scene, views, settings))
+            picture, alpha, _ = self.rasterization(**self.keywords(scene, views, settings))
             rgb = srgb_from_linear(picture[..., :3]).permute(0, 3, 1, 2).contiguous()
         return DeviceFrame(FrameTensors(rgb, picture[..., 3], alpha[..., 0]))
 

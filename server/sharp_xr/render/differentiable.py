@@ -1,4 +1,4 @@
-"""Gaussians and views in, pixels out, and back: what training on a CPU runs on.
+"""Gaussians and views in, pixels out, and back: what training runs on.
 
     drawn = rasterize(means, covariances, colors, opacities, views)
     loss(drawn.rgb, drawn.depth, drawn.alpha).backward()
@@ -6,7 +6,8 @@
 The picture is the one that every renderer draws (the head of ``reference.py``), in float32, but the
 colours are linear light and not clipped: ``srgb_from_linear`` encodes them, with a gradient. What
 falls under a threshold (an alpha below 1/255, a splat behind a closed pixel) has no gradient, nor
-has an alpha at ``max_alpha`` with respect to its splat's shape and opacity.
+has an alpha at ``max_alpha`` with respect to its splat's shape and opacity. Tensors on an NVIDIA
+GPU are drawn there, by gsplat (``cuda_training.py``).
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from sharp_xr.gaussians import COVARIANCE_ENTRIES, Gaussians
 from sharp_xr.render import RenderSettings, View, check_views, tiny_scene
 from sharp_xr.render.cpu.backward import Order, Workshop, visible_only
 from sharp_xr.render.cpu.projection import camera_row, lens_of
+from sharp_xr.render.cuda_training import rasterize_on_gpu
 
 MIN_COVER = 1e-10
 """Divisor of the expected depth at least, as in reference.py."""
@@ -75,9 +77,15 @@ def rasterize(
         threads: as many as the machine has processors if None.
 
     Raises:
-        ValueError: shapes that do not fit, tensors that are not on the CPU, no views.
+        ValueError: shapes that do not fit, tensors on several devices, no views.
     """
     width, height = check_views(views)
+    if means.is_cuda:
+        return Drawn(
+            *rasterize_on_gpu(
+                means, covariances, colors, opacities, views, settings, camera_from_photo
+            )
+        )
     if camera_from_photo is None:
         camera_from_photo = torch.from_numpy(np.stack([view.camera_from_photo for view in views]))
     _check(means, covariances, colors, opacities, camera_from_photo, len(views))
