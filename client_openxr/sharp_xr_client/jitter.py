@@ -143,7 +143,7 @@ class FrameBuffer:
         keyframe = self._keyframe_around(sequence)
         if keyframe is not None:
             self._drop_before(keyframe)
-        return self._take(now_s)
+        return self._take(now_s) if self._may_complete(sequence) else []
 
     def feedback(self, now_s: float) -> Feedback:
         """What to ask for now; asked for again when it is due again."""
@@ -230,6 +230,16 @@ class FrameBuffer:
         self._next = max(self._next, end)
 
     # --- frames --------------------------------------------------------------------------------
+
+    def _may_complete(self, sequence: int) -> bool:
+        """Whether a frame may be whole by this packet: not one amidst a frame that still comes.
+
+        A frame of 50 Mbit/s has 80 packets, which are not looked through for each of them.
+        """
+        fragment, first = self._waiting.get(sequence), self._waiting.get(self._next or 0)
+        if fragment is None or first is None or fragment.key != first.key:
+            return True
+        return fragment.marker or sequence < self._highest
 
     def _take(self, now_s: float) -> list[AccessUnit]:
         """All whole frames up to the first hole; those that cannot be decoded are dropped."""

@@ -1,9 +1,13 @@
 """All that this client changes on aiortc's video receiver, and the check that it can.
 
 aiortc 1.16 hands a frame out when the next one begins, waits for hundreds of packets behind a hole,
-and queues pictures without limit. There is no public hook, so private names of ONE receiver object
-are used; no class is changed. The exception is the list of this host's addresses (aioice leaves the
-loopback out of it), a function of a module: :func:`offer_loopback` wraps it.
+queues pictures without limit, and estimates for each packet what the link carries, which this
+server does not ask. So packets are taken as they come from the socket, before all of it; what is no
+packet of the video (DTLS, RTCP) goes aiortc's way, as do the reports on what came.
+
+There is no public hook, so private names of ONE receiver object and of its transport are used; no
+class is changed. The exception is the list of this host's addresses (aioice leaves the loopback out
+of it), a function of a module: :func:`offer_loopback` wraps it.
 """
 
 from __future__ import annotations
@@ -12,21 +16,26 @@ import asyncio
 import time
 from collections.abc import Callable
 from importlib import metadata
+from typing import Any, cast
 
 import aioice.ice
+import pylibsrtp
 from aiortc import RTCConfiguration, RTCPeerConnection, RTCRtpReceiver
-from aiortc.jitterbuffer import JitterFrame
-from aiortc.rtp import RtpPacket
+from aiortc.rtcrtpreceiver import StreamStatistics
+from aiortc.rtp import is_rtcp
 
 from sharp_xr_client.decoder import DecodedFrame, Decoder
 from sharp_xr_client.jitter import Counts, Feedback, Fragment, FrameBuffer
+from sharp_xr_client.rtp import Packet, annex_b, original, read_packet
+from sharp_xr_protocol.messages import CLOCK_HZ
 
 AIORTC = "1.16"
 """The minor version that the names below were read in."""
 
 RECEIVER_NAMES = (
-    "_RTCRtpReceiver__jitter_buffer",
-    "_RTCRtpReceiver__nack_generator",
+    "_RTCRtpReceiver__codecs",
+    "_RTCRtpReceiver__remote_streams",
+    "_RTCRtpReceiver__rtx_ssrc",
     "_send_rtcp_nack",
     "_send_rtcp_pli",
 )
@@ -36,7 +45,7 @@ TICK_S = 0.010
 
 
 class VideoReceiver:
-    """Takes a receiver's packets before aiortc's jitter buffer does, and decodes them.
+    """Takes a receiver's packets before aiortc does, and decodes them.
 
     Make it before media flows, await :meth:`run` in a task, and :meth:`close` it at the end.
 
@@ -57,19 +66,49 @@ class VideoReceiver:
         self._decoder = Decoder(on_frame)
         self._ssrc: int | None = None
         self._trouble = asyncio.Event()
-        # aiortc's own NACKs come once per hole; ours are repeated, by the buffer.
-        for name, value in (("nack_generator", None), ("jitter_buffer", self)):
-            setattr(receiver, f"_RTCRtpReceiver__{name}", value)
+        # Filled when the connection comes about.
+        self._streams: dict[int, StreamStatistics] = _of(receiver, "remote_streams")
+        self._dtls = cast(Any, receiver.transport)
+        ice = self._dtls.transport._connection
+        self._stock_data_received: Callable[[bytes, int], None] = ice.data_received
+        ice.data_received = self._data_received
 
     def set_round_trip(self, seconds: float) -> None:
         """How long a repair takes at least."""
         self._buffer.round_trip_s = seconds
 
-    def add(self, packet: RtpPacket) -> tuple[bool, JitterFrame | None]:
-        """What aiortc calls with each packet: no key frame to ask for, nothing to decode."""
-        self._ssrc = packet.ssrc
-        data: bytes = getattr(packet, "_data")  # noqa: B009 (aiortc's depayloaded part)
-        fragment = Fragment(packet.sequence_number, packet.timestamp, bool(packet.marker), data)
+    def _data_received(self, data: bytes, component: int) -> None:
+        """What aioice calls with each datagram that is not its own."""
+        srtp = self._dtls._rx_srtp
+        # RFC 7983: RTP and RTCP begin with 128 to 191.
+        if srtp is None or not 127 < data[0] < 192 or is_rtcp(data):
+            self._stock_data_received(data, component)
+            return
+        try:
+            packet = read_packet(srtp.unprotect(data))
+        except (pylibsrtp.Error, ValueError):  # damaged, a stranger's, or too long
+            return
+        if packet is not None:
+            self._take(packet)
+
+    def _take(self, packet: Packet) -> None:
+        codec = _of(self._receiver, "codecs").get(packet.payload_type)
+        if codec is None:
+            return
+        statistics = self._streams.get(packet.ssrc)
+        if statistics is None:
+            statistics = self._streams[packet.ssrc] = StreamStatistics(CLOCK_HZ)
+        statistics.add(cast(Any, packet))  # looks at number and timestamp
+        media: Packet | None = packet
+        if (repaired := codec.parameters.get("apt")) is not None:
+            ssrc = _of(self._receiver, "rtx_ssrc").get(packet.ssrc)
+            media = None if ssrc is None else original(packet, repaired, ssrc)
+        data = None if media is None else annex_b(media.payload)
+        if media is not None and data is not None:
+            self._ssrc = media.ssrc
+            self._add(Fragment(media.sequence_number, media.timestamp, media.marker, data))
+
+    def _add(self, fragment: Fragment) -> None:
         if self._decoder.failed():
             self._buffer.lose()
         for unit in self._buffer.add(fragment, time.monotonic()):
@@ -77,7 +116,6 @@ class VideoReceiver:
                 self._buffer.lose()
         if self._buffer.troubled:
             self._trouble.set()
-        return False, None
 
     async def run(self) -> None:
         """Tell the sender what is missing, at once and again, until cancelled."""
@@ -103,6 +141,10 @@ class VideoReceiver:
         self._decoder.close()
 
 
+def _of(receiver: RTCRtpReceiver, name: str) -> Any:
+    return getattr(receiver, f"_RTCRtpReceiver__{name}")
+
+
 async def check_aiortc() -> None:
     """Look for every name that this module uses.
 
@@ -115,6 +157,11 @@ async def check_aiortc() -> None:
         missing = [
             f"RTCRtpReceiver has no '{n}'" for n in RECEIVER_NAMES if not hasattr(receiver, n)
         ]
+        dtls: Any = receiver.transport
+        if not hasattr(dtls, "_rx_srtp"):
+            missing.append("RTCDtlsTransport has no '_rx_srtp'")
+        if not hasattr(getattr(dtls.transport, "_connection", None), "data_received"):
+            missing.append("RTCIceTransport has no '_connection' with 'data_received'")
         if not hasattr(aioice.ice, "get_host_addresses"):
             missing.append("aioice.ice has no 'get_host_addresses'")
     finally:

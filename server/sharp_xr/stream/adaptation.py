@@ -44,6 +44,7 @@ class Adaptation:
 
     def prefer(self, goal: QualityGoal, now_s: float) -> None:
         """The viewer's choice."""
+        self._rate.generous = goal == "sharper"
         self._draw(self._control.prefer(goal))
         self._report(now_s)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import struct
 from dataclasses import dataclass
 
-from aiortc import clock
 from aiortc.rtcrtpparameters import RTCRtpCodecParameters, RTCRtpSendParameters
 
 PLAYOUT_DELAY = "http://www.webrtc.org/experiments/rtp-hdrext/playout-delay"
@@ -13,7 +12,11 @@ ABS_SEND_TIME = "http://www.webrtc.org/experiments/rtp-hdrext/abs-send-time"
 MID = "urn:ietf:params:rtp-hdrext:sdes:mid"
 
 
-@dataclass
+_FIXED = struct.Struct("!BBHII")
+_NUMBER = struct.Struct("!H")
+
+
+@dataclass(slots=True)
 class SentPacket:
     """A packet as it is remembered for repairs."""
 
@@ -50,26 +53,29 @@ class PacketMaker:
         )
         self._before, self._after, self._stamped = _extensions(parameters)
 
-    def original(self, sent: SentPacket) -> bytes:
+    def original(self, sent: SentPacket, now_s: float) -> bytes:
         """The packet, as it leaves the first time."""
-        return self._header(sent, self._payload_type, sent.sequence, self._ssrc) + sent.payload
+        fixed = _FIXED.pack(
+            0x90, self._payload_type | sent.marker, sent.sequence, sent.timestamp, self._ssrc
+        )
+        return fixed + self._extensions(now_s) + sent.payload
 
-    def repair(self, sent: SentPacket, rtx_sequence: int) -> bytes:
+    def repair(self, sent: SentPacket, rtx_sequence: int, now_s: float) -> bytes:
         """The packet once more: on the repair stream (RFC 4588) where there is one."""
         if self._rtx_type is None:
-            return self.original(sent)
-        header = self._header(sent, self._rtx_type, rtx_sequence, self._rtx_ssrc)
-        return header + struct.pack("!H", sent.sequence) + sent.payload
-
-    def _header(self, sent: SentPacket, payload_type: int, sequence: int, ssrc: int) -> bytes:
-        fixed = struct.pack(
-            "!BBHII", 0x90, payload_type | sent.marker, sequence, sent.timestamp, ssrc
+            return self.original(sent, now_s)
+        fixed = _FIXED.pack(
+            0x90, self._rtx_type | sent.marker, rtx_sequence, sent.timestamp, self._rtx_ssrc
         )
+        return fixed + self._extensions(now_s) + _NUMBER.pack(sent.sequence) + sent.payload
+
+    def _extensions(self, now_s: float) -> bytes:
+        """``now_s``: by any clock that is the same for the whole stream."""
         if not self._stamped:
-            return fixed + self._before
+            return self._before
         # 24 bits of seconds in 6.18 fixed point (the abs-send-time extension's definition).
-        stamp = (clock.current_ntp_time() >> 14 & 0xFFFFFF).to_bytes(3, "big")
-        return fixed + self._before + stamp + self._after
+        stamp = int(now_s * (1 << 18)) & 0xFFFFFF
+        return self._before + stamp.to_bytes(3, "big") + self._after
 
 
 def _extensions(parameters: RTCRtpSendParameters) -> tuple[bytes, bytes, bool]:

@@ -6,7 +6,8 @@ The client says which frame it has decoded last (in each Tracking) and how long 
     queue      frames take longer than they need (``lags.py``) -> 90 % of the rate that got through,
                less while the queue stands, so that it is gone within a quarter of a second
     climb      no queue -> up, the faster the longer ago the last one was: 1 % per 0.1 s at first,
-               5 % after four seconds; not where the encoder does not use what it has
+               5 % after four seconds; not where the encoder does not use what it has, and not
+               beyond what is enough, unless somebody wants more
     window     more bytes on their way than the link takes in its least lag and 2.5 poses more:
                nothing is encoded until an acknowledgement comes
     stall      acknowledgements stopped rising, for 100 ms or twice the usual lag, while frames are
@@ -14,8 +15,10 @@ The client says which frame it has decoded last (in each Tracking) and how long 
     watchdog   ... for twice that -> half the rate as well
     loss       more than a tenth of the packets lost -> the rate less half that share (a link that
                drops instead of queueing)
-    copies     some lost, again and again -> every packet twice, in half the rate each: a repair
-               that has to be asked for comes a round trip too late
+    copies     some lost, again and again -> every packet twice, in half the rate each; with more
+               than one in a hundred lost three times, in a third: a repair that has to be asked for
+               comes a round trip too late, and of 400 packets a second that go out twice one gets
+               lost in six seconds (2 %), of those that go out three times one in five minutes
 
 Until a first acknowledgement comes (a WHEP player never sends one) only the receiver's own estimate
 (REMB) and its key frame requests count, and for two seconds key frames come unasked.
@@ -40,6 +43,8 @@ class RateSettings:
     ceiling_bps: int
     start_bps: int
     floor_bps: int
+    enough_bps: int | None = None
+    """More only costs processor time at both ends; None: the ceiling."""
     window_frames: int = 12
     window_poses: float = 2.5
     """Time, in poses, beyond the least lag that frames on their way may take of the link's."""
@@ -70,18 +75,20 @@ class RateSettings:
     much_loss: float = 0.1
     some_loss: float = 0.007
     """More than that in two reports running: each packet is sent twice; less than half: once."""
+    more_loss: float = 0.01
+    """The same for a third time."""
 
 
 def settings_for(width: int, height: int, hz: float) -> RateSettings:
     """Rates for a picture of that many pixels: a quarter of a bit per pixel to begin with.
 
-    8 Mbit/s for 1024 x 512 at 60 Hz, which is 39 dB there (streaming.md, 3.3). The ceiling is twice
-    that, 50 Mbit/s at most: where nothing is in the way, more bits only cost processor time at both
-    ends.
+    8 Mbit/s for 1024 x 512 at 60 Hz, which is 39 dB there (streaming.md, 3.3) and enough; the
+    ceiling, for who wants more, is twice that. 50 Mbit/s at most, 25 to begin with.
     """
-    start = round(min(25e6, max(16_000 * hz, 0.25 * width * height * hz)))
+    enough = round(min(50e6, max(16_000 * hz, 0.25 * width * height * hz)))
+    start, ceiling = min(25_000_000, enough), min(50_000_000, 2 * enough)
     floor = round(max(8_000 * hz, start / 16))  # a key frame of one kilobyte is hardly a picture
-    return RateSettings(ceiling_bps=2 * start, start_bps=start, floor_bps=min(floor, start))
+    return RateSettings(ceiling, start, min(floor, start), enough)
 
 
 class RateControl:
@@ -89,6 +96,8 @@ class RateControl:
 
     def __init__(self, settings: RateSettings) -> None:
         self._settings = settings
+        self.generous = False
+        """Whether more than what is enough may be spent. Assigned by the owner."""
         self.restart()
 
     def restart(self) -> None:
@@ -102,8 +111,8 @@ class RateControl:
         self._posed: dict[int, float] = {}  # by key: when the pose came
         self._flows: deque[tuple[float, int, int]] = deque()  # (when, bytes sent, bytes delivered)
         self._limit_bps: float | None = None  # what got through when there was a queue
-        self.copies = False
-        """Whether each packet is to be sent twice."""
+        self.copies = 0
+        """How many times each packet is to be sent again, unasked."""
         self._loss = 0.0  # share of packets, by the last report
         self._key_frame_wanted = True
         self._stalled = False
@@ -161,10 +170,12 @@ class RateControl:
         """The receiver's report: so many of the packets since the last one did not come."""
         least, most = sorted((self._loss, share))
         self._loss = share
-        if self._settings.some_loss < least and most < self._settings.much_loss:
-            self.copies = True
-        elif most < 0.5 * self._settings.some_loss:
-            self.copies = False
+        steps = (self._settings.some_loss, self._settings.more_loss)
+        if most < self._settings.much_loss:
+            wanted = sum(least > step for step in steps)
+            enough = sum(most > 0.5 * step for step in steps)
+            self.copies = max(wanted, min(self.copies, enough))
+            self.bitrate = self._within(self.bitrate)
         if share > self._settings.much_loss and now_s - self._dropped_s > 0.5:
             self._drop_to((1.0 - 0.5 * share) * self.bitrate, now_s)
 
@@ -176,7 +187,7 @@ class RateControl:
     @property
     def video_bps(self) -> int:
         """Bits per second for the encoder: copies have their part of the link."""
-        return self._within(0.5 * self.bitrate) if self.copies else self.bitrate
+        return self._within(self.bitrate / (1 + self.copies))
 
     # --- questions ------------------------------------------------------------------------------
 
@@ -306,9 +317,15 @@ class RateControl:
         self._dropped_s = now_s
 
     def _within(self, bits_per_second: float) -> int:
-        return round(
-            min(self._settings.ceiling_bps, max(self._settings.floor_bps, bits_per_second))
-        )
+        return round(min(self._most_bps, max(self._settings.floor_bps, bits_per_second)))
+
+    @property
+    def _most_bps(self) -> int:
+        """Copies are no time for more than enough: each packet is one more that can get lost."""
+        settings = self._settings
+        if settings.enough_bps is None or (self.generous and not self.copies):
+            return settings.ceiling_bps
+        return settings.enough_bps
 
 
 def _remember(times: dict[int, float], key: int, value: float) -> None:

@@ -10,6 +10,7 @@ import aioice.ice
 import aiortc
 from aiortc import clock, rtp
 from aiortc.codecs.h264 import H264Encoder
+from aiortc.rtcdtlstransport import State
 
 log = logging.getLogger(__name__)
 
@@ -19,6 +20,9 @@ SENDER_HOOKS = (
     "_run_rtp _handle_rtcp_packet send transport _ssrc _rtx_ssrc _RTCRtpSender__rtp_started "
     "_RTCRtpSender__rtp_exited _RTCRtpSender__ntp_timestamp _RTCRtpSender__rtp_timestamp "
     "_RTCRtpSender__octet_count _RTCRtpSender__packet_count"
+).split()
+DTLS_HOOKS = (
+    "_state _tx_srtp _RTCDtlsTransport__tx_bytes _RTCDtlsTransport__tx_packets transport"
 ).split()
 RTP_HOOKS = (
     "unpack_remb_fci RtcpPsfbPacket RtcpRtpfbPacket "
@@ -54,7 +58,11 @@ def _check_objects() -> None:
     check_hooks("RTCCertificate", aiortc.RTCCertificate, ["_create_ssl_context"])
     transceiver = peer.addTransceiver("video", direction="sendonly")
     check_hooks("RTCRtpSender", transceiver.sender, SENDER_HOOKS)
-    check_hooks("RTCDtlsTransport", transceiver.sender.transport, ["_send_rtp"])
+    dtls = transceiver.sender.transport
+    check_hooks("RTCDtlsTransport", dtls, DTLS_HOOKS)
+    check_hooks("RTCIceTransport", dtls.transport, ["_connection"])
+    check_hooks("aioice.Connection", dtls.transport._connection, ["_nominated"])
+    check_hooks("aiortc.rtcdtlstransport.State", State, ["CONNECTED"])
     check_hooks(
         "RTCRtpTransceiver", transceiver, ["_headerExtensions", "_codecs", "_offerDirection"]
     )

@@ -6,7 +6,8 @@ their time stamps. No public hook exists, so methods of one :class:`RTCRtpSender
 replaced; no class and no module is changed, but for the loopback address at the end of this file.
 :func:`sharp_xr.stream.selftest.check_aiortc` looks at start whether all of it is still there.
 
-    push(access unit, key) ── packets of 1300 bytes, time stamp = key ──> SRTP
+    push(access unit, key) ── packets of 1300 bytes, time stamp = key ──> datagrams.py
+                                ├─ copies, a little later, as RTX
                                 └─ history of 4096 packets
     NACK  ──> again from the history, if young enough, as RTX
     PLI, FIR ──> on_key_frame_wanted          REMB ──> on_remb
@@ -18,7 +19,7 @@ import asyncio
 import logging
 import secrets
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
 import aioice.ice
@@ -31,6 +32,7 @@ from aiortc.rtcrtpparameters import (
 )
 from aiortc.rtcrtptransceiver import RTCRtpTransceiver
 
+from sharp_xr.stream.datagrams import Datagrams
 from sharp_xr.stream.packets import PLAYOUT_DELAY, PacketMaker, SentPacket
 
 log = logging.getLogger(__name__)
@@ -49,7 +51,8 @@ PACE_HZ = 10_000
 STEP_S = 0.001
 """Event loops know no shorter time, and mostly take longer."""
 COPY_AFTER_S = 0.002
-"""Copies come so long after what they are of, since losses come in bursts."""
+"""Copies come so long after what they are of, since losses come in bursts; others as long after
+those."""
 
 
 class FrameSender:
@@ -79,6 +82,9 @@ class FrameSender:
         self._clock_s, self._sleep = clock_s, sleep
         self._parameters: RTCRtpSendParameters | None = None
         self._packets: PacketMaker | None = None
+        self.way = Datagrams(self._sender.transport)
+        """Where packets leave."""
+        self._copying: set[asyncio.Task[None]] = set()
         self._history: list[SentPacket | None] = [None] * HISTORY
         # In the lower half: a wrap right at the start breaks SRTP's decryption at the receiver.
         self._sequence = secrets.randbelow(1 << 15)
@@ -106,12 +112,12 @@ class FrameSender:
         return self._packets is not None
 
     async def push(
-        self, access_unit: bytes, key: int, *, key_frame: bool = False, copied: bool = False
+        self, access_unit: bytes, key: int, *, key_frame: bool = False, copies: int = 0
     ) -> bool:
         """Send one access unit (Annex B) with this RTP time stamp; False if it did not leave.
 
-        ``copied``: each packet goes out twice, the second time as if it had been asked for: on a
-        link that loses packets this fills holes before anybody can ask.
+        ``copies``: so many times each packet goes out again, as if it had been asked for: on a
+        link that loses packets this fills holes before anybody can ask. Nobody waits for them.
         """
         packets = self._packets
         if packets is None:
@@ -119,49 +125,68 @@ class FrameSender:
         if key_frame:
             self._key_frame_s = self._clock_s()
         sent = self._numbered(access_unit, key)
-        if not await self._transmit_paced([packets.original(one) for one in sent]):
+        if not await self._transmit_paced(sent, packets.original):
             return False
         self.packets += len(sent)
         self.octets += sum(len(one.payload) for one in sent)
         self._fill_sender_report(key)
-        if copied:
-            await self._sleep(COPY_AFTER_S)
-            return await self._transmit_paced([self._again(packets, one) for one in sent])
+        if copies:
+            self._hold(self._copy(packets, sent, copies))
         return True
 
     def _numbered(self, access_unit: bytes, key: int) -> list[SentPacket]:
         """The frame's packets, remembered for repairs."""
         payloads = H264Encoder._packetize(H264Encoder._split_bitstream(access_unit))
-        sent = []
-        for payload in payloads:
-            marker = 0x80 if payload is payloads[-1] else 0
-            one = SentPacket(self._sequence, marker, key, payload, self._clock_s())
+        now_s, number = self._clock_s(), self._sequence
+        sent = [
+            SentPacket((number + i) & 0xFFFF, 0, key, payload, now_s)
+            for i, payload in enumerate(payloads)
+        ]
+        if sent:
+            sent[-1].marker = 0x80
+        for one in sent:
             self._history[one.sequence % HISTORY] = one
-            self._sequence = (self._sequence + 1) & 0xFFFF
-            sent.append(one)
+        self._sequence = (number + len(sent)) & 0xFFFF
         return sent
 
-    def _again(self, packets: PacketMaker, sent: SentPacket) -> bytes:
-        self._rtx_sequence = (self._rtx_sequence + 1) & 0xFFFF
-        return packets.repair(sent, self._rtx_sequence)
+    async def _copy(self, packets: PacketMaker, sent: list[SentPacket], copies: int) -> None:
+        def again(one: SentPacket, now_s: float) -> bytes:
+            return self._again(packets, one, now_s)
 
-    async def _transmit_paced(self, packets: list[bytes]) -> bool:
+        for _ in range(copies):
+            await self._sleep(COPY_AFTER_S)
+            if not await self._transmit_paced(sent, again):
+                return
+
+    def _again(self, packets: PacketMaker, sent: SentPacket, now_s: float) -> bytes:
+        self._rtx_sequence = (self._rtx_sequence + 1) & 0xFFFF
+        return packets.repair(sent, self._rtx_sequence, now_s)
+
+    async def _transmit_paced(
+        self, sent: list[SentPacket], packet_of: Callable[[SentPacket, float], bytes]
+    ) -> bool:
         """By a schedule: what a late timer held up leaves with the next step."""
-        began_s = self._clock_s()
-        for number, packet in enumerate(packets):
-            if number >= BURST + PACE_HZ * (self._clock_s() - began_s):
+        began_s = now_s = self._clock_s()
+        for number, one in enumerate(sent):
+            if number >= BURST + PACE_HZ * (now_s - began_s):
                 await self._sleep(STEP_S)
-            if not await self._transmit(packet):
+                now_s = self._clock_s()
+            if not self._transmit(packet_of(one, now_s)):
                 return False
         return True
 
-    async def _transmit(self, packet: bytes) -> bool:
+    def _transmit(self, packet: bytes) -> bool:
         try:
-            await self._sender.transport._send_rtp(packet)
+            self.way.send(packet)
         except ConnectionError:
             self._packets = None
             return False
         return True
+
+    def _hold(self, copying: Coroutine[None, None, None]) -> None:
+        task = asyncio.get_running_loop().create_task(copying)
+        self._copying.add(task)
+        task.add_done_callback(self._copying.discard)
 
     def _fill_sender_report(self, key: int) -> None:
         """What aiortc's RTCP loop, which still runs, says about us (RFC 3550, 6.4.1)."""
@@ -196,6 +221,8 @@ class FrameSender:
             log.debug("the RTP loop ends")
         finally:
             self._packets = None
+            for task in self._copying:
+                task.cancel()
             exited.set()
 
     def _packet_maker(self, codec: RTCRtpCodecParameters) -> PacketMaker:
@@ -206,7 +233,7 @@ class FrameSender:
         match packet:
             case rtp.RtcpRtpfbPacket(fmt=rtp.RTCP_RTPFB_NACK):
                 for sequence in packet.lost:
-                    await self._repair(sequence)
+                    self._repair(sequence)
             case rtp.RtcpPsfbPacket(fmt=rtp.RTCP_PSFB_PLI | rtp.RTCP_PSFB_FIR):
                 self._on_key_frame_wanted()
             case rtp.RtcpPsfbPacket(fmt=rtp.RTCP_PSFB_APP):
@@ -219,7 +246,7 @@ class FrameSender:
             case _:
                 await self._stock_rtcp(packet)
 
-    async def _repair(self, sequence: int) -> None:
+    def _repair(self, sequence: int) -> None:
         self.repairs_asked += 1
         sent, packets = self._history[sequence % HISTORY], self._packets
         if sent is None or sent.sequence != sequence or packets is None:
@@ -230,7 +257,7 @@ class FrameSender:
             return
         sent.repairs += 1
         self.repairs_sent += 1
-        await self._transmit(self._again(packets, sent))
+        self._transmit(self._again(packets, sent, self._clock_s()))
 
     def _handle_remb(self, fci: bytes) -> None:
         try:

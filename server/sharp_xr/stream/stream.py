@@ -273,12 +273,12 @@ class Stream:
 
     async def _send(self, peer: Peer, drawn: Drawn, encoded: Coded, key_frame: bool) -> None:
         assert peer.sender is not None
-        copied = self._rate.copies
+        copies = self._rate.copies
         if not await peer.sender.push(
-            encoded.access_unit, drawn.tracking.key, key_frame=key_frame, copied=copied
+            encoded.access_unit, drawn.tracking.key, key_frame=key_frame, copies=copies
         ):
             return
-        now_s, size = self._clock(), len(encoded.access_unit) * (2 if copied else 1)
+        now_s, size = self._clock(), len(encoded.access_unit) * (1 + copies)
         self._rate.sent(drawn.tracking.key, size, now_s, key_frame)
         timing = FrameTiming(
             drawn.pose_wait_ms, drawn.render_ms, encoded.encode_ms, drawn.tracking.key

@@ -150,16 +150,38 @@ def test_rates_grow_with_the_picture() -> None:
     assert small.floor_bps / 60 >= 8_000 and small.start_bps > small.floor_bps  # bits per frame
 
 
-def test_packets_go_out_twice_while_reports_tell_of_some_loss_and_the_video_makes_room() -> None:
+def test_packets_go_out_again_while_reports_tell_of_loss_and_the_video_makes_room() -> None:
     rate = RateControl(SETTINGS)
-    rate.lost(0.02, 1.0)
-    assert not rate.copies and rate.video_bps == rate.bitrate  # once is chance
-    rate.lost(0.02, 2.0)
-    assert rate.copies and rate.video_bps == rate.bitrate // 2
-    rate.lost(0.0, 3.0)
-    assert rate.copies
-    rate.lost(0.0, 4.0)
-    assert not rate.copies
+
+    def copies_after(*shares: float) -> list[int]:
+        found = []
+        for share in shares:
+            rate.lost(share, 0.0)
+            assert rate.video_bps == pytest.approx(rate.bitrate / (1 + rate.copies), abs=1)
+            found.append(rate.copies)
+        return found
+
+    assert copies_after(0.008) == [0]  # once is chance
+    assert copies_after(0.008, 0.02, 0.02) == [1, 1, 2]
+    assert copies_after(0.0, 0.02) == [2, 2]
+    assert copies_after(0.004, 0.004) == [2, 1]
+    assert copies_after(0.0, 0.0) == [1, 0]
+
+
+def test_no_more_than_enough_is_spent_unless_the_viewer_wants_it() -> None:
+    settings = settings_for(1024, 512, 60.0)
+    enough, ceiling = settings.enough_bps, settings.ceiling_bps
+    assert enough is not None and ceiling == 2 * enough
+    rate = RateControl(settings)
+    rate.remb(10 * ceiling)
+    assert rate.bitrate == enough
+    rate.generous = True
+    rate.remb(10 * ceiling)
+    assert rate.bitrate == ceiling
+    for _ in range(2):
+        rate.lost(0.02, 0.0)
+    assert rate.bitrate == enough
+    assert settings_for(4096, 2048, 90.0).enough_bps == 50_000_000
 
 
 def test_much_loss_lowers_the_rate_and_some_does_not() -> None:

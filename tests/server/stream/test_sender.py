@@ -22,7 +22,7 @@ from aiortc.rtp import (
 )
 
 from sharp_xr.stream.packets import PLAYOUT_DELAY
-from sharp_xr.stream.sender import BURST, PACE_HZ, STEP_S, FrameSender
+from sharp_xr.stream.sender import BURST, COPY_AFTER_S, PACE_HZ, STEP_S, FrameSender
 
 H264 = RTCRtpCodecParameters("video/H264", 90_000, payloadType=99)
 UNIT = b"\0\0\0\1\x65" + b"\xab" * 5000
@@ -43,7 +43,6 @@ class Bench:
         self.sent_s: list[float] = []
         self.late = 1.0
         """By what timers take longer."""
-        self.aiortc_sender.transport._send_rtp = self._transmit
         self.sender = FrameSender(
             self.transceiver,
             OFFER,
@@ -53,16 +52,18 @@ class Bench:
             clock_s=lambda: self.now_s,
             sleep=self._sleep,
         )
+        self.sender.way.send = self._transmit  # type: ignore[method-assign]
         self.broken = False
         self.task: asyncio.Task[None] | None = None
 
-    async def _transmit(self, packet: bytes) -> None:
+    def _transmit(self, packet: bytes) -> None:
         if self.broken:
             raise ConnectionError
         self.sent.append(RtpPacket.parse(packet))
         self.sent_s.append(self.now_s)
 
     async def _sleep(self, seconds: float) -> None:
+        await asyncio.sleep(0)  # as any that sleeps: others go on, and it can be cancelled
         self.now_s += self.late * seconds
 
     async def start(self) -> None:
@@ -74,6 +75,11 @@ class Bench:
         assert self.task is not None
         self.task.cancel()
         await self.task
+
+    async def settled(self) -> None:
+        """All that goes on without being waited for is over."""
+        while others := asyncio.all_tasks() - {asyncio.current_task(), self.task}:
+            await asyncio.wait(others)
 
     async def feedback(self, packet: AnyRtcpPacket) -> None:
         await self.aiortc_sender._handle_rtcp_packet(packet)
@@ -250,14 +256,36 @@ def test_a_loopback_server_offers_no_other_address(loopback: None) -> None:
     assert aioice.ice.get_host_addresses(use_ipv4=False, use_ipv6=True) == []
 
 
-def test_copies_are_the_same_packets_again_after_the_frame() -> None:
+@pytest.mark.parametrize("copies", [1, 2])
+def test_copies_are_the_same_packets_again_which_the_next_frame_does_not_wait_for(
+    copies: int,
+) -> None:
     async def run() -> None:
         bench = Bench()
         await bench.start()
-        assert await bench.sender.push(UNIT, key=1, copied=True)
-        half = len(bench.sent) // 2
-        assert half > 3
-        assert [p.payload for p in bench.sent[half:]] == [p.payload for p in bench.sent[:half]]
+        assert await bench.sender.push(UNIT, key=1, copies=copies)
+        first = len(bench.sent)
+        assert await bench.sender.push(UNIT, key=2)
+        assert len(bench.sent) == 2 * first > 6
+        await bench.settled()
+        frame = [packet.payload for packet in bench.sent[:first]]
+        again = bench.sent[2 * first :]
+        assert [packet.payload for packet in again] == copies * frame
+        assert {packet.timestamp for packet in again} == {1}
+        assert bench.sent_s[-1] == copies * COPY_AFTER_S
+
+    asyncio.run(run())
+
+
+def test_copies_end_with_the_connection() -> None:
+    async def run() -> None:
+        bench = Bench()
+        await bench.start()
+        await bench.sender.push(UNIT, key=1, copies=1)
+        first = len(bench.sent)
+        await bench.stop()
+        await bench.settled()
+        assert len(bench.sent) == first
 
     asyncio.run(run())
 

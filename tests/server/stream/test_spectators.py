@@ -153,7 +153,7 @@ def test_a_spectator_that_takes_nothing_slows_no_other(render_thread: ThreadPool
         assert sender is not None
         push, pushed, go_on = sender.push, [], asyncio.Event()
 
-        async def wait_then_push(access_unit: bytes, key: int, **how: bool) -> bool:
+        async def wait_then_push(access_unit: bytes, key: int, **how: Any) -> bool:
             await go_on.wait()
             pushed.append(access_unit)
             return await push(access_unit, key, **how)
