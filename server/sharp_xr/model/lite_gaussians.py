@@ -92,12 +92,14 @@ class LiteGaussians(nn.Module):
             image: [B, 3, H, W] sRGB 0..1.
             disparity_factor: [B] the photo's focal length over its width.
             true_depth: [B, 1, H, W] metres, in training; predicted depth is brought to its scale.
+                Where it is 0 it is not known, and taken for right.
         """
         features = self.depth.features(normalised((image * 255).permute(0, 2, 3, 1)))
         depth = self._metres(self.depth.layers(features), disparity_factor, image.shape[-2:])
         scale = None
         if true_depth is not None:
-            inverse = 1 / torch.cat([depth[:, :1], true_depth], 1).clamp(min=NEAR_M)
+            known = torch.where(true_depth > 0, true_depth, depth[:, :1].detach())
+            inverse = 1 / torch.cat([depth[:, :1], known], 1).clamp(min=NEAR_M)
             scale = self.depth_alignment(inverse)
             depth = depth * scale
         base, seen = self._base(image, depth)

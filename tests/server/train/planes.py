@@ -49,6 +49,6 @@ def _seen(
     on_board = np.abs(eye + BOARD_M * ray - board).max(-1) < 0.4
     depth = np.where(on_board, BOARD_M, WALL_M)
     place = eye + depth[..., None] * ray
-    stripes = 0.75 + 0.25 * np.sin(9 * place[..., :1]) * np.sin(7 * place[..., 1:])
+    stripes = 0.7 + 0.3 * np.sin(12 * place[..., :1]) * np.sin(10 * place[..., 1:])
     color = paint[on_board.astype(int)] * stripes
     return (255 * color).astype(np.uint8), depth.astype(np.float32)

@@ -28,6 +28,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor, nn
 
 from sharp_xr.model.sharp.composer import NdcGaussians, compose
@@ -83,12 +84,14 @@ class SharpNetwork(nn.Module):
             image: [B, 3, S, S] sRGB 0..1, the photo squeezed into a square (S is 1536).
             disparity_factor: [B] the photo's focal length over its width, both in its pixels.
             true_depth: [B, 1, S, S] metres, in training; predicted depth is brought to its scale.
+                Where it is 0 it is not known, and taken for right.
         """
         disparity, features = self.monodepth_model(image * 2.0 - 1.0)
         depth = metric_depth(disparity, disparity_factor)
         scale = None
         if true_depth is not None:
-            scale = self.depth_alignment(depth[:, :1], true_depth)
+            known = torch.where(true_depth > 0, true_depth, depth[:, :1].detach())
+            scale = self.depth_alignment(depth[:, :1], known)
             depth = depth * scale
         base, initial = initialize(image, depth)
         geometry, texture = self.feature_model(initial, features)

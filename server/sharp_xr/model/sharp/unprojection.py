@@ -14,7 +14,7 @@ from sharp_xr.model.sharp.composer import NdcGaussians
 
 
 def unproject(
-    gaussians: NdcGaussians, width: int, height: int, focal_px: float
+    gaussians: NdcGaussians, width: float, height: float, focal_px: float
 ) -> tuple[Tensor, Tensor]:
     """Means [B, N, 3] and covariances [B, N, 6] (xx, xy, xz, yy, yz, zz) in OpenCV axes, metres.
 
