@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from playwright.sync_api import Route
+from scripts.latency.relayed import RelayThread
 from scripts.latency.watching import Sample
 from tests.e2e.browsing import browser, until
 
@@ -35,12 +36,14 @@ def browse(
     *,
     asked: Sequence[str] = (),
     is_cut: bool = False,
+    link: RelayThread | None = None,
 ) -> list[Sample]:
     """What a page decoded in so many seconds; ``path`` is how it takes pictures of the track.
 
     "processor" is MediaStreamTrackProcessor, "callback" a <video>'s requestVideoFrameCallback.
     ``capabilities`` are what its Hello has. ``asked``: see ``page.js``. ``is_cut``: its WebSocket
-    breaks after the first half, and the second begins when frames come again.
+    breaks after the first half, and the second begins when frames come again. ``link``: what its
+    video goes through.
     """
     query = "&".join([path, *asked, *(f"capability={name}" for name in capabilities)])
 
@@ -53,6 +56,8 @@ def browse(
         tab.on("pageerror", lambda error: print("page:", error, file=sys.stderr))
         tab.route(re.compile(r"/web/main\.js$"), answer)
         tab.add_init_script(CUT)
+        if link is not None:
+            link.route(tab)
         tab.goto(f"{page}?{query}")
         for session in range(1, 3 if is_cut else 2):
             if session > 1:

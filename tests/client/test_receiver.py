@@ -2,7 +2,8 @@
 
 import asyncio
 import random
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 import aioice.ice
@@ -16,7 +17,7 @@ from sharp_xr.stream.peer import Peer
 from sharp_xr.stream.sender import use_loopback_candidates
 from sharp_xr_client import receiver
 from sharp_xr_client.decoder import DecodedFrame
-from sharp_xr_client.jitter import Counts
+from sharp_xr_client.jitter import AccessUnit, Counts
 from sharp_xr_client.receiver import VideoReceiver, check_aiortc, offer_loopback
 
 FRAMES, HZ = 90, 60.0
@@ -55,32 +56,15 @@ class Outcome:
 
 async def stream(drops: Drops) -> Outcome:
     """Send :data:`FRAMES` frames through a network that drops these packets."""
-    outcome, ready = Outcome(), asyncio.Event()
+    outcome = Outcome()
     current, wanted = [0], [True]
 
     def want_keyframe() -> None:
         wanted[0] = True
         outcome.keyframes_wanted += 1
 
-    sender = Peer(
-        on_ready=ready.set,
-        on_key_frame_wanted=want_keyframe,
-        on_remb=lambda _: None,
-        on_lost=lambda _: None,
-    )
-    client = RTCPeerConnection(RTCConfiguration(iceServers=[]))
-    video = VideoReceiver(
-        client.addTransceiver("video", direction="recvonly").receiver,
-        outcome.frames.append,
-        outcome.counts,
-    )
-    video.set_round_trip(0.005)
-    feedback = asyncio.create_task(video.run())
-    try:
-        await client.setLocalDescription(await client.createOffer())
-        answer = await sender.answer(client.localDescription.sdp)
-        await client.setRemoteDescription(RTCSessionDescription(answer, "answer"))
-        await asyncio.wait_for(ready.wait(), 20)
+    async with connected(outcome.frames.append, outcome.counts, want_keyframe) as (sender, video):
+        video.set_round_trip(0.005)
         assert sender.sender is not None
         _lose_packets(sender, lambda: drops(current[0]))
         encoder = open_x264(EncoderSettings(WIDTH, HEIGHT, HZ, 4_000_000))
@@ -90,13 +74,56 @@ async def stream(drops: Drops) -> Outcome:
             await sender.sender.push(unit, 1500 * number)
             await asyncio.sleep(1 / HZ)
         await asyncio.sleep(0.2)
+    return outcome
+
+
+@asynccontextmanager
+async def connected(
+    on_frame: Callable[[DecodedFrame], None],
+    counts: Counts,
+    on_key_frame_wanted: Callable[[], None] = lambda: None,
+) -> AsyncIterator[tuple[Peer, VideoReceiver]]:
+    """A server's end and a client's, ready for frames."""
+    ready = asyncio.Event()
+    sender = Peer(
+        on_ready=ready.set,
+        on_key_frame_wanted=on_key_frame_wanted,
+        on_remb=lambda _: None,
+        on_lost=lambda _: None,
+    )
+    client = RTCPeerConnection(RTCConfiguration(iceServers=[]))
+    transceiver = client.addTransceiver("video", direction="recvonly")
+    video = VideoReceiver(transceiver.receiver, on_frame, counts)
+    feedback = asyncio.create_task(video.run())
+    try:
+        await client.setLocalDescription(await client.createOffer())
+        answer = await sender.answer(client.localDescription.sdp)
+        await client.setRemoteDescription(RTCSessionDescription(answer, "answer"))
+        await asyncio.wait_for(ready.wait(), 20)
+        yield sender, video
     finally:
         feedback.cancel()
         await asyncio.gather(feedback, return_exceptions=True)
         await client.close()
         await sender.close()
         video.close()
-    return outcome
+
+
+class Taker:
+    """In place of a decoder: keeps what it would decode."""
+
+    def __init__(self, units: list[AccessUnit]) -> None:
+        self._units = units
+
+    def push(self, unit: AccessUnit) -> bool:
+        self._units.append(unit)
+        return True
+
+    def failed(self) -> bool:
+        return False
+
+    def close(self) -> None:
+        """Nothing runs."""
 
 
 def _lose_packets(sender: Peer, drop: Callable[[], bool]) -> None:
@@ -147,6 +174,37 @@ def test_a_clean_network_needs_no_feedback() -> None:
     assert outcome.numbers == list(range(FRAMES))
     assert (outcome.counts.nacks, outcome.counts.plis) == (0, 0)
     assert outcome.keyframes_wanted == 0
+
+
+def test_a_second_of_90_frames_and_50_megabits_comes_through_whole(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What sockets hold is less than a frame or two of that: whether the sender spreads them."""
+    size, hz = 50_000_000 // 8 // 90, 90
+    units: list[AccessUnit] = []
+    monkeypatch.setattr(receiver, "Decoder", lambda on_frame: Taker(units))
+
+    async def run() -> Counts:
+        counts = Counts()
+        async with connected(lambda frame: None, counts) as (peer, _):
+            assert peer.sender is not None
+            for number in range(hz):
+                head = b"\x67\x42\0\0\0\1\x65" if number == 0 else b"\x61"
+                unit = b"\0\0\0\1" + head + bytes([1 + number]) * size
+                await peer.sender.push(unit, 1000 * number, key_frame=number == 0)
+                # As a decoder would acknowledge it: no faster than this machine can.
+                while len(units) <= number:  # noqa: ASYNC110 (the list wakes nobody)
+                    await asyncio.sleep(0.001)
+        return counts
+
+    async def in_time() -> Counts:
+        async with asyncio.timeout(60):
+            return await run()
+
+    counts = asyncio.run(in_time())
+    assert [unit.key for unit in units] == [1000 * number for number in range(hz)]
+    assert all(unit.data.endswith(bytes([1 + n]) * size) for n, unit in enumerate(units))
+    assert counts.received >= hz * size // 1300 and counts.lost == 0
 
 
 def test_the_installed_aiortc_has_every_name_that_is_used() -> None:

@@ -11,7 +11,9 @@ from pathlib import Path
 import pytest
 import uvloop
 from scripts.benchmarks.latency import HZ, MOTION, PATHS, SIDE, server
+from scripts.impairment.link import Impairment, Lane
 from scripts.latency.browsing import browse
+from scripts.latency.relayed import relay
 from scripts.latency.watching import Reader, Sample, watch
 
 from sharp_xr.stream.poses import KEYS, is_newer
@@ -80,6 +82,24 @@ def test_so_does_the_python_client(restless: str, capabilities: list[str]) -> No
 
 
 # --- when something goes wrong -----------------------------------------------------------------
+
+LOSSY = Impairment(loss=0.03, delay_s=0.002, jitter_s=0.01, reorder=True)
+
+
+def test_a_page_behind_a_bad_link_keeps_showing_frames_and_each_as_of_its_pose(
+    painting: str,
+) -> None:
+    up, down = Lane(LOSSY, seed=1), Lane(LOSSY, seed=2)
+    with relay(up, down) as link:
+        samples = browse(painting, PATHS["chromium"], 6.0, link=link)
+    check(samples)
+    assert down.dropped > 20, "the video went another way, or nothing was lost"
+    keys = [sample.key for sample in samples]
+    assert all(is_newer(b, a) for a, b in pairwise(keys))
+    # To the end: each second has some, however busy the machine is.
+    first_s, last_s = samples[0].decoded_s, samples[-1].decoded_s
+    seconds = {int(sample.decoded_s - first_s) for sample in samples}
+    assert seconds == set(range(int(last_s - first_s) + 1)) and len(seconds) >= 6
 
 
 def check_wrap(samples: list[Sample]) -> None:

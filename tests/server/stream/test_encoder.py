@@ -92,6 +92,15 @@ def test_the_first_frame_is_as_good_as_a_later_key_frame(opener: Opener) -> None
 
 
 @each_encoder
+def test_the_most_that_is_ever_sent_can_be_filled(opener: Opener) -> None:
+    """50 Mbit/s at 90 Hz, as for two large eyes; here small ones with much grain."""
+    encoder = opener(EncoderSettings(WIDTH, HEIGHT, 90.0, ceiling_bps=50_000_000))
+    encoder.bitrate = 50_000_000
+    sizes = [len(encoder.encode(moving_picture(n), key_frame=n == 0)) for n in range(20)]
+    assert 0.75 * 50e6 < 8 * 90 * float(np.mean(sizes[2:])) < 1.1 * 50e6
+
+
+@each_encoder
 def test_the_rate_follows_live_down_and_up_again(opener: Opener) -> None:
     encoder = opener(SETTINGS)
     measured = {}

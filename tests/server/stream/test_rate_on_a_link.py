@@ -27,6 +27,32 @@ def test_on_a_steady_link_the_rate_stays_near_what_it_carries(extra: dict[str, f
     assert sum(rates) / len(rates) > 0.9 * 8e6
 
 
+@pytest.mark.parametrize("mbps", [1.5, 3.0, 6.0, 12.0])
+def test_the_rate_overshoots_a_link_by_a_fifth_at_most_and_does_not_swing(mbps: float) -> None:
+    link = SimulatedLink(rate_bps=mbps * 1e6)
+    link.run(8.0)
+    settled_s = link.now_s
+    link.run(20.0)
+    rates = [CODED * rate / (mbps * 1e6) for rate in since(link.rates, settled_s)]
+    assert max(rates) < 1.2
+    assert min(rates) > 0.65
+    drops = sum(b < a for a, b in zip(rates, rates[1:], strict=False))
+    assert drops <= 20  # one a second: it looks whether there is more, and finds that there is not
+
+
+@pytest.mark.parametrize("mbps", [2.0, 8.0])
+def test_a_link_that_returns_is_not_overshot_by_more_than_a_quarter(mbps: float) -> None:
+    link = SimulatedLink(rate_bps=mbps * 1e6)
+    link.run(8.0)
+    for _ in range(4):
+        link.rate_bps = mbps * 1e6 / 4
+        link.run(5.0)
+        link.rate_bps, back_s = mbps * 1e6, link.now_s
+        link.run(5.0)
+        rates = [CODED * rate / (mbps * 1e6) for rate in since(link.rates, back_s)]
+        assert 0.7 < max(rates) < 1.25
+
+
 @pytest.mark.parametrize("seed", [1, 2, 3])
 def test_a_link_cut_to_a_quarter_is_followed_within_a_second_and_back_within_five(
     seed: int,

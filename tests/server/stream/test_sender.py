@@ -123,6 +123,37 @@ def test_a_large_frame_leaves_in_steps_and_in_time_though_timers_are_late(late: 
     asyncio.run(run())
 
 
+@pytest.mark.parametrize("late", [1.0, 1.9])
+@pytest.mark.parametrize(("mbps", "hz"), [(8, 60), (50, 60), (50, 90)])
+def test_each_frame_has_left_well_before_the_next_one_is_there(
+    mbps: int, hz: int, late: float
+) -> None:
+    """50 Mbit/s is the most that is ever sent, and 90 Hz a headset's."""
+
+    async def run() -> None:
+        bench = Bench()
+        bench.late = late
+        await bench.start()
+        unit = b"\0\0\0\1\x61" + b"\xab" * (mbps * 125_000 // hz)
+        for number in range(10):
+            began_s = bench.now_s = max(bench.now_s, number / hz)
+            assert began_s == number / hz, "the frame before it was still leaving"
+            assert await bench.sender.push(unit, key=number)
+        bits = 8 * sum(len(packet.payload) for packet in bench.sent)
+        assert bits >= 10 * mbps * 1e6 / hz
+        for number in range(10):
+            times = [
+                at - number / hz
+                for at, packet in zip(bench.sent_s, bench.sent, strict=True)
+                if packet.timestamp == number
+            ]
+            assert times[-1] <= 0.6 / hz
+            for at in set(times):  # what one step lets out, and a late timer two
+                assert times.count(at) <= (BURST if at == 0.0 else late * PACE_HZ * STEP_S + 1)
+
+    asyncio.run(run())
+
+
 def test_nothing_leaves_before_the_connection_is_ready_or_after_it_broke() -> None:
     async def run() -> None:
         bench = Bench()
