@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from sharp_xr.train.samples import Sample
 
 WALL_M, BOARD_M = 4.0, 2.0
+LEAN_M = 0.15
 
 
 class Planes:
@@ -26,7 +27,8 @@ class Planes:
         focal = 0.9 * self.size
         lens = [focal, focal, self.size / 2, self.size / 2]
         poses = np.repeat(np.eye(4)[None], 1 + self.views, 0)
-        poses[1:, :2, 3] = rng.uniform(-0.2, 0.2, (self.views, 2))
+        turn = rng.uniform(0, 2 * np.pi, self.views)
+        poses[1:, :2, 3] = LEAN_M * np.stack([np.cos(turn), np.sin(turn)], 1)
         shots = [_seen(pose, lens, board, paint, self.size) for pose in poses]
         return Sample(
             rgb=np.stack([rgb for rgb, _ in shots]),
