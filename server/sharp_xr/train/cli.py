@@ -1,4 +1,4 @@
-"""`sharp-xr train lite-data` and `sharp-xr train lite`."""
+"""`sharp-xr train data synth`, `data look` and `sharp-xr train lite`."""
 
 from __future__ import annotations
 
@@ -8,11 +8,18 @@ from typing import Annotated
 
 import tyro
 
-from sharp_xr.train.data.lite_data import LiteData
+from sharp_xr.train.data.look import Look
+from sharp_xr.train.data.synth import SettingError, Synth
 from sharp_xr.train.depth_training import TrainLite
 
+Data = (
+    Annotated[Synth, tyro.conf.subcommand("synth")] | Annotated[Look, tyro.conf.subcommand("look")]
+)
 Command = (
-    Annotated[LiteData, tyro.conf.subcommand("lite-data")]
+    Annotated[
+        Data,
+        tyro.conf.subcommand("data", description="Draw scenes into shards; look at shards."),
+    ]
     | Annotated[TrainLite, tyro.conf.subcommand("lite")]
 )
 
@@ -20,6 +27,7 @@ Command = (
 def main(args: Sequence[str]) -> int:
     """Does what the words after `sharp-xr train` say. Returns the exit code."""
     from sharp_xr.train.data.furniture import AssetError
+    from sharp_xr.train.data.shards import ShardError
 
     command = tyro.cli(
         Command,
@@ -29,7 +37,7 @@ def main(args: Sequence[str]) -> int:
     )
     try:
         command.run()
-    except (AssetError, FileNotFoundError) as error:
+    except (AssetError, SettingError, ShardError, FileNotFoundError) as error:
         print(f"sharp-xr: {error}", file=sys.stderr)
         return 1
     return 0

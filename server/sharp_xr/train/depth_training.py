@@ -24,9 +24,9 @@ ENCODER_RATE, DECODER_RATE = 4e-4, 1.5e-3
 
 @dataclass(frozen=True)
 class TrainLite:
-    """Trains lite's depth network on the shards of `lite-data`."""
+    """Trains lite's depth network on the shards of `data synth`."""
 
-    data: Path = Path("data/lite")
+    data: Path = Path("data/synth")
     """Folder with the shards; ones that appear while it runs are used too."""
     out: Path = Path("runs/lite")
     """Folder for checkpoint.pt, which it goes on from, and lite.safetensors, which is shipped."""
@@ -58,7 +58,7 @@ class TrainLite:
                 photographs.refresh()
             if training.step % 25 == 0:
                 rate = (training.step - first) * self.batch / (time.monotonic() - started)
-                print(training.report(len(photographs.shards), rate), flush=True)
+                print(training.report(len(photographs.views), rate), flush=True)
 
     def checked_photographs(self) -> Photographs:
         """What there is to train on.
@@ -69,7 +69,7 @@ class TrainLite:
         photographs = Photographs(self.data)
         if not photographs.refresh():
             raise FileNotFoundError(
-                f"there are no shards in {self.data}: write them with `sharp-xr train lite-data`"
+                f"there are no shards in {self.data}: write them with `sharp-xr train data synth`"
             )
         return photographs
 
@@ -139,11 +139,11 @@ class Training:
             else:
                 self.average[name].copy_(value)
 
-    def report(self, shards: int, rate: float) -> str:
+    def report(self, views: int, rate: float) -> str:
         """One line for the log."""
         visible, behind = self.losses
         return (
-            f"step {self.step} of {self.settings.steps}, {shards} scenes, "
+            f"step {self.step} of {self.settings.steps}, {views} views, "
             f"loss {visible:.4f} visible, {behind:.4f} behind, {rate:.1f} pictures/s"
         )
 

@@ -14,8 +14,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from sharp_xr.model.lite_network import CANONICAL_FOCAL_PX, normalised
-from sharp_xr.train.data import shards
-from sharp_xr.train.data.shards import Shard
+from sharp_xr.train.data.shards import Shard, shard_paths
 from sharp_xr.train.losses import Target
 
 Rng = np.random.Generator
@@ -32,6 +31,8 @@ LAST_SIZES: tuple[Size, ...] = (
     *[(384, 288)] * 2,
 )
 """What it ends with: upright pictures too, and larger ones; how often each comes is its chance."""
+PHOTO_SHARE = 0.5
+"""At least so many crops are of photos rather than of views beside them."""
 NEAR_M, FAR_M = 0.12, 79.0
 """Truth outside is clipped; from FAR_M on it is the sky, or as good as that."""
 
@@ -48,20 +49,25 @@ class Batch:
 
 
 class Photographs:
-    """The shards of a folder; new ones are taken in as they appear. All are held in memory."""
+    """All views in a folder's shards, new ones too as they appear; pictures stay on the disk."""
 
     def __init__(self, folder: Path):
         self.folder = folder
-        self.shards: list[Shard] = []
+        self.views: list[tuple[Shard, str, int]] = []
         self._known: set[Path] = set()
 
     def refresh(self, limit: int | None = None) -> int:
-        """Reads shards that are new, the first `limit` at most; returns how many there are."""
-        for path in shards.training_paths(self.folder)[:limit]:
+        """Finds shards that are new, the first `limit` at most; returns how many views there are.
+
+        Raises:
+            ShardError: one of them is broken.
+        """
+        for path in shard_paths(self.folder)[:limit]:
             if path not in self._known:
+                shard = Shard(path)
                 self._known.add(path)
-                self.shards.append(shards.load(path))
-        return len(self.shards)
+                self.views += [(shard, k, v) for k in shard.keys for v in range(shard.views(k))]
+        return len(self.views)
 
     def batch(self, rng: Rng, count: int, sizes: tuple[Size, ...] = FIRST_SIZES) -> Batch:
         """`count` random crops of random views, all of one of the sizes."""
@@ -74,9 +80,32 @@ class Photographs:
         return Batch(normalised(rgb), visible, behind)
 
     def _crop(self, rng: Rng, size: Size) -> _Crop:
-        shard = self.shards[int(rng.integers(len(self.shards)))]
-        view = int(rng.integers(len(shard)))
-        return random_crop(rng, shard, view, size)
+        """Of a photo, which knows its second layer, more often than of a view beside it."""
+        view = self.views[int(rng.integers(len(self.views)))]
+        shard, key, number = view
+        if rng.random() < PHOTO_SHARE:
+            number = 0
+        return random_crop(rng, plate(shard, key, number), size)
+
+
+@dataclass(frozen=True)
+class Plate:
+    """One view as it was drawn."""
+
+    rgb: NDArray[np.uint8]
+    """[H, W, 3] sRGB."""
+    depth: NDArray[np.float32]
+    """[2, H, W] metres, visible and second layer; 0 is unknown."""
+    focal_px: float
+
+
+def plate(shard: Shard, key: str, view: int) -> Plate:
+    """Read from its shard. Views other than the photo know nothing of their second layer."""
+    depth = shard.depth(key, view)
+    behind = shard.behind(key) if view == 0 else None
+    layers = np.stack([depth, np.zeros_like(depth) if behind is None else behind])
+    focal_px = float(shard.about(key)["views"][view]["lens"][0])
+    return Plate(shard.rgb(key, view), layers.astype(np.float32), focal_px)
 
 
 @dataclass(frozen=True)
@@ -86,28 +115,28 @@ class _Crop:
     focal_px: float
 
 
-def random_crop(rng: Rng, shard: Shard, view: int, size: Size) -> _Crop:
+def random_crop(rng: Rng, view: Plate, size: Size) -> _Crop:
     """0.55 to 1 of the view's height, near the middle more often than not, at times mirrored.
 
     A crop off the middle has its principal point elsewhere than in its own middle; the network
     cannot know that, and photos are cropped like that too, so it is let be.
     """
-    h, w = shard.depth.shape[1:]
+    h, w = view.depth.shape[1:]
     share = rng.uniform(0.55, 1)
     width, height = size
     ch = int(share * min(h, w * height / width))
     cw = int(ch * width / height)
     y, x = int(rng.beta(2, 2) * (h - ch)), int(rng.beta(2, 2) * (w - cw))
-    window = np.s_[view, y : y + ch, x : x + cw]
-    picture = Image.fromarray(shard.rgb[window]).resize((width, height), Image.Resampling.BILINEAR)
+    window = view.rgb[y : y + ch, x : x + cw]
+    picture = Image.fromarray(window).resize((width, height), Image.Resampling.BILINEAR)
     rgb = developed(rng, np.asarray(picture))
-    rows = ((np.arange(height) + 0.5) * ch / height).astype(int)[:, None]
-    columns = ((np.arange(width) + 0.5) * cw / width).astype(int)
-    depth = np.stack([a[window][rows, columns] for a in (shard.depth, shard.behind)])
+    rows = y + ((np.arange(height) + 0.5) * ch / height).astype(int)[:, None]
+    columns = x + ((np.arange(width) + 0.5) * cw / width).astype(int)
+    depth = view.depth[:, rows, columns]
     if rng.random() < 0.5:
         rgb, depth = rgb[:, ::-1], depth[..., ::-1]
-    focal_px = float(shard.focal[view]) * width / cw
-    return _Crop(np.ascontiguousarray(rgb), depth.astype(np.float32), focal_px)
+    focal_px = view.focal_px * width / cw
+    return _Crop(np.ascontiguousarray(rgb), np.ascontiguousarray(depth), focal_px)
 
 
 def developed(rng: Rng, rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:

@@ -9,12 +9,15 @@ import pytest
 from sharp_xr.train import cli
 
 
-@pytest.mark.parametrize(("command", "option"), [("lite-data", "--assets"), ("lite", "--steps")])
+@pytest.mark.parametrize(
+    ("command", "option"),
+    [("data synth", "--assets"), ("data look", "--rows"), ("lite", "--steps")],
+)
 def test_help_names_the_options(
     command: str, option: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(SystemExit) as end:
-        cli.main([command, "--help"])
+        cli.main([*command.split(), "--help"])
     assert end.value.code == 0
     assert option in capsys.readouterr().out
 
@@ -22,7 +25,8 @@ def test_help_names_the_options(
 def test_missing_assets_are_a_sentence_and_not_a_traceback(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert cli.main(["lite-data", "--assets", str(tmp_path), "--out", str(tmp_path / "o")]) == 1
+    words = ["data", "synth", "--assets", str(tmp_path), "--out", str(tmp_path / "o")]
+    assert cli.main(words) == 1
     assert "sweethome3d-furniture" in capsys.readouterr().err
 
 
@@ -30,4 +34,4 @@ def test_training_without_data_is_a_sentence(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert cli.main(["lite", "--data", str(tmp_path), "--out", str(tmp_path / "o")]) == 1
-    assert "lite-data" in capsys.readouterr().err
+    assert "data synth" in capsys.readouterr().err

@@ -7,14 +7,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 from safetensors.torch import load_file
 
 from sharp_xr.model.lite_network import TINY, LiteNetwork
-from sharp_xr.train.data import shards
-from sharp_xr.train.data.shards import Shard
+from sharp_xr.train.data.instances import Instance
+from sharp_xr.train.data.shards import shard_path, write_shard
 from sharp_xr.train.depth_training import Training, TrainLite, schedule
 from sharp_xr.train.losses import layers_loss
 from sharp_xr.train.photographs import Photographs
+from sharp_xr.train.samples import Sample
 
 
 @pytest.fixture(scope="module")
@@ -23,13 +25,19 @@ def photographs(tmp_path_factory: pytest.TempPathFactory) -> Photographs:
     folder = tmp_path_factory.mktemp("shards")
     rng = np.random.default_rng(0)
     depth = np.repeat(np.repeat(rng.uniform(1, 6, (4, 9, 12)), 24, 1), 24, 2)
-    rgb = np.repeat((250 / depth)[..., None], 3, -1).astype(np.uint8)
-    layers = depth.astype(np.float16)
-    shard = Shard(rgb, layers, layers + np.float16(1), np.full(4, 250, np.float32))
-    shards.save(shards.shard_path(folder, 0), shard)
+    instances = [_alone(f"000000-{i}", layer.astype(np.float32)) for i, layer in enumerate(depth)]
+    write_shard(shard_path(folder, 0, 0), instances)
     found = Photographs(folder)
     found.refresh()
     return found
+
+
+def _alone(key: str, depth: NDArray[np.float32]) -> Instance:
+    """A photo without novel views."""
+    rgb = np.repeat((250 / depth)[None, ..., None], 3, -1).astype(np.uint8)
+    lens = np.array([[250, 250, depth.shape[1] / 2, depth.shape[0] / 2]])
+    sample = Sample(rgb, depth[None], lens, np.eye(4)[None], depth + 1)
+    return Instance(key, "blocks", sample, np.zeros((1, *depth.shape), np.uint8), np.eye(4))
 
 
 def training(out: Path, steps: int = 6) -> Training:
@@ -107,5 +115,5 @@ def test_the_learning_rate_rises_falls_and_never_stops() -> None:
 
 
 def test_training_without_shards_says_what_to_do(tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError, match="lite-data"):
+    with pytest.raises(FileNotFoundError, match="data synth"):
         TrainLite(data=tmp_path, out=tmp_path, frozen=0).checked_photographs()

@@ -6,13 +6,12 @@ import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
-from PIL import Image
 
 pytest.importorskip("embreex", reason="drawing scenes needs embreex: pip install 'sharp-xr[train]'")
 
 from sharp_xr.model.lite_network import load_lite, metric_depth, normalised
 from sharp_xr.train.data.furniture import Library
-from sharp_xr.train.data.lite_data import draw
+from sharp_xr.train.data.instances import Drawing, draw
 from sharp_xr.train.data.shards import HELD_OUT
 from sharp_xr.train.photographs import targets
 
@@ -24,16 +23,16 @@ def pairs(library: Library) -> list[tuple[Float, Float]]:
     """(truth, prediction) of eight views, both [2, h, w] metres."""
     network = load_lite()
     found: list[tuple[Float, Float]] = []
-    for seed in range(HELD_OUT, HELD_OUT + 4):
-        shard = draw(seed, library, views=2)
-        for rgb, depth, behind, focal_px in zip(
-            shard.rgb, shard.depth, shard.behind, shard.focal, strict=True
-        ):
-            focal = float(focal_px) * 256 / rgb.shape[1]
-            picture = np.asarray(Image.fromarray(rgb).resize((256, 192)))
-            layers = torch.from_numpy(np.stack([depth, behind]).astype(np.float32))[None]
-            smaller = torch.nn.functional.interpolate(layers, (192, 256))
-            visible, second = targets(smaller, torch.tensor([focal]))
+    for seed in range(HELD_OUT, HELD_OUT + 8):
+        for one in draw(seed, library, Drawing(instances=1, novel=0, size_px=256)):
+            sample = one.sample
+            assert sample.behind is not None
+            # The middle of the square: 4 : 3 is what the network has mostly seen.
+            rgb, depth, behind = sample.rgb[0, 32:-32], sample.depth[0], sample.behind
+            focal = float(sample.lenses[0, 0])
+            picture = np.asarray(rgb)
+            layers = torch.from_numpy(np.stack([depth, behind])[:, 32:-32])[None]
+            visible, second = targets(layers, torch.tensor([focal]))
             with torch.no_grad():
                 y = network(normalised(torch.from_numpy(picture.copy())[None]))
             truth = metric_depth(torch.stack([visible.y, second.y], 1), focal)[0]

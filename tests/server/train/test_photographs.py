@@ -8,45 +8,42 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from tests.server.train.slanted import FOCAL_PX, slanted
 
-from sharp_xr.train.data import shards
-from sharp_xr.train.data.shards import Shard
-from sharp_xr.train.photographs import Photographs, developed, random_crop, targets
-
-
-def slanted(views: int = 2) -> Shard:
-    """Depth grows from left to right, and so does brightness: 1 to 2 m, the second layer at 3 m."""
-    h, w = 216, 288
-    depth = np.broadcast_to(np.linspace(1, 2, w), (views, h, w)).astype(np.float16)
-    grey = np.broadcast_to(np.linspace(0, 255, w)[:, None], (views, h, w, 3)).astype(np.uint8)
-    behind = np.full((views, h, w), 3, np.float16)
-    return Shard(grey, depth, behind, np.full(views, 230.4, np.float32))
+from sharp_xr.train.data.shards import HELD_OUT, Shard, shard_path, write_shard
+from sharp_xr.train.photographs import Photographs, Plate, developed, plate, random_crop, targets
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    shards.save(shards.shard_path(tmp_path, 7), slanted())
+    write_shard(shard_path(tmp_path, 7, 7), [slanted("000007-0")])
     return tmp_path
 
 
-def test_a_shard_comes_back_as_it_was_saved(folder: Path) -> None:
-    loaded, made = shards.load(shards.shard_path(folder, 7)), slanted()
-    for name in ("rgb", "depth", "behind", "focal"):
-        np.testing.assert_array_equal(getattr(loaded, name), getattr(made, name))
-    assert [p.name for p in folder.iterdir()] == ["000007.npz"], "nothing half-written stays"
+@pytest.fixture
+def view(folder: Path) -> Plate:
+    return plate(Shard(shard_path(folder, 7, 7)), "000007-0", 0)
+
+
+def test_a_photo_knows_its_second_layer_and_a_view_beside_it_does_not(folder: Path) -> None:
+    shard = Shard(shard_path(folder, 7, 7))
+    photo, beside = (plate(shard, "000007-0", k) for k in (0, 1))
+    assert (photo.depth[1] == 3).all() and (beside.depth[1] == 0).all()
+    np.testing.assert_allclose(photo.depth[0, 0, [0, -1]], [1, 2])
+    assert photo.focal_px == pytest.approx(FOCAL_PX)
 
 
 def test_held_out_scenes_are_not_trained_on(folder: Path) -> None:
-    shards.save(shards.shard_path(folder, shards.HELD_OUT), slanted())
-    assert shards.training_paths(folder) == [shards.shard_path(folder, 7)]
+    write_shard(shard_path(folder, HELD_OUT, HELD_OUT), [slanted("100000-0")])
+    assert Photographs(folder).refresh() == 2, "two views of the other scene"
 
 
 def test_shards_that_appear_later_are_taken_in(folder: Path) -> None:
     photographs = Photographs(folder)
-    assert photographs.refresh() == 1
-    shards.save(shards.shard_path(folder, 8), slanted())
     assert photographs.refresh() == 2
-    assert photographs.refresh() == 2
+    write_shard(shard_path(folder, 8, 8), [slanted("000008-0", novel=2)])
+    assert photographs.refresh() == 5
+    assert photographs.refresh() == 5
 
 
 def test_a_batch_follows_from_its_seed(folder: Path) -> None:
@@ -59,10 +56,10 @@ def test_a_batch_follows_from_its_seed(folder: Path) -> None:
     assert a.visible.y.shape == (2, 96, 128)
 
 
-def test_a_crop_keeps_picture_and_depth_together_and_narrows_the_view() -> None:
+def test_a_crop_keeps_picture_and_depth_together_and_narrows_the_view(view: Plate) -> None:
     rng = np.random.default_rng(0)
     for size in [(256, 192), (192, 256), (384, 288)] * 7:
-        crop = random_crop(rng, slanted(), 0, size)
+        crop = random_crop(rng, view, size)
         assert crop.rgb.shape == (size[1], size[0], 3)
         assert crop.depth.shape == (2, size[1], size[0])
         brightness = crop.rgb.mean((0, 2))
@@ -72,8 +69,8 @@ def test_a_crop_keeps_picture_and_depth_together_and_narrows_the_view() -> None:
         assert crop.focal_px == pytest.approx(0.8 / across * size[0], rel=0.03)
 
 
-def test_developing_changes_a_picture_but_not_beyond_recognition() -> None:
-    rgb = slanted().rgb[0]
+def test_developing_changes_a_picture_but_not_beyond_recognition(view: Plate) -> None:
+    rgb = view.rgb
     rng = np.random.default_rng(3)
     versions = [developed(rng, rgb) for _ in range(30)]
     assert len({v.tobytes() for v in versions}) == 30

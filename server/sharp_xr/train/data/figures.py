@@ -7,6 +7,8 @@ Each function returns a mesh with its foot at the origin, facing +z.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -36,7 +38,7 @@ def person(rng: Rng, scene: SceneBuilder) -> Mesh:
     scale = np.float32(unit) * np.eye(3, dtype=np.float32)
     sized = mesh.moved(scale, np.zeros(3, np.float32))
     normals = sized.normals / np.linalg.norm(sized.normals, axis=-1, keepdims=True)
-    return Mesh(sized.points, normals, sized.uv, sized.texture, sized.color)
+    return replace(sized, normals=normals)
 
 
 def _head(rng: Rng, skin: int) -> list[Mesh]:
@@ -159,9 +161,7 @@ def animal(rng: Rng, scene: SceneBuilder) -> Mesh:
             )
     mesh = joined(parts)
     scale = size / 0.7
-    return Mesh(
-        (mesh.points * scale).astype(np.float32), mesh.normals, mesh.uv, mesh.texture, mesh.color
-    )
+    return replace(mesh, points=(mesh.points * scale).astype(np.float32))
 
 
 def tree(rng: Rng, scene: SceneBuilder) -> Mesh:

@@ -156,7 +156,14 @@ class Library:
         textured = (of_triangle != UNTEXTURED)[:, None]
         color = np.where(textured, 1, model.diffuse[model.material]).astype(np.float32)
         points = points.astype(np.float32)
-        return Mesh(points, flat_normals(points), model.uv, of_triangle, color)
+        return Mesh(
+            points,
+            flat_normals(points),
+            model.uv,
+            of_triangle,
+            color,
+            np.zeros((len(points), 2), np.float32),
+        )
 
     def _model(self, path: Path) -> Model:
         cached = self._cache / (re.sub(r"\W", "_", f"{path.parts[-4:]}") + ".npz")

@@ -5,7 +5,7 @@ World axes: x right, y up, z so that the system is right-handed; the ground or f
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,18 +33,14 @@ class Mesh:
     """[T] index into the textures of the scene, or UNTEXTURED."""
     color: Float
     """[T, 3] linear reflectance, multiplied with the texture."""
+    finish: Float
+    """[T, 2] share of light that a surface seen head-on mirrors, and that it lets by; matte: 0."""
 
     def moved(self, turn: Float, offset: Float) -> Mesh:
         """Turned by a rotation matrix [3, 3] (about the origin), then shifted by [3] metres."""
         points = self.points @ turn.T + offset
         normals = self.normals @ turn.T
-        return Mesh(
-            points.astype(np.float32),
-            normals.astype(np.float32),
-            self.uv,
-            self.texture,
-            self.color,
-        )
+        return replace(self, points=points.astype(np.float32), normals=normals.astype(np.float32))
 
     @property
     def box(self) -> tuple[Float, Float]:
@@ -60,6 +56,7 @@ def joined(meshes: list[Mesh]) -> Mesh:
         np.concatenate([m.uv for m in meshes]),
         np.concatenate([m.texture for m in meshes]),
         np.concatenate([m.color for m in meshes]),
+        np.concatenate([m.finish for m in meshes]),
     )
 
 

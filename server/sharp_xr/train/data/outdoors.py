@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from sharp_xr.train.data import figures, shapes, textures
 from sharp_xr.train.data.furniture import Library
 from sharp_xr.train.data.mesh import Mesh, SceneBuilder, joined
-from sharp_xr.train.data.raycast import Lights, Scene, scene_of
-from sharp_xr.train.data.rooms import Place, Subject, placed
+from sharp_xr.train.data.places import Place, Subject, placed
+from sharp_xr.train.data.scene import Lights, Scene, scene_of
 
 Float = NDArray[np.float32]
 Rng = np.random.Generator
@@ -37,7 +37,7 @@ def outdoors(rng: Rng, library: Library) -> Place:
     low, high = np.array([-6, 0.25, -6], np.float32), np.array([6, 2.3, 6], np.float32)
     if rng.random() < 0.1:
         high[1] = 12
-    return Place(_lit(rng, scene), subjects, low, high)
+    return Place("outdoors", _lit(rng, scene), subjects, low, high)
 
 
 def _lit(rng: Rng, scene: SceneBuilder) -> Scene:
@@ -54,6 +54,8 @@ def _lit(rng: Rng, scene: SceneBuilder) -> Scene:
         (strength * warmth)[None].astype(np.float32),
         ambient.astype(np.float32),
         float(rng.uniform(0, 0.15)),
+        np.full(1, 0.4 if overcast else rng.uniform(0.005, 0.03), np.float32),
+        reach_m=4.0,
     )
     haze_m = float(np.exp(rng.uniform(np.log(80), np.log(6000))))
     return scene_of(scene, lights, sky(rng, overcast), haze_m)

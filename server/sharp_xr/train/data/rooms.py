@@ -2,56 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-
 import numpy as np
 from numpy.typing import NDArray
 
 from sharp_xr.train.data import figures, shapes, textures
 from sharp_xr.train.data.furniture import Library
 from sharp_xr.train.data.mesh import UNTEXTURED, Mesh, SceneBuilder, joined, turn_about_y
-from sharp_xr.train.data.raycast import Lights, Scene, scene_of
+from sharp_xr.train.data.places import Place, Subject, placed
+from sharp_xr.train.data.scene import Lights, scene_of
 
 Float = NDArray[np.float32]
 Rng = np.random.Generator
-
-LIFT_M = 0.006
-"""Things hover by this: a foot in the floor's own plane would hide it from the second layer."""
-
-
-@dataclass(frozen=True)
-class Subject:
-    """Something worth a photo."""
-
-    center: Float
-    """[3] metres."""
-    size: float
-    """Longest side, metres."""
-    front: float
-    """Angle about y of the side it is looked at from; z is 0."""
-    is_figure: bool
-    """A person or animal: photographed from the front, at its own height."""
-
-
-@dataclass(frozen=True)
-class Place:
-    """A scene, and where a photographer may stand."""
-
-    scene: Scene
-    subjects: list[Subject]
-    low: Float
-    """[3] lowest corner of the space for cameras, metres."""
-    high: Float
-    """[3] highest corner."""
-
-
-def placed(scene: SceneBuilder, mesh: Mesh, where: Float, angle: float, figure: bool) -> Subject:
-    """Puts a mesh at `where` [3], turned; returns it as a subject."""
-    moved = mesh.moved(turn_about_y(angle), where + figures.vec(0, LIFT_M, 0))
-    scene.add(moved)
-    low, high = moved.box
-    middle = np.asarray((low + high) / 2, np.float32)
-    return Subject(middle, float((high - low).max()), angle, figure)
 
 
 def room(rng: Rng, library: Library) -> Place:
@@ -71,7 +32,7 @@ def room(rng: Rng, library: Library) -> Place:
     low, high = margin + [0, 0.7, 0], size - margin
     high[1] = min(2.0, float(size[1]) - 0.2)
     built = scene_of(scene, lamps(rng, size), _dark)
-    return Place(built, subjects, low.astype(np.float32), high)
+    return Place("room", built, subjects, low.astype(np.float32), high)
 
 
 def tabletop(rng: Rng, library: Library) -> Place:
@@ -106,6 +67,7 @@ def tabletop(rng: Rng, library: Library) -> Place:
         )
     low, high = middle - [1.3, -height - 0.1, 1.3], middle + [1.3, height + 0.9, 1.3]
     return Place(
+        "tabletop",
         scene_of(scene, lamps(rng, size), _dark),
         subjects,
         low.astype(np.float32),
@@ -295,9 +257,5 @@ def lamps(rng: Rng, size: Float) -> Lights:
         * np.clip(1 + rng.normal(0, 0.05, 3), 0.8, 1.2)
     )
     gloss = float(rng.uniform(0, 0.25) * (rng.random() < 0.7))
-    return Lights(position, color, ambient.astype(np.float32), gloss)
-
-
-def without_subjects(place: Place) -> Place:
-    """The same place, for wide views only."""
-    return replace(place, subjects=[])
+    radius = rng.uniform(0.03, 0.3, count).astype(np.float32)
+    return Lights(position, color, ambient.astype(np.float32), gloss, radius)

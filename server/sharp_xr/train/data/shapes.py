@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cache
 
 import numpy as np
@@ -20,7 +21,7 @@ def mesh_of(
     texture: int = UNTEXTURED,
     color: tuple[float, float, float] | Float = WHITE,
 ) -> Mesh:
-    """A mesh of one texture and one linear colour."""
+    """A matte mesh of one texture and one linear colour."""
     count = len(points)
     return Mesh(
         points.astype(np.float32),
@@ -28,7 +29,14 @@ def mesh_of(
         uv.astype(np.float32),
         np.full(count, texture, np.int32),
         np.tile(np.asarray(color, np.float32), (count, 1)),
+        np.zeros((count, 2), np.float32),
     )
+
+
+def polished(mesh: Mesh, mirrors: float, clear: float = 0.0) -> Mesh:
+    """The same, with a share of light that it mirrors and one that it lets by."""
+    finish = np.broadcast_to(np.array([mirrors, clear], np.float32), mesh.finish.shape)
+    return replace(mesh, finish=finish)
 
 
 def quad(
@@ -193,4 +201,4 @@ def leaves(
     uv = rng.random((len(centers), 1, 2)) + corners[..., :2] / (8 * size_m)
     mesh = mesh_of(points, flat_normals(points), uv, texture, color)
     shade = rng.uniform(0.55, 1.2, (len(centers), 1)).astype(np.float32)
-    return Mesh(mesh.points, mesh.normals, mesh.uv, mesh.texture, mesh.color * shade)
+    return replace(mesh, color=mesh.color * shade)

@@ -1,64 +1,74 @@
-"""Where a photographer would stand, and what the camera makes of the light."""
+"""Where a photographer stands, where another would stand beside, and what cameras make of light."""
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from sharp_xr.train.data.places import Place, Subject
 from sharp_xr.train.data.raycast import Camera, Shot, shoot
-from sharp_xr.train.data.rooms import Place, Subject
+from sharp_xr.train.data.scene import is_free
 
 Float = NDArray[np.float32]
 Rng = np.random.Generator
 
-WIDTH, HEIGHT = 288, 216
-"""Pixels of a stored view; training crops it to LITE's size."""
-MIN_DEPTH_M = 0.2
-"""A view whose tenth percentile of depth is nearer looks into something."""
+MIN_DEPTH_M = 0.15
+"""A view whose fifth percentile of depth is nearer looks into something."""
+BESIDE_M = 0.6
+"""Novel views lie within so much of the photo's camera (Apple's SHARP, section 4)."""
+RINGS = ((0.33, 2), (0.67, 3), (1.0, 5))
+"""Radius, as a share of the farthest, and cameras of each ring around the photo's camera."""
 
 
-def random_view(rng: Rng, place: Place, tries: int = 8) -> tuple[Camera, Shot] | None:
+def random_view(
+    rng: Rng, place: Place, size_px: int, tries: int = 10
+) -> tuple[Camera, Shot] | None:
     """A view worth learning from; None if none was found in so many tries."""
     for _ in range(tries):
-        camera = random_camera(rng, place)
-        if camera is None:
+        camera = random_camera(rng, place, size_px)
+        if camera is None or not _is_worth(shoot(place.scene, _small(camera))):
             continue
-        shot = shoot(place.scene, camera)
-        if _is_worth(shot):
-            return camera, shot
+        return camera, shoot(place.scene, camera)
     return None
 
 
+def _small(camera: Camera, size_px: int = 48) -> Camera:
+    """The same view in few pixels, to see whether it is worth more."""
+    focal_px = camera.focal_px * size_px / camera.width
+    return Camera(camera.position, camera.world_from_camera, focal_px, size_px, size_px)
+
+
 def _is_worth(shot: Shot) -> bool:
-    """Not inside a thing, not one flat surface, not only sky."""
+    """Not inside a thing, not one flat surface, not of one thing alone, not only sky."""
     near, far = np.percentile(shot.depth, (5, 95))
     sky = float((shot.subject < 0).mean())
-    return bool(
-        near > MIN_DEPTH_M and far / near > 1.15 and sky < 0.85 and shot.linear.max() > 0.01
-    )
+    sizes = np.unique(shot.subject, return_counts=True)[1] / shot.subject.size
+    varied = far / near > (1.2 if (sizes > 0.02).sum() > 1 else 2.5)
+    return bool(near > MIN_DEPTH_M and varied and sky < 0.8 and shot.linear.max() > 0.01)
 
 
-def random_camera(rng: Rng, place: Place) -> Camera | None:
+def random_camera(rng: Rng, place: Place, size_px: int) -> Camera | None:
     """Looks at a subject, or into the place; None if that leaves the place's bounds."""
-    focal_px = WIDTH * float(np.exp(rng.uniform(np.log(0.55), np.log(1.8))))
-    if place.subjects and rng.random() < 0.65:
+    focal_px = size_px * float(np.exp(rng.uniform(np.log(0.55), np.log(1.8))))
+    if place.subjects and rng.random() < place.subject_share:
         subject = place.subjects[int(rng.integers(len(place.subjects)))]
-        eye, target = _towards(rng, subject, focal_px)
+        eye, target = _towards(rng, subject, focal_px / size_px)
     else:
         eye = rng.uniform(place.low, place.high).astype(np.float32)
         middle = (place.low + place.high) / 2
         target = middle + rng.normal(0, 1, 3) * (place.high - place.low) * [0.25, 0.3, 0.25]
     if np.any(eye < place.low - [0, 0.6, 0]) or np.any(eye > place.high) or eye[1] < 0.1:
         return None
-    return Camera(
-        eye.astype(np.float32), look_at(eye, target, rng.normal(0, 0.05)), focal_px, WIDTH, HEIGHT
-    )
+    turn = look_at(eye, target, rng.normal(0, 0.05))
+    return Camera(eye.astype(np.float32), turn, focal_px, size_px, size_px)
 
 
-def _towards(rng: Rng, subject: Subject, focal_px: float) -> tuple[Float, Float]:
+def _towards(rng: Rng, subject: Subject, focal: float) -> tuple[Float, Float]:
     """Eye and target [3] of a photo which that subject fills to 0.3 to 1.6 of the height."""
     filled = np.exp(rng.uniform(np.log(0.3), np.log(1.6)))
-    distance = max(0.25, subject.size * focal_px / (HEIGHT * filled))
+    distance = max(0.25, subject.size * focal / filled)
     spread = 0.5 if subject.is_figure else 1.2
     angle = subject.front + rng.normal(0, spread)
     pitch = rng.normal(0.02, 0.15) if subject.is_figure else abs(rng.normal(0.2, 0.35))
@@ -81,14 +91,86 @@ def look_at(eye: Float, target: Float, roll: float) -> Float:
     return np.stack([c * right + s * up, c * up - s * right, forward], 1).astype(np.float32)
 
 
-def exposed(rng: Rng, linear: Float) -> NDArray[np.uint8]:
-    """Linear light [H, W, 3] -> sRGB uint8, as an automatic exposure would, more or less."""
-    bright = float(np.percentile(linear.max(-1), rng.uniform(75, 97))) + 1e-4
-    level = linear * (rng.uniform(0.45, 1.0) / bright)
-    shoulder = np.where(level > 0.7, 0.7 + 0.3 * np.tanh((level - 0.7) / 0.3), level)
-    curve = np.where(
-        shoulder < 0.0031308,
-        12.92 * shoulder,
-        1.055 * np.maximum(shoulder, 1e-6) ** (1 / 2.4) - 0.055,
-    )
-    return (np.clip(curve, 0, 1) * 255).astype(np.uint8)
+# --- beside --------------------------------------------------------------------------------------
+
+
+def novel_cameras(rng: Rng, place: Place, camera: Camera, shot: Shot, count: int) -> list[Camera]:
+    """Up to `count` cameras in rings around the photo's, all looking at what is in its middle.
+
+    The rings reach to BESIDE_M or, before near things, to half of their distance. Cameras that
+    something stands before, or that look into something, are left out.
+    """
+    third = shot.depth.shape[0] // 3
+    distance = float(np.median(shot.depth[third:-third, third:-third]))
+    farthest = min(BESIDE_M, 0.5 * distance)
+    right, up, forward = camera.world_from_camera.T
+    target = camera.position + forward * distance
+    found: list[Camera] = []
+    for x, y, z in _ring_offsets(rng)[:count] * farthest:
+        eye = (camera.position + right * x + up * y + forward * z).astype(np.float32)
+        novel = _turned_to(camera, eye, target)
+        if _is_open(place, camera.position, eye) and _sees(place, novel):
+            found.append(novel)
+    return found
+
+
+def _ring_offsets(rng: Rng) -> NDArray[np.float64]:
+    """[10, 3] right, up, forward, none longer than 1, in a random order."""
+    offsets = []
+    for radius, count in RINGS:
+        angle = rng.uniform(0, 2 * np.pi) + np.arange(count) * 2 * np.pi / count
+        ring = np.stack([np.cos(angle), np.sin(angle), rng.normal(0, 0.3, count)], 1)
+        longest = np.maximum(1, np.linalg.norm(ring, axis=1, keepdims=True))
+        offsets.append(radius * ring / longest)
+    return rng.permutation(np.concatenate(offsets))
+
+
+def _turned_to(camera: Camera, eye: Float, target: Float) -> Camera:
+    """At `eye`, with the least turn that keeps the target where it is in the picture."""
+    old, new = target - camera.position, target - eye
+    old, new = old / np.linalg.norm(old), new / np.linalg.norm(new)
+    axis = np.cross(old, new)
+    k = np.array([[0, -axis[2], axis[1]], [axis[2], 0, -axis[0]], [-axis[1], axis[0], 0]])
+    turn = np.eye(3) + k + k @ k / (1 + float(old @ new))  # Rodrigues' formula
+    world = (turn @ camera.world_from_camera).astype(np.float32)
+    return Camera(eye, world, camera.focal_px, camera.width, camera.height)
+
+
+def _is_open(place: Place, start: Float, end: Float) -> bool:
+    """Nothing stands between the two points, nor within 5 cm behind the second."""
+    way = end - start
+    length = float(np.linalg.norm(way))
+    reach = np.array([length + 0.05], np.float32)
+    return bool(is_free(place.scene, start[None], way[None] / length, reach)[0] > 0)
+
+
+def _sees(place: Place, camera: Camera) -> bool:
+    shot = shoot(place.scene, _small(camera, 24), second_layer=False)
+    return bool(np.percentile(shot.depth, 5) > 0.7 * MIN_DEPTH_M and camera.position[1] > 0.03)
+
+
+# --- exposure ------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Exposure:
+    """What an automatic exposure chose."""
+
+    gain: float
+
+    @staticmethod
+    def of(rng: Rng, linear: Float) -> Exposure:
+        """For a picture of that linear light [H, W, 3], more or less right."""
+        bright = float(np.percentile(linear.max(-1), rng.uniform(75, 97))) + 1e-4
+        return Exposure(float(rng.uniform(0.45, 1.0)) / bright)
+
+    def applied(self, linear: Float) -> NDArray[np.uint8]:
+        """Linear light [H, W, 3] -> sRGB uint8, highlights rolled off."""
+        level = linear * np.float32(self.gain)
+        shoulder = np.where(level > 0.7, 0.7 + 0.3 * np.tanh((level - 0.7) / 0.3), level)
+        curve = np.where(
+            shoulder < 0.0031308,
+            12.92 * shoulder,
+            1.055 * np.maximum(shoulder, 1e-6) ** (1 / 2.4) - 0.055,
+        )
+        return (np.clip(curve, 0, 1) * 255).astype(np.uint8)

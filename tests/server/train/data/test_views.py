@@ -1,0 +1,92 @@
+"""Cameras: the photographer's, and those beside it."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+pytest.importorskip("embreex", reason="drawing scenes needs embreex: pip install 'sharp-xr[train]'")
+
+from sharp_xr.train.data import shapes
+from sharp_xr.train.data.mesh import SceneBuilder
+from sharp_xr.train.data.places import Place
+from sharp_xr.train.data.raycast import Camera, shoot
+from sharp_xr.train.data.scene import Lights, scene_of
+from sharp_xr.train.data.views import BESIDE_M, Exposure, look_at, novel_cameras
+
+LIGHTS = Lights(
+    np.array([[0, 1, 0, 0]], np.float32),
+    np.ones((1, 3), np.float32),
+    np.ones((2, 3), np.float32),
+    0.0,
+    np.zeros(1, np.float32),
+)
+
+
+def black(directions: np.ndarray) -> np.ndarray:
+    return np.zeros_like(directions)
+
+
+def hall(distance_m: float, screen: bool = False) -> tuple[Place, Camera]:
+    """A wall that far before a camera at the origin; by choice a screen close to its right."""
+    builder = SceneBuilder()
+    corners = np.array([(-50, -50, 0), (50, -50, 0), (50, 50, 0), (-50, 50, 0)], np.float32)
+    builder.add(shapes.quad(corners + np.array([0, 0, distance_m], np.float32)))
+    if screen:
+        side = np.array([(-0.1, -9, -9), (-0.1, 9, -9), (-0.1, 9, 9), (-0.1, -9, 9)], np.float32)
+        builder.add(shapes.quad(side))
+    eye = np.array([0, 1, 0], np.float32)
+    low, high = np.full(3, -9, np.float32), np.full(3, 9, np.float32)
+    place = Place("hall", scene_of(builder, LIGHTS, black), [], low, high)
+    return place, Camera(eye, look_at(eye, eye + np.array([0, 0, 1], np.float32), 0), 48, 48, 48)
+
+
+def beside(distance_m: float, count: int = 10, screen: bool = False) -> list[Camera]:
+    place, camera = hall(distance_m, screen)
+    shot = shoot(place.scene, camera)
+    return novel_cameras(np.random.default_rng(0), place, camera, shot, count)
+
+
+def test_a_camera_looks_at_its_target_upright() -> None:
+    eye, target = np.array([1, 2, 3], np.float32), np.array([4, 1, 5], np.float32)
+    right, up, forward = look_at(eye, target, roll=0.0).T
+    np.testing.assert_allclose(forward, (target - eye) / np.linalg.norm(target - eye), atol=1e-6)
+    assert right[1] == pytest.approx(0, abs=1e-6) and up[1] > 0
+    np.testing.assert_allclose(np.cross(right, up), -forward, atol=1e-6)
+
+
+def test_ten_novel_views_lie_in_rings_and_look_at_the_same_thing() -> None:
+    cameras = beside(3.0)
+    assert len(cameras) == 10
+    away = np.array([np.linalg.norm(c.position - [0, 1, 0]) for c in cameras])
+    assert 0.5 < away.max() <= BESIDE_M + 1e-5 and away.min() < 0.3
+    for camera in cameras:
+        to_target = np.array([0, 1, 3]) - camera.position
+        local = camera.world_from_camera.T @ to_target
+        np.testing.assert_allclose(local[:2] / local[2], 0, atol=1e-5)
+
+
+def test_before_near_things_the_rings_are_narrower() -> None:
+    away = [np.linalg.norm(c.position - [0, 1, 0]) for c in beside(0.6)]
+    assert max(away) <= 0.3 + 1e-5
+
+
+def test_no_view_from_behind_a_screen() -> None:
+    cameras = beside(3.0, screen=True)
+    assert 1 <= len(cameras) < 10
+    assert all(c.position[0] > -0.1 for c in cameras)
+
+
+def test_fewer_views_can_be_asked_for() -> None:
+    assert len(beside(3.0, count=4)) == 4
+    assert beside(3.0, count=0) == []
+
+
+def test_an_exposure_is_one_for_all_views() -> None:
+    light = np.linspace(0, 1, 300, dtype=np.float32).reshape(10, 10, 3)
+    exposure = Exposure.of(np.random.default_rng(0), light)
+    first = exposure.applied(light)
+    assert first.max() > 120 and (np.diff(first.reshape(-1).astype(int)) >= 0).all()
+    np.testing.assert_array_equal(exposure.applied(light[5:]), first[5:])
+    brighter = Exposure.of(np.random.default_rng(0), 9 * light)
+    assert brighter.gain == pytest.approx(exposure.gain / 9, rel=1e-3), "as a camera does"
