@@ -8,8 +8,8 @@ The client says which frame it has decoded last (in each Tracking) and how long 
     climb      no queue -> up, the faster the longer ago the last one was: 1 % per 0.1 s at first,
                5 % after four seconds; not where the encoder does not use what it has, and not
                beyond what is enough, unless somebody wants more
-    window     more bytes on their way than the link takes in its least lag and 2.5 poses more:
-               nothing is encoded until an acknowledgement comes
+    window     more bytes on their way than the link takes in its least lag and 2.5 poses more (6 if
+               packets get lost): nothing is encoded until an acknowledgement comes
     stall      acknowledgements stopped rising, for 100 ms or twice the usual lag, while frames are
                on their way -> key frames, one in 30 ms, until one is acknowledged
     watchdog   ... for twice that -> half the rate as well
@@ -48,6 +48,9 @@ class RateSettings:
     window_frames: int = 12
     window_poses: float = 2.5
     """Time, in poses, beyond the least lag that frames on their way may take of the link's."""
+    lossy_window_poses: float = 6.0
+    """The same while packets get lost: behind a hole, frames are not in the link's way but wait for
+    a repair, and whoever stops sending meanwhile has nothing new to show once it is there."""
     stall_s: float = 0.1
     key_frame_interval_s: float = 0.15
     """Requests in between are answered at its end; so long at most, and 1.5 lags where those are
@@ -165,6 +168,8 @@ class RateControl:
         if spoke:
             self._ack_lags.add(delivery.lag_s, now_s)
             self._adapt(now_s)
+        else:  # news from before the silence: what was on its way by then is perhaps lost
+            self._check_stall(now_s, spoke)
 
     def lost(self, share: float, now_s: float) -> None:
         """The receiver's report: so many of the packets since the last one did not come."""
@@ -227,7 +232,9 @@ class RateControl:
     def _fits(self) -> bool:
         """Whether the link, at the rate it has, takes what is on its way in good time."""
         lags = self._ack_lags
-        poses_s = self._settings.window_poses * self._period_s
+        settings = self._settings
+        poses = settings.lossy_window_poses if self.copies else settings.window_poses
+        poses_s = poses * self._period_s
         window_s = lags.least_s + poses_s + min(self._period_s, lags.jitter_s)
         return 8 * self.acks.bytes_in_flight() < self.bitrate * window_s
 

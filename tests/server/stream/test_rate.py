@@ -69,6 +69,16 @@ def test_an_outage_brings_a_key_frame_within_its_first_moments_and_again_until_i
     assert len(link.key_frames) == count
 
 
+def test_old_news_after_a_silence_hide_no_loss(link: Link) -> None:
+    """The link died with frames on it; the first pose after acknowledges one from before them."""
+    link.frames(1, lag_s=0.001)
+    arrived = link.key
+    link.frames(2, lag_s=None)
+    link.now_s += 0.3
+    link.rate.heard(arrived, link.now_s)
+    assert link.rate.key_frame_due(link.now_s)
+
+
 def test_beyond_the_window_only_key_frames_leave(link: Link) -> None:
     link.frames(60, lag_s=None)
     extra = link.rate.acks.in_flight() - SETTINGS.window_frames
@@ -166,6 +176,21 @@ def test_packets_go_out_again_while_reports_tell_of_loss_and_the_video_makes_roo
     assert copies_after(0.0, 0.02) == [2, 2]
     assert copies_after(0.004, 0.004) == [2, 1]
     assert copies_after(0.0, 0.0) == [1, 0]
+
+
+def test_behind_a_hole_frames_go_on_where_packets_get_lost(link: Link) -> None:
+    def left_in_100_ms(link: Link) -> int:
+        before = link.key
+        link.frames(6, lag_s=None)
+        return (link.key - before) // 1500
+
+    clean, lossy = left_in_100_ms(link), Link()
+    lossy.frames(120, lag_s=0.02)
+    for _ in range(2):
+        lossy.rate.lost(0.02, lossy.now_s)
+    assert clean < 6 == left_in_100_ms(lossy)
+    lossy.frames(30, lag_s=None)
+    assert lossy.rate.acks.in_flight() < 30  # but not forever
 
 
 def test_no_more_than_enough_is_spent_unless_the_viewer_wants_it() -> None:
