@@ -30,7 +30,9 @@ EXTRA_OF = {
         "server",
     ),
     **dict.fromkeys(("gsplat", "ninja"), "cuda"),
-    **dict.fromkeys(("efficientnet_lite_pytorch", "embreex", "h5py", "tensorboard"), "train"),
+    **dict.fromkeys(
+        ("efficientnet_lite_pytorch", "embreex", "h5py", "skimage", "tensorboard"), "train"
+    ),
 }
 """Which extra brings which import."""
 
@@ -240,6 +242,19 @@ class Train:
 
 
 @dataclass(frozen=True)
+class Eval:
+    """Score a predictor on pairs of photos: see `sharp-xr eval --help`."""
+
+    rest: Positional[tuple[str, ...]] = ()
+    """Passed on."""
+
+    def run(self) -> int:
+        from sharp_xr.eval import cli as evaluation
+
+        return evaluation.main(self.rest)
+
+
+@dataclass(frozen=True)
 class Weights:
     """List, fetch, convert and verify weights: see `sharp-xr weights --help`."""
 
@@ -269,7 +284,7 @@ class Doctor:
         return doctor.run(self.data or default_data(), self.port, as_json=self.json)
 
 
-Command = Serve | Predict | Render | Train | Weights | Doctor
+Command = Serve | Predict | Render | Train | Eval | Weights | Doctor
 
 
 def fail(sentence: str) -> int:
@@ -282,7 +297,9 @@ def parse(args: Sequence[str]) -> Command:
     """What the user wants. Ends the process for --help and for what it cannot read."""
     if args[:1] == ["train"]:  # has commands of its own
         return Train(tuple(args[1:]))
-    if args[:1] == ["weights"]:  # likewise
+    if args[:1] == ["eval"]:  # likewise
+        return Eval(tuple(args[1:]))
+    if args[:1] == ["weights"]:
         return Weights(tuple(args[1:]))
     command: Command = tyro.cli(
         Command,

@@ -58,7 +58,7 @@ class LitePredictor:
         """Some 300,000 Gaussians, fewer for a small photo; the same ones for the same photo."""
         progress(0.0)
         grid = Grid.of(photo, VISIBLE_GAUSSIANS)
-        small = self._inverse_depth(photo)
+        small = self.inverse_depth(photo)
         progress(0.2)
         image = resized(photo.image, grid.rows, grid.columns)
         inverse = np.clip(aligned(small, image, grid), 1 / FARTHEST_M, 1 / NEAREST_M)
@@ -75,8 +75,15 @@ class LitePredictor:
         progress(1.0)
         return gaussians
 
-    def _inverse_depth(self, photo: Photo) -> Float32:
-        """[h, w] 1/m of the visible layer, half the size of the network's input."""
+    def depth(self, photo: Photo) -> Float32:
+        """[H, W] metres of the visible layer, sharp, a cell for each of the photo's pixels."""
+        grid = Grid.of(photo, photo.width * photo.height)
+        inverse = aligned(self.inverse_depth(photo), photo.image, grid)
+        result: Float32 = np.float32(1) / np.clip(inverse, 1 / FARTHEST_M, 1 / NEAREST_M)
+        return result
+
+    def inverse_depth(self, photo: Photo) -> Float32:
+        """[h, w] 1/m of the visible layer, half the size of the network's input, and blurred."""
         height, width = photo.image.shape[:2]
         rows, columns = input_size(height, width)
         picture = torch.from_numpy(resized(photo.image, rows, columns).copy())[None]

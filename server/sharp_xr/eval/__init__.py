@@ -1,0 +1,1 @@
+"""How well one photo becomes another view: calibrated pairs, measures, tables."""
