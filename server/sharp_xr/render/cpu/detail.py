@@ -5,8 +5,8 @@ row by row, seen from the photo's camera), else four that follow each other alon
 four groups may merge once more. What it shows is measured: a picture in which all that can merge
 has merged tells what each group has to answer for. To that comes an estimate by colours, for what
 the photo's camera does not see. Two things are never merged: depths that differ by more than
-``MOST_RATIO``, which is an edge, and neighbours with a gap between. At last the colours of what has
-merged are fitted to the picture.
+``MOST_RATIO``, which is an edge, and neighbours with a gap between. At last what is left is fitted
+to pictures of all (``fitting.py``), merged or not: it makes up for what has gone.
 """
 
 from __future__ import annotations
@@ -17,9 +17,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sharp_xr.gaussians import Float32, Gaussians
-from sharp_xr.render.cpu.likeness import Likeness, photo_view
+from sharp_xr.render.cpu.fitting import Fitter
+from sharp_xr.render.cpu.likeness import Likeness
 from sharp_xr.render.cpu.merging import Indices, merged
 from sharp_xr.render.cpu.scene import MORTON_BITS, visible_order
+from sharp_xr.render.cpu.vantages import photo_view
 
 f32 = np.float32
 Bits = NDArray[np.bool_]
@@ -29,6 +31,8 @@ BEHIND = 0.05
 ESTIMATED = f32(0.5)
 """Weight of what is estimated beside what is measured."""
 LEAST_ROW = 8
+ROUNDS = 40
+"""Of fitting, for a quarter of the Gaussians; finer levels need fewer."""
 
 
 @dataclass(frozen=True)
@@ -50,13 +54,13 @@ def warm_up() -> None:
     covariances = np.tile(np.array([1, 0, 0, 1, 0, 1], np.float32) * f32(0.004), (len(means), 1))
     ones = np.ones((len(means), 3), np.float32)
     wall = Gaussians(means, covariances, ones, ones[:, 0])
-    thinned(wall, len(wall) // 4)
-    thinned(wall[np.random.default_rng(0).permutation(len(wall))], len(wall) // 4)
+    thinned(wall, len(wall) // 4, rounds=1)
+    thinned(wall[np.random.default_rng(0).permutation(len(wall))], len(wall) // 4, rounds=1)
 
 
-def thinned(gaussians: Gaussians, count: int) -> Gaussians:
+def thinned(gaussians: Gaussians, count: int, rounds: int = ROUNDS) -> Gaussians:
     """See :meth:`Thinner.to`."""
-    return gaussians if count >= len(gaussians) else Thinner(gaussians).to(count)
+    return gaussians if count >= len(gaussians) else Thinner(gaussians).to(count, rounds)
 
 
 class Thinner:
@@ -71,18 +75,20 @@ class Thinner:
         # What merging again costs comes on top of what merging cost.
         self._cost = self._once.cost
         self._cost_twice = self._twice.cost + self._once.cost[self._groups.sixteens].sum(1)
-        self._likeness: Likeness | None = None
+        self._fitter: Fitter | None = None
         # All but the deeper layers of a grid.
         pixels = self._groups.fours.shape[1] * int((self._groups.shown == 1).sum())
         view = photo_view(gaussians, pixels) if np.isfinite(self._cost).any() else None
         if view is not None:
-            self._likeness = Likeness(gaussians, view, threads)
-            self._measure(self._likeness)
+            self._measure(Likeness(gaussians, view, threads))
+            self._fitter = Fitter(gaussians, view, threads)
 
-    def to(self, count: int) -> Gaussians:
-        """About ``count`` Gaussians that look like these from near the photo's camera.
+    def to(self, count: int, rounds: int = ROUNDS) -> Gaussians:
+        """About ``count`` Gaussians that look like these from wherever a head may be.
 
-        Fewer than a sixteenth are not to be had, nor are edges ever merged; the order is not kept.
+        The more rounds of fitting, the more alike; a scene that lies around its camera is not
+        fitted. Fewer than a sixteenth are not to be had, nor are edges ever merged; the order is
+        not kept.
         """
         if count >= len(self._whole):
             return self._whole
@@ -94,7 +100,7 @@ class Thinner:
             fits = self._count(*self._choice(costs[middle])) <= count
             low, high = (low, middle) if fits else (middle + 1, high)
         level = self._join(*self._choice(costs[low] if len(costs) else -1.0))
-        return level if self._likeness is None else self._likeness.refit(level)
+        return level if self._fitter is None else self._fitter.fitted(level, rounds)
 
     def _choice(self, threshold: float) -> tuple[Bits, Bits]:
         """Which groups merge, and which of them once more."""

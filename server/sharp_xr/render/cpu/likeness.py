@@ -2,7 +2,7 @@
 
 The picture is the sum of colours times weights, so the way back through it answers two questions:
 which Gaussian has to answer for what is wrong (``errors``), and which colours would be less wrong
-(``refit``, a step of Jacobi's on the least squares each time). Errors count as a screen shows them:
+(``refit``, a step of Jacobi's on the least squares). Errors count as a screen shows them:
 linear light by the slope of sRGB's curve.
 """
 
@@ -14,14 +14,10 @@ import numpy as np
 
 from sharp_xr.gaussians import Float32, Gaussians
 from sharp_xr.render import RenderSettings, View
-from sharp_xr.render.cpu.backward import Drawing, Order, Workshop
+from sharp_xr.render.cpu.backward import Drawing, Workshop
 from sharp_xr.render.cpu.backward_tiles import PLANES
 from sharp_xr.render.cpu.projection import camera_row, lens_of
-from sharp_xr.render.cpu.scene import is_before_camera, sample_of
 
-MOST_PIXELS = 2**19
-ROUNDS = 3
-"""Of fitting colours; more fit the photo's camera at the cost of its neighbours."""
 DARKEST = 1.2e-3
 """Linear light where the curve's slope is taken to end."""
 LEAST_WEIGHT = 1e-3
@@ -37,9 +33,7 @@ class Likeness:
         self._camera = camera_row(view)[None]
         self._lens = lens_of(view.width, view.height, RenderSettings())
         self._wanted = self._draw(whole).planes[0, :3]
-        light = np.clip(self._wanted, DARKEST, 1)
-        # Of 1.055 x^(1/2.4) - 0.055.
-        self._slopes = np.float32(1.055 / 2.4) * light ** np.float32(1 / 2.4 - 1)
+        self._slopes = light_slopes(self._wanted)
 
     def errors(self, scene: Gaussians) -> Float32:
         """[N] each Gaussian's share of the squared error, in square radians of the picture."""
@@ -51,19 +45,14 @@ class Likeness:
     def refit(self, scene: Gaussians) -> Gaussians:
         """The same Gaussians in colours that make the picture more like."""
         squares = self._slopes * self._slopes
-        order: Order | None = None
-        weights: Float32 | None = None
-        for _ in range(ROUNDS):
-            drawing = self._draw(scene, order)
-            if weights is None:
-                weights = self._colors(drawing, squares) + np.float32(LEAST_WEIGHT)
-            wrong = squares * (self._wanted - drawing.planes[0, :3])
-            colors = scene.colors + self._colors(drawing, wrong) / weights
-            scene, order = dataclasses.replace(scene, colors=np.maximum(colors, 0)), drawing.order
-        return scene
+        drawing = self._draw(scene)
+        weights = self._colors(drawing, squares) + np.float32(LEAST_WEIGHT)
+        wrong = squares * (self._wanted - drawing.planes[0, :3])
+        colors = scene.colors + self._colors(drawing, wrong) / weights
+        return dataclasses.replace(scene, colors=np.maximum(colors, 0))
 
-    def _draw(self, scene: Gaussians, order: Order | None = None) -> Drawing:
-        return self._workshop.draw(scene, self._camera, self._lens, order)
+    def _draw(self, scene: Gaussians) -> Drawing:
+        return self._workshop.draw(scene, self._camera, self._lens)
 
     def _colors(self, drawing: Drawing, planes: Float32) -> Float32:
         """[N, 3] sums over the pixels of a Gaussian's weight times up to three planes."""
@@ -72,15 +61,9 @@ class Likeness:
         return self._workshop.pull(drawing, cotangents).colors
 
 
-def photo_view(gaussians: Gaussians, pixels: int) -> View | None:
-    """What the photo's camera sees of a scene, in about so many pixels; None for a scene that lies
-    around it."""
-    means = sample_of(gaussians.means)
-    if not is_before_camera(means):
-        return None
-    ahead = means[means[:, 2] > 0]
-    low, high = np.percentile(ahead[:, :2] / ahead[:, 2:], [0.5, 99.5], axis=0)
-    width, height = np.maximum(high - low, 1e-3)
-    focal = float(np.sqrt(min(pixels, MOST_PIXELS) / (width * height)))
-    size = max(1, round(focal * width)), max(1, round(focal * height))
-    return View(np.eye(4), focal, focal, -focal * low[0], -focal * low[1], *size)
+def light_slopes(linear: Float32) -> Float32:
+    """How much more a screen shows of a little more light, in linear light and of [...]: 1.055
+    x^(1/2.4) - 0.055, derived."""
+    light = np.clip(linear, DARKEST, 1)
+    slopes: Float32 = np.float32(1.055 / 2.4) * light ** np.float32(1 / 2.4 - 1)
+    return slopes

@@ -18,15 +18,15 @@ from sharp_xr.render import Frame, RenderSettings, View, check_views, finite_gau
 from sharp_xr.render.cpu import detail
 from sharp_xr.render.cpu.binning import ROOM, Bins
 from sharp_xr.render.cpu.compilation import has_wide_vectors
-from sharp_xr.render.cpu.detail import Thinner
+from sharp_xr.render.cpu.detail import ROUNDS, Thinner
 from sharp_xr.render.cpu.drawing import Scratch, draw_tiles, new_scratch
 from sharp_xr.render.cpu.levels import LevelChooser
 from sharp_xr.render.cpu.projection import Lens, camera_row, lens_of
 from sharp_xr.render.cpu.scene import CpuScene, arrange
 from sharp_xr.render.cpu.threads import usable_processors
 
-LEVELS = (0.5, 0.25)
-"""Shares of a scene's Gaussians that its levels of detail have."""
+LEVELS = ((0.5, 12), (0.25, ROUNDS))
+"""Shares of a scene's Gaussians that its levels of detail have, and rounds of fitting them."""
 LEVELS_FROM = 50_000
 """Gaussians; a scene of fewer is fast enough."""
 WORTH_IT = 0.9
@@ -74,8 +74,8 @@ class CpuRenderer:
         if len(finite) < LEVELS_FROM:
             return scene
         thinner, levels = Thinner(finite, self._threads), [scene]
-        for share in LEVELS:
-            level = thinner.to(int(share * len(finite)))
+        for share, rounds in LEVELS:
+            level = thinner.to(int(share * len(finite)), rounds)
             if len(level) < WORTH_IT * len(levels[-1]):
                 levels.append(arrange(level))
         return dataclasses.replace(scene, levels=tuple(levels[1:]))

@@ -32,8 +32,8 @@ def test_half_of_a_photo_s_gaussians_look_like_all(cpu: CpuRenderer) -> None:
     assert len(half) == pytest.approx(len(scene) // 2, rel=0.01)
     # So small a room is full of edges.
     assert len(fewest) < 0.36 * len(scene)
-    assert psnr(cpu, scene, half) > 32
-    assert psnr(cpu, scene, fewest) > 21
+    assert psnr(cpu, scene, half) > 37
+    assert psnr(cpu, scene, fewest) > 27
     assert psnr(cpu, scene, scene[::2]) < 27
 
 
@@ -90,10 +90,10 @@ def test_what_merges_is_what_shows_least(cpu: CpuRenderer) -> None:
     level = thinned(scene, len(scene) * 5 // 8)
     # Where all are alike, four times fewer make up for it.
     assert np.count_nonzero(level.means[:, 0] < 0) == len(scene) // 2
-    # From the photo's camera: others see the wall's rim.
+    # Elsewhere the wall's rim is most of what is seen.
     focal = CELLS / 2 / np.tan(FIELD / 2)
     view = View(np.eye(4), focal, focal, CELLS / 2, CELLS / 2, CELLS, CELLS)
-    assert psnr(cpu, scene, level, [view]) > 45
+    assert psnr(cpu, scene, level, [view]) > 36
     whichever = scene[np.random.default_rng(0).permutation(len(scene))[: len(level)]]
     assert psnr(cpu, scene, whichever, [view]) < 30
 

