@@ -1,9 +1,10 @@
-"""`sharp-xr train data synth`, `data look` and `sharp-xr train lite`."""
+"""`sharp-xr train data synth`, `data look`, `sharp-xr train lite` and `sharp-xr train run`."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Annotated
 
 import tyro
@@ -15,12 +16,27 @@ from sharp_xr.train.depth_training import TrainLite
 Data = (
     Annotated[Synth, tyro.conf.subcommand("synth")] | Annotated[Look, tyro.conf.subcommand("look")]
 )
+
+
+@dataclass(frozen=True)
+class Run:
+    """Train a whole network: Gaussians, with rendering losses; see `sharp-xr train run --help`."""
+
+    rest: tyro.conf.Positional[tuple[str, ...]] = ()
+    """Passed on."""
+
+    def run(self) -> None:
+        """Never called: `main` passes on before."""
+        raise AssertionError
+
+
 Command = (
     Annotated[
         Data,
         tyro.conf.subcommand("data", description="Draw scenes into shards; look at shards."),
     ]
     | Annotated[TrainLite, tyro.conf.subcommand("lite")]
+    | Annotated[Run, tyro.conf.subcommand("run")]
 )
 
 
@@ -29,6 +45,10 @@ def main(args: Sequence[str]) -> int:
     from sharp_xr.train.data.furniture import AssetError
     from sharp_xr.train.data.shards import ShardError
 
+    if args[:1] == ["run"]:  # has options that depend on each other
+        from sharp_xr.train import running
+
+        return running.main(args[1:])
     command = tyro.cli(
         Command,
         args=args,

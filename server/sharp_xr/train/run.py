@@ -1,0 +1,172 @@
+"""All of a training that changes from step to step, and how it outlives its process.
+
+A step's pictures follow from seed and step, and nothing else is drawn by chance; so what a
+checkpoint holds (weights, their average, Adam's moments, the step) is all it takes to go on as if
+nothing had been, to the bit on a CPU.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import pickle
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
+
+from sharp_xr.model.lite_gaussians import LiteGaussiansConfig
+from sharp_xr.perceptual import Features, load_features
+from sharp_xr.train.networks import (
+    CONFIGS,
+    Network,
+    begin,
+    build,
+    export,
+    freeze,
+    recompute,
+    training_mode,
+)
+from sharp_xr.train.objective import total
+from sharp_xr.train.processes import Processes
+from sharp_xr.train.samples import Batch, Samples, batch_of
+from sharp_xr.train.stages import Stage, Stage2, StageError
+from sharp_xr.train.step import Step
+from sharp_xr.train.swapping import photos_of, swapped
+
+CHECKPOINT, MODEL = "checkpoint.pt", "model.safetensors"
+"""What a run goes on from; what it has come to, to be served."""
+
+
+class Run:
+    """See the module."""
+
+    def __init__(self, stage: Stage, samples: Samples, processes: Processes) -> None:
+        """Fresh; ``resume`` takes up a checkpoint.
+
+        Raises:
+            StageError, ModelError, PerceptualError: something that it needs is not there.
+        """
+        stage.checked()
+        self.stage, self.samples, self.processes = stage, samples, processes
+        torch.manual_seed(stage.seed)
+        self.network = _network(stage).to(processes.device)
+        self.step_module = Step(self.network, stage.manner, _features(stage, processes.device))
+        self._shared: nn.Module = self.step_module
+        if processes.count > 1:
+            self._shared = DistributedDataParallel(self.step_module, broadcast_buffers=False)
+        moving = [p for p in self.network.parameters() if p.requires_grad]
+        self.optimizer = torch.optim.Adam(moving, lr=stage.peak)
+        self.average = {k: t.detach().clone() for k, t in self.network.state_dict().items()}
+        self.step = 0
+
+    def one_step(self) -> dict[str, float]:
+        """One batch there and back. Returns the loss and its terms, means over the whole batch."""
+        batch = self.batch(self.step, self.processes.places(self.stage.batch))
+        for group in self.optimizer.param_groups:
+            group["lr"] = self.stage.rate(self.step)
+        terms: dict[str, Tensor] = self._shared(batch)
+        loss = total(terms, self.stage.weights).mean()
+        self.optimizer.zero_grad()
+        torch.autograd.backward(loss)
+        moving = [p for group in self.optimizer.param_groups for p in group["params"]]
+        norm = nn.utils.clip_grad_norm_(moving, self.stage.clip)
+        if norm.isfinite():  # one bad picture must not end a week of training
+            self.optimizer.step()
+        self.step += 1
+        self._follow()
+        means = [loss, *(term.mean() for term in terms.values())]
+        values = self.processes.mean(torch.stack([mean.detach() for mean in means]))
+        return dict(zip(("loss", *terms), values.tolist(), strict=True))
+
+    def batch(self, step: int, places: range) -> Batch:
+        """A step's pictures at these places of its batch."""
+        stage = self.stage
+        size = stage.height, stage.width
+        if not isinstance(stage, Stage2):
+            found = batch_of(self.samples, stage.seed, step, places, size)
+            return found.to(self.processes.device)
+        photos = photos_of(self.samples, stage.seed, step, places, size)
+        return swapped(self.network, photos.to(self.processes.device), stage.lean_m)
+
+    def _follow(self) -> None:
+        """The average of the weights, shorter in the beginning."""
+        keep = min(self.stage.ema, self.step / (self.step + 10))
+        for name, value in self.network.state_dict().items():
+            if value.is_floating_point():
+                self.average[name].lerp_(value, 1 - keep)
+
+    @property
+    def checkpoint(self) -> Path:
+        """Where it is."""
+        return self.stage.out / CHECKPOINT
+
+    def save(self) -> None:
+        """Checkpoint and model, each written whole or not at all; the first process writes."""
+        if self.processes.is_first:
+            self.stage.out.mkdir(parents=True, exist_ok=True)
+            state = {
+                "network": self.network.state_dict(),
+                "average": self.average,
+                "optimizer": self.optimizer.state_dict(),
+                "step": self.step,
+            }
+            part = self.checkpoint.with_suffix(".part")
+            torch.save(state, part)
+            part.replace(self.checkpoint)
+            export(self.network, self.average, self.stage.out / MODEL, self._provenance())
+        self.processes.wait()
+
+    def resume(self) -> bool:
+        """Takes up the checkpoint, if there is one.
+
+        Raises:
+            StageError: it cannot be read, or is of another network.
+        """
+        if not self.checkpoint.exists():
+            return False
+        try:
+            state = torch.load(self.checkpoint, map_location=self.processes.device)
+            self.network.load_state_dict(state["network"])
+            self.optimizer.load_state_dict(state["optimizer"])
+            self.average, self.step = dict(state["average"]), int(state["step"])
+        except (RuntimeError, ValueError, KeyError, EOFError, pickle.UnpicklingError) as error:
+            raise StageError(
+                f"{self.checkpoint} is no checkpoint of this run; name another --out"
+            ) from error
+        return True
+
+    def _provenance(self) -> dict[str, str]:
+        """What the model's file says of itself."""
+        return {
+            "made_by": "sharp-xr train run",
+            "stage": type(self.stage).__name__,
+            "steps": str(self.step),
+            "data": str(self.stage.data),
+            "license": "as of the data and the weights that it was trained from",
+        }
+
+
+def _network(stage: Stage) -> Network:
+    config = CONFIGS[stage.network]
+    if isinstance(config, LiteGaussiansConfig):
+        config = dataclasses.replace(config, stride=stage.stride)
+    elif (stage.height, stage.width) != (config.side_px, config.side_px):
+        raise StageError(
+            f"{stage.network} sees {config.side_px} x {config.side_px} px, "
+            f"not {stage.width} x {stage.height}"
+        )
+    network = build(config)
+    if stage.start is not None:
+        begin(network, stage.start)
+    freeze(network, train_depth=stage.train_depth, adjustment=stage.adjustment)
+    training_mode(network)
+    if stage.checkpointing:
+        recompute(network)
+    return network
+
+
+def _features(stage: Stage, device: torch.device) -> Features | None:
+    if not stage.weights.perceptual:
+        return None
+    return load_features(stage.perceptual, str(device))

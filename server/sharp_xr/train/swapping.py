@@ -1,0 +1,87 @@
+"""Stage 2's batch, made of photos by the network itself (SSFT, self-supervised fine-tuning).
+
+    photo --network--> Gaussians --draw, a little aside--> pseudo photo     no gradient so far
+    pseudo photo: the input        photo: the novel view that it must give
+
+So the network sees inputs with its own flaws, and is held to pictures of the world. The pseudo
+photo's depth, as drawn, stands in for the truth; where nothing was drawn it is unknown.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from sharp_xr.train.networks import Network
+from sharp_xr.train.samples import Batch, Samples
+from sharp_xr.train.step import draw
+
+COVERED = 0.5
+"""Alpha from which a drawn depth counts as known."""
+
+
+def photos_of(
+    samples: Samples, seed: int, step: int, places: Sequence[int], size: tuple[int, int]
+) -> Batch:
+    """As ``samples.batch_of``, of photos without novel views: both views are the photo."""
+    pictures, lenses = [], []
+    for place in places:
+        rng = np.random.default_rng((seed, step, place))
+        sample = samples[int(rng.integers(len(samples)))]
+        height, width = sample.rgb.shape[1:3]
+        rgb = torch.from_numpy(sample.rgb[:1]).permute(0, 3, 1, 2).float() / 255
+        small = functional.interpolate(
+            rgb, size, mode="bilinear", antialias=True, align_corners=False
+        )
+        share = np.array([size[1] / width, size[0] / height] * 2)
+        pictures.append(small.clamp(0, 1))
+        lenses.append(torch.from_numpy(sample.lenses[:1] * share))
+    poses = np.stack([lean(seed, step, place) for place in places])
+    return Batch(
+        rgb=torch.stack(pictures).expand(-1, 2, -1, -1, -1),
+        depth=torch.zeros(len(pictures), 2, *size),
+        lenses=torch.stack(lenses).expand(-1, 2, -1),
+        novel_from_input=torch.from_numpy(poses),
+    )
+
+
+def lean(seed: int, step: int, place: int) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
+    """[4, 4] to a camera anywhere in a flat ball of radius 1; ``swapped`` says how long that is."""
+    rng = np.random.default_rng((seed, step, place, 1))
+    direction = rng.normal(0, 1, 3)
+    offset = direction / np.linalg.norm(direction) * rng.uniform(0, 1) ** (1 / 3)
+    pose = np.eye(4)
+    pose[:3, 3] = offset * (1, 1, 0.3)  # heads move aside more than back and forth
+    return pose
+
+
+def swapped(network: Network, photos: Batch, lean_m: float) -> Batch:
+    """Pseudo photos as inputs, the photos as their novel views.
+
+    Args:
+        network: as it is; it gets no gradient here.
+        photos: of ``photos_of``.
+        lean_m: metres that a lean of 1 stands for.
+    """
+    aside = photos.novel_from_input.clone()
+    aside[:, :3, 3] *= lean_m
+    with torch.no_grad():
+        parts = network.parts(photos.rgb[:, 0], photos.focal_over_width)
+        seen = dataclasses.replace(photos, novel_from_input=aside)
+        drawn = draw(parts.gaussians, network.half_view(*photos.size), seen)
+    pseudo_first = (1, 0)
+    return Batch(
+        rgb=torch.stack([drawn.rgb[:, 1].clamp(0, 1), photos.rgb[:, 0]], 1),
+        depth=_known(drawn.depth, drawn.alpha)[:, pseudo_first],
+        lenses=photos.lenses,
+        novel_from_input=torch.linalg.inv(aside),
+    )
+
+
+def _known(depth: Tensor, alpha: Tensor) -> Tensor:
+    return torch.where(alpha > COVERED, depth, torch.zeros_like(depth))

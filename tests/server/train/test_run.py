@@ -1,0 +1,144 @@
+"""A training that is cut off, that is shared, and that learns."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+from PIL import Image
+from safetensors.torch import load_file
+from tests.server.train.planes import Planes
+from tests.server.train.training import stage_of, train
+
+from sharp_xr.model.lite_gaussians_file import load_lite_gaussians
+from sharp_xr.train.journal import LOSSES, read_losses
+from sharp_xr.train.processes import Processes
+from sharp_xr.train.run import CHECKPOINT, MODEL, Run
+from sharp_xr.train.stages import Stage2, StageError, configured
+
+ROOT = Path(__file__).parents[3]
+
+
+def process(out: Path, changes: dict[str, object], *runner: str) -> subprocess.Popen[bytes]:
+    words = [*(runner or (sys.executable,)), "-m", "tests.server.train.training"]
+    environment = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+    return subprocess.Popen(
+        [*words, str(out), json.dumps(changes)], cwd=ROOT, env=environment, stderr=subprocess.PIPE
+    )
+
+
+def test_a_killed_training_ends_as_an_unkilled_one_to_the_bit(tmp_path: Path) -> None:
+    """kill -9 somewhere between checkpoints; the same command again."""
+    changes: dict[str, object] = {"steps": 40, "save_every": 3}
+    doomed = process(tmp_path / "killed", changes)
+    while len(read_losses(tmp_path / "killed")) < 8:
+        assert doomed.poll() is None, doomed.communicate()[1].decode()
+        time.sleep(0.01)
+    os.kill(doomed.pid, signal.SIGKILL)
+    doomed.communicate()
+    before = read_losses(tmp_path / "killed")
+    assert 8 <= len(before) < 40
+    train(tmp_path / "killed", changes)
+    train(tmp_path / "whole", changes)
+    assert read_losses(tmp_path / "killed") == read_losses(tmp_path / "whole")
+    assert before == read_losses(tmp_path / "whole")[: len(before)]
+    served = load_file(tmp_path / "killed" / MODEL)
+    for name, tensor in load_file(tmp_path / "whole" / MODEL).items():
+        assert torch.equal(tensor, served[name]), name
+
+
+def test_two_processes_are_one_with_the_joint_batch(tmp_path: Path) -> None:
+    changes: dict[str, object] = {"steps": 4, "warm_up": 1, "batch": 2}
+    torchrun = "-m torch.distributed.run --standalone --nproc-per-node 2".split()
+    shared = process(tmp_path / "two", changes, sys.executable, *torchrun)
+    words = shared.communicate()[1].decode()
+    assert shared.returncode == 0, words
+    train(tmp_path / "one", changes | {"batch": 4})
+    for two, one in zip(read_losses(tmp_path / "two"), read_losses(tmp_path / "one"), strict=True):
+        assert two == pytest.approx(one, rel=1e-4, abs=1e-6)
+    states = [
+        torch.load(tmp_path / name / CHECKPOINT, weights_only=True)["network"]
+        for name in ("two", "one")
+    ]
+    for name, tensor in states[0].items():
+        torch.testing.assert_close(tensor, states[1][name], rtol=1e-3, atol=1e-5)
+
+
+def test_training_lowers_the_loss_and_leaves_what_can_be_served_and_looked_at(
+    tmp_path: Path,
+) -> None:
+    changes: dict[str, object] = {"steps": 60, "warm_up": 5, "peak": 3e-3, "ema": 0.9}
+    ended = train(tmp_path, changes | {"save_every": 50, "sheet_every": 30})
+    losses = [line["loss"] for line in read_losses(tmp_path)]
+    assert len(losses) == 60
+    assert sum(losses[-10:]) < 0.8 * sum(losses[:10])
+    network = load_lite_gaussians(tmp_path / MODEL)
+    for name, tensor in network.state_dict().items():
+        torch.testing.assert_close(tensor, ended.average[name], rtol=1e-3, atol=1e-4)
+    sheets = sorted((tmp_path / "sheets").iterdir())
+    assert [path.name for path in sheets] == ["0000030.png", "0000060.png"]
+    with Image.open(sheets[0]) as sheet:
+        assert sheet.size == (6 * 32, 4 * 32)
+        assert len(set(sheet.crop((96, 0, 128, 32)).get_flattened_data())) > 20
+    assert list((tmp_path / "tensorboard").iterdir())
+    config = json.loads((tmp_path / "config.json").read_bytes())
+    assert config["steps"] == 60
+    again = configured(1, str(tmp_path / "config.json"))
+    assert again == ended.stage
+
+
+def test_the_average_follows_the_weights_and_rates_follow_the_schedule(tmp_path: Path) -> None:
+    run = Run(stage_of(tmp_path, {"ema": 0.5}), Planes(), Processes())
+    first = run.network.state_dict()["head.out.bias"].clone()
+    run.one_step()
+    second = run.network.state_dict()["head.out.bias"]
+    assert not torch.equal(first, second)
+    keep = 1 / 11
+    torch.testing.assert_close(run.average["head.out.bias"], keep * first + (1 - keep) * second)
+
+
+def test_a_step_that_is_not_finite_changes_no_weight(tmp_path: Path) -> None:
+    run = Run(stage_of(tmp_path, {}), Planes(), Processes())
+    dict(run.network.named_parameters())["head.out.bias"].data[0] = float("nan")
+    kept = {n: t.clone() for n, t in run.network.state_dict().items() if n.startswith("depth.")}
+    run.one_step()
+    assert run.step == 1
+    assert all(torch.equal(run.network.state_dict()[name], t) for name, t in kept.items())
+
+
+def test_stage_2_learns_from_photos_alone(tmp_path: Path) -> None:
+    tiny = configured(2, "tiny-lite")
+    assert isinstance(tiny, Stage2)
+    stage = dataclasses.replace(tiny, out=tmp_path, height=32, width=32, adjustment=False)
+    run = Run(stage, Planes(views=0), Processes())
+    batch = run.batch(0, range(2))
+    assert torch.equal(batch.rgb[:, 1], run.batch(0, range(2)).rgb[:, 1])
+    assert not torch.equal(batch.rgb[:, 0], batch.rgb[:, 1])
+    moved = torch.linalg.inv(batch.novel_from_input)[:, :3, 3].norm(dim=1)
+    assert (moved > 0).all() and (moved <= stage.lean_m).all()
+    assert (batch.depth[:, 1] > 0).all(), "the photo's own view is covered"
+    before = run.network.state_dict()["head.out.bias"].clone()
+    values = run.one_step()
+    assert values["color"] > 0 and not torch.equal(
+        run.network.state_dict()["head.out.bias"], before
+    )
+
+
+def test_a_checkpoint_of_something_else_is_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / CHECKPOINT).write_bytes(b"nothing")
+    run = Run(stage_of(tmp_path, {}), Planes(), Processes())
+    with pytest.raises(StageError, match="is no checkpoint of this run"):
+        run.resume()
+
+
+def test_a_line_of_losses_that_was_cut_off_is_left_out(tmp_path: Path) -> None:
+    (tmp_path / LOSSES).write_text('{"step": 1, "loss": 2.5}\n{"step": 2, "lo')
+    assert read_losses(tmp_path) == [{"step": 1, "loss": 2.5}]
