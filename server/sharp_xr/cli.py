@@ -62,9 +62,9 @@ class Serve:
     data: MaybePath = None
     """Folder of the scenes. Without it: ~/.local/share/sharp-xr, or as XDG_DATA_HOME says."""
     model: str = "lite"
-    """Name of the predictor that makes Gaussians of photos."""
+    """What makes Gaussians of photos: lite, sharp, a file of weights or a training's folder."""
     checkpoint: MaybePath = None
-    """Weights in place of the packaged ones."""
+    """Weights in place of the packaged ones, of a model that is named."""
     precision: Literal["auto", "fp32", "bf16"] = "auto"
     """What the model sharp computes in; auto is bf16 where the hardware has it."""
     compile: bool = False
@@ -103,16 +103,19 @@ class Serve:
         except devices.DeviceError as error:
             return fail(str(error))
         from sharp_xr import serve  # slow, so the device is looked for before
+        from sharp_xr.model import ModelError
+        from sharp_xr.model.family import resolved
 
         try:
+            model, checkpoint = resolved(self.model, self.checkpoint)
             config = serve.ServeConfig(
                 data=self.data or default_data(),
                 device=device,
                 host=self.listens_on,
                 port=self.port,
                 token=self.token,
-                model=self.model,
-                checkpoint=self.checkpoint,
+                model=model,
+                checkpoint=checkpoint,
                 precision=self.precision,
                 compiled=self.compile,
                 max_eye_px=self.eye_size,
@@ -124,7 +127,7 @@ class Serve:
                 key=self.key,
             )
             serve.run(config)
-        except serve.ServeError as error:
+        except (serve.ServeError, ModelError) as error:
             return fail(str(error))
         return 0
 
@@ -138,9 +141,9 @@ class Predict:
     output: Output
     """A .ply or .npz file for one photo; a folder for any number, which then holds a .ply each."""
     model: str = "lite"
-    """Name of the predictor."""
+    """lite, sharp, a file of weights or a training's folder."""
     checkpoint: MaybePath = None
-    """Weights in place of the packaged ones."""
+    """Weights in place of the packaged ones, of a model that is named."""
     precision: Literal["auto", "fp32", "bf16"] = "auto"
     """What the model sharp computes in; auto is bf16 where the hardware has it."""
     compile: bool = False
@@ -156,18 +159,19 @@ class Predict:
 
     def run(self) -> int:
         from sharp_xr import devices, logs, predict
-        from sharp_xr.model import ModelError, check_name, load_predictor
+        from sharp_xr.model import ModelError, load_predictor
+        from sharp_xr.model.family import resolved
         from sharp_xr.prediction import PredictionWorker
 
         logs.configure(as_json=False)
         try:
-            check_name(self.model)
+            model, checkpoint = resolved(self.model, self.checkpoint)
             targets = predict.targets(self.photos, self.output)
             device = devices.choose(self.device, self.gpu)
             print(f"sharp-xr: {self.model} on {device}", file=sys.stderr)
             worker = PredictionWorker(
-                self.model,
-                self.checkpoint,
+                model,
+                checkpoint,
                 device.name,
                 self.precision,
                 warm=False,

@@ -113,5 +113,7 @@ def test_a_model_that_there_is_not_is_a_sentence(
 ) -> None:
     monkeypatch.setattr("sharp_xr.logs.configure", lambda **options: None)
     assert run([*command, "--device", "cpu", "--model", "flat"]) == 1
-    sentence = "sharp-xr: there is no model 'flat', wanted one of lite, sharp\n"
+    sentence = (
+        "sharp-xr: there is no model 'flat', wanted one of lite, sharp, or a file of weights\n"
+    )
     assert capsys.readouterr().err == sentence

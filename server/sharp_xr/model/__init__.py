@@ -23,7 +23,7 @@ __all__ = [
 ]
 
 MODEL_NAMES = ("lite", "sharp")
-"""What ``--model`` takes."""
+"""What ``--model`` takes, besides files of weights (``family.py``)."""
 
 Precision = Literal["auto", "fp32", "bf16"]
 """What a network computes in; auto is bf16 where the hardware has it, else fp32."""
@@ -100,6 +100,12 @@ def load_predictor(
     """
     match name:
         case "lite":
+            from sharp_xr.model.lite_gaussians_file import holds_lite_gaussians
+
+            if checkpoint is not None and holds_lite_gaussians(checkpoint):
+                from sharp_xr.model.lite_gaussians_predictor import LiteGaussiansPredictor
+
+                return LiteGaussiansPredictor(checkpoint, device)
             from sharp_xr.model.lite import LitePredictor
 
             return LitePredictor(checkpoint, device)

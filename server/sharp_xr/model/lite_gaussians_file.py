@@ -65,3 +65,12 @@ def load_lite_gaussians(path: Path, device: str = "cpu") -> LiteGaussians:
     except RuntimeError as error:
         raise ModelError(f"{path} contradicts the sizes that it says") from error
     return network.to(device).eval().requires_grad_(False)
+
+
+def holds_lite_gaussians(path: Path) -> bool:
+    """Whether a file says that it is such a network; False for what cannot be read at all."""
+    try:
+        with safe_open(str(path), "pt") as file:
+            return CONFIG_KEY in (file.metadata() or {})
+    except (OSError, SafetensorError):
+        return False

@@ -1,0 +1,100 @@
+"""What a training came to can be named in place of a model."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from safetensors.torch import save_file
+
+from sharp_xr.cli import run
+from sharp_xr.formats.ply import read_ply
+from sharp_xr.model import ModelError, lite_network, load_predictor
+from sharp_xr.model.family import resolved
+from sharp_xr.model.lite_gaussians import TINY_GAUSSIANS, LiteGaussians
+from sharp_xr.model.lite_gaussians_file import save_lite_gaussians
+from sharp_xr.model.lite_gaussians_predictor import LiteGaussiansPredictor, input_size
+from sharp_xr.model.sharp.checkpoint import save_network
+from sharp_xr.model.sharp.config import TINY
+from sharp_xr.model.sharp.network import SharpNetwork
+from sharp_xr.photo import Photo
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a training of the tiny lite."""
+    folder = tmp_path_factory.mktemp("run")
+    torch.manual_seed(0)
+    network = LiteGaussians(TINY_GAUSSIANS)
+    save_lite_gaussians(network.state_dict(), TINY_GAUSSIANS, folder / "model.safetensors", {})
+    return folder
+
+
+def photo(focal_px: float = 120.0) -> Photo:
+    rng = np.random.default_rng(0)
+    return Photo(rng.integers(0, 255, (96, 128, 3), dtype=np.uint8), focal_px)
+
+
+def test_names_stay_names() -> None:
+    assert resolved("lite", None) == ("lite", None)
+    assert resolved("sharp", Path("x.pt")) == ("sharp", Path("x.pt"))
+
+
+def test_weights_say_themselves_which_model_they_are_of(trained: Path, tmp_path: Path) -> None:
+    file = trained / "model.safetensors"
+    assert resolved(str(trained), None) == resolved(str(file), None) == ("lite", file)
+    shipped = Path(lite_network.__file__).parent / "weights" / "lite.safetensors"
+    assert resolved(str(shipped), None) == ("lite", shipped)
+    save_network(SharpNetwork(TINY), tmp_path / "s.safetensors", {})
+    assert resolved(str(tmp_path / "s.safetensors"), None)[0] == "sharp"
+    torch.save(SharpNetwork(TINY).state_dict(), tmp_path / "s.pt")
+    assert resolved(str(tmp_path / "s.pt"), None)[0] == "sharp"
+
+
+def test_what_is_no_model_is_one_sentence(trained: Path, tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match="no model 'fast', wanted one of lite, sharp, or a file"):
+        resolved("fast", None)
+    with pytest.raises(ModelError, match="no training ended there"):
+        resolved(str(tmp_path), None)
+    with pytest.raises(ModelError, match="leave --checkpoint out"):
+        resolved(str(trained), Path("x"))
+    save_file({"a": torch.zeros(1)}, tmp_path / "a.safetensors")
+    with pytest.raises(ModelError, match="no model of the family"):
+        resolved(str(tmp_path / "a.safetensors"), None)
+
+
+def test_a_trained_lite_predicts_metric_gaussians_where_the_photo_sees_them(trained: Path) -> None:
+    predictor = load_predictor("lite", trained / "model.safetensors")
+    assert isinstance(predictor, LiteGaussiansPredictor)
+    near, far = (predictor.predict(photo(f)) for f in (120.0, 240.0))
+    rows, columns = input_size(96, 128)
+    assert rows * columns >= 384 * 384
+    assert 2 * rows * columns <= len(near) < 2.2 * rows * columns
+    ratio = np.median(far.means[:, 2]) / np.median(near.means[:, 2])
+    assert ratio == pytest.approx(2.0, rel=0.05)
+    layers = near.means[: 2 * rows * columns]
+    u = layers[:, 0] / layers[:, 2] * 120 / 64
+    v = layers[:, 1] / layers[:, 2] * 120 / 48
+    assert np.abs(u).max() < 1 and np.abs(v).max() < 1
+    assert np.abs(u).max() > 0.99 and np.abs(v).max() > 0.99
+    assert near.finite()[1] == 0
+
+
+@pytest.mark.parametrize("size", [(1000, 1000), (3000, 4000), (100, 2000)])
+def test_the_grid_has_the_photo_s_aspect_and_enough_cells(size: tuple[int, int]) -> None:
+    rows, columns = input_size(*size)
+    assert rows * columns >= 384 * 384 and rows % 32 == columns % 32 == 0
+    if size[1] / size[0] < 2:
+        assert columns / rows == pytest.approx(size[1] / size[0], rel=0.08)
+
+
+def test_the_command_line_takes_a_training_s_folder(trained: Path, tmp_path: Path) -> None:
+    Image.fromarray(photo().image).save(tmp_path / "a.png")
+    out = tmp_path / "a.ply"
+    words = ["predict", str(tmp_path / "a.png"), "-o", str(out), "--model", str(trained)]
+    assert run(words) == 0
+    assert len(read_ply(out)[0]) > 2 * 384 * 384
+    assert run(["serve", "--model", str(tmp_path / "none"), "--data", str(tmp_path / "d")]) == 1
