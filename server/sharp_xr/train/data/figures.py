@@ -1,8 +1,8 @@
-"""People, animals, plants and vessels put together from simple solids.
+"""Animals, plants and vessels put together from simple solids.
 
-They are crude, and meant to be: what a depth network has to learn is that a person is one upright
-thing in front of the rest, how tall a person is, and that a tree is behind the bench.
-Each function returns a mesh with its foot at the origin, facing +z.
+They are crude, and meant to be: what a depth network has to learn is how large such things are,
+and that a tree is behind the bench. Each function returns a mesh with its foot at the origin,
+facing +z.
 """
 
 from __future__ import annotations
@@ -22,91 +22,6 @@ Rng = np.random.Generator
 def vec(x: float, y: float, z: float) -> Float:
     """[3]"""
     return np.array([x, y, z], np.float32)
-
-
-def person(rng: Rng, scene: SceneBuilder) -> Mesh:
-    """A clothed person of 1.0 to 2.0 m with head, hair, face, arms and legs in a random pose."""
-    unit = rng.uniform(1.5, 1.95) if rng.random() < 0.8 else rng.uniform(0.9, 1.5)
-    skin = scene.add_texture(textures.skin(rng))
-    shirt = scene.add_texture(
-        textures.any_of(rng, (textures.fabric, textures.fabric, textures.plaster))
-    )
-    trousers = scene.add_texture(textures.fabric(rng))
-    bulk = rng.uniform(0.85, 1.35)
-    parts = [*_head(rng, skin), *_body(rng, skin, shirt, trousers, bulk)]
-    mesh = joined(parts)
-    scale = np.float32(unit) * np.eye(3, dtype=np.float32)
-    sized = mesh.moved(scale, np.zeros(3, np.float32))
-    normals = sized.normals / np.linalg.norm(sized.normals, axis=-1, keepdims=True)
-    return replace(sized, normals=normals)
-
-
-def _head(rng: Rng, skin: int) -> list[Mesh]:
-    """In units of the body's height: head's middle at 0.93."""
-    hair = textures.random_color(rng, 0.02, 0.6, 0.05) ** 2.2
-    long = rng.random() < 0.5
-    parts = [
-        shapes.ellipsoid((0, 0.93, 0), (0.045, 0.063, 0.053), skin, repeats=2),
-        shapes.ellipsoid((0, 0.945, -0.009), (0.05, 0.061, 0.055), color=hair),
-        shapes.ellipsoid((0, 0.92, 0.055), (0.008, 0.013, 0.011), skin),
-        shapes.limb(vec(0, 0.8, -0.005), vec(0, 0.9, 0), (0.034, 0.03), skin),
-        shapes.ellipsoid((0, 0.896, 0.046), (0.016, 0.005, 0.006), color=(0.3, 0.06, 0.06)),
-    ]
-    for side in (-1, 1):
-        eye = (0.018 * side, 0.94, 0.047)
-        parts.append(shapes.ellipsoid(eye, (0.009, 0.006, 0.006), color=(0.8, 0.8, 0.8), rings=6))
-        pupil = (0.018 * side, 0.94, 0.0515)
-        parts.append(
-            shapes.ellipsoid(pupil, (0.004, 0.004, 0.003), color=(0.02, 0.02, 0.02), rings=6)
-        )
-    if long:
-        parts.append(shapes.ellipsoid((0, 0.88, -0.03), (0.055, 0.1, 0.032), color=hair))
-    return parts
-
-
-def _body(rng: Rng, skin: int, shirt: int, trousers: int, bulk: float) -> list[Mesh]:
-    sitting = rng.random() < 0.15
-    b = bulk
-    parts = [
-        shapes.ellipsoid((0, 0.73, 0), (0.105 * b, 0.11, 0.065 * b), shirt, repeats=2),
-        shapes.ellipsoid((0, 0.62, 0), (0.09 * b, 0.13, 0.062 * b), shirt, repeats=2),
-        shapes.ellipsoid((0, 0.53, 0), (0.095 * b, 0.06, 0.065 * b), trousers, repeats=2),
-    ]
-    for side in (-1, 1):
-        shoulder = vec(0.11 * b * side, 0.79, 0)
-        lift = np.clip(abs(rng.normal(0, 0.5)), 0, 2.2)
-        out = np.sin(lift) * side * rng.uniform(0.2, 1)
-        elbow = shoulder + 0.17 * _unit(vec(out + 0.15 * side, -np.cos(lift), rng.normal(0, 0.3)))
-        bend = vec(rng.normal(-0.3 * side, 0.4), rng.normal(-0.4, 0.6), abs(rng.normal(0.3, 0.4)))
-        hand = elbow + 0.15 * _unit(bend)
-        parts += [
-            shapes.limb(shoulder, elbow, (0.033 * b, 0.026), shirt),
-            shapes.limb(elbow, hand, (0.025, 0.02), skin if rng.random() < 0.4 else shirt),
-            shapes.ellipsoid(hand + 0.02 * _unit(bend), (0.022, 0.028, 0.018), skin),
-        ]
-        hip = vec(0.05 * b * side, 0.52, 0)
-        stride = rng.normal(0, 0.12)
-        knee = hip + 0.24 * _unit(
-            vec(0.05 * side, -0.2 if sitting else -1, 1.0 if sitting else stride)
-        )
-        foot = knee + 0.245 * _unit(vec(0, -1, -abs(stride)))
-        shoe = textures.random_color(rng, 0.02, 0.8, 0.1) ** 2.2
-        parts += [
-            shapes.limb(hip, knee, (0.05 * b, 0.036), trousers),
-            shapes.limb(knee, foot, (0.036, 0.026), trousers),
-            shapes.ellipsoid(foot + vec(0, 0, 0.03), (0.026, 0.024, 0.06), color=shoe),
-        ]
-    low = min(float(p.points[..., 1].min()) for p in parts)
-    # A sitting person's feet hang lower than the origin's ground only if the legs are straight.
-    return (
-        parts
-        if abs(low) < 0.05 or sitting
-        else [p.moved(np.eye(3, dtype=np.float32), vec(0, -low, 0)) for p in parts]
-    )
-
-
-def _unit(v: Float) -> Float:
-    return np.asarray(v / (np.linalg.norm(v) + 1e-6), np.float32)
 
 
 def animal(rng: Rng, scene: SceneBuilder) -> Mesh:
@@ -173,7 +88,7 @@ def tree(rng: Rng, scene: SceneBuilder) -> Mesh:
     parts = [
         shapes.limb(vec(0, -0.1, 0), lean * 0.8, (height * 0.025, height * 0.008), bark, repeats=3)
     ]
-    count = int(rng.integers(2500, 6000))
+    count = int(rng.integers(4000, 10000))
     if rng.random() < 0.25:
         level = rng.uniform(0.12, 1, count) ** 1.3
         radius = (1 - level) * height * rng.uniform(0.18, 0.3) * np.sqrt(rng.uniform(0.2, 1, count))
@@ -197,7 +112,7 @@ def tree(rng: Rng, scene: SceneBuilder) -> Mesh:
 def bush(rng: Rng, scene: SceneBuilder, height: float) -> Mesh:
     """A shrub, hedge bit or tuft of that height in metres."""
     leaf = scene.add_texture(textures.foliage(rng))
-    count = int(rng.integers(300, 1200))
+    count = int(rng.integers(900, 3000))
     direction = rng.normal(0, 1, (count, 3))
     direction /= np.linalg.norm(direction, axis=1, keepdims=True)
     radii = np.array([rng.uniform(0.4, 0.9), 0.5, rng.uniform(0.4, 0.9)]) * height
@@ -206,7 +121,12 @@ def bush(rng: Rng, scene: SceneBuilder, height: float) -> Mesh:
     core = shapes.ellipsoid(
         (0, 0.5 * height, 0), tuple(0.75 * radii), leaf, color=(0.4, 0.4, 0.4), repeats=2
     )
-    return joined([core, shapes.leaves(centers.astype(np.float32), height * 0.05, rng, leaf)])
+    return joined(
+        [
+            core,
+            shapes.leaves(centers.astype(np.float32), height * rng.uniform(0.02, 0.04), rng, leaf),
+        ]
+    )
 
 
 def flower(rng: Rng, scene: SceneBuilder) -> Mesh:
@@ -224,7 +144,7 @@ def flower(rng: Rng, scene: SceneBuilder) -> Mesh:
                 color=color * rng.uniform(0.8, 1.1),
                 rings=6,
             )
-            raised = petal.moved(_tilt(-0.25 - 0.35 * ring), vec(0, 0.004 * ring, 0))
+            raised = petal.moved(tilt(-0.25 - 0.35 * ring), vec(0, 0.004 * ring, 0))
             petals.append(
                 raised.moved(turn_about_y(2 * np.pi * (k + 0.5 * ring) / count), vec(0, 0, 0))
             )
@@ -232,7 +152,7 @@ def flower(rng: Rng, scene: SceneBuilder) -> Mesh:
     petals.append(
         shapes.ellipsoid((0, 0.004, 0), (radius * 0.3, radius * 0.2, radius * 0.3), color=middle)
     )
-    head = joined(petals).moved(_tilt(rng.uniform(0, 1.3)), vec(0, height, 0))
+    head = joined(petals).moved(tilt(rng.uniform(0, 1.3)), vec(0, height, 0))
     stem = shapes.limb(
         vec(rng.normal(0, 0.05), 0, -0.02),
         vec(0, height, 0),
@@ -240,11 +160,11 @@ def flower(rng: Rng, scene: SceneBuilder) -> Mesh:
         color=(0.1, 0.25, 0.05),
     )
     leaf = scene.add_texture(textures.foliage(rng))
-    around = rng.normal(0, 0.07, (40, 3)) * [1, 1, 1] + [0, height * 0.35, 0]
-    return joined([head, stem, shapes.leaves(around.astype(np.float32), 0.03, rng, leaf)])
+    around = rng.normal(0, 1, (60, 3)) * [0.03, 0.25 * height, 0.03] + [0, height * 0.35, 0]
+    return joined([head, stem, shapes.leaves(around.astype(np.float32), 0.022, rng, leaf)])
 
 
-def _tilt(angle: float) -> Float:
+def tilt(angle: float) -> Float:
     """[3, 3] rotation about x: what faced up faces +z at pi/2."""
     c, s = np.cos(angle), np.sin(angle)
     return np.array([[1, 0, 0], [0, c, -s], [0, s, c]], np.float32)

@@ -14,10 +14,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
 
-from sharp_xr.train.data.mesh import UNTEXTURED, Mesh, SceneBuilder, flat_normals
+from sharp_xr.train.data.mesh import UNTEXTURED, Mesh, SceneBuilder
+from sharp_xr.train.data.obj import Model, read_obj
 from sharp_xr.train.data.textures import Texture
 
 PACKS = ("BlendSwap-CC-0", "BlendSwap-CC-BY", "KatorLegaz", "Scopia")
@@ -25,7 +25,6 @@ CATALOGUE = "PluginFurnitureCatalog.properties"
 MAX_TEXTURE_PX = 512
 MAX_TRIANGLES = 60_000
 """A model with more is left out: it would cost more than it teaches."""
-GREY = (0.7, 0.7, 0.7)
 
 
 @dataclass(frozen=True)
@@ -40,22 +39,6 @@ class Furniture:
     elevation: float
     """Metres above the floor."""
     category: str
-
-
-@dataclass(frozen=True)
-class Model:
-    """A parsed OBJ: T triangles, M materials, of which 0 is plain grey."""
-
-    points: NDArray[np.float32]
-    """[T, 3, 3] in the model's own units."""
-    uv: NDArray[np.float32]
-    """[T, 3, 2]"""
-    material: NDArray[np.int32]
-    """[T]"""
-    diffuse: NDArray[np.float32]
-    """[M, 3] linear."""
-    pictures: tuple[str, ...]
-    """[M] path of the texture, or ""."""
 
 
 class AssetError(Exception):
@@ -133,13 +116,11 @@ class Library:
         high_m: float,
         categories: tuple[str, ...] = (),
     ) -> Furniture:
-        """A piece whose longest side lies in that range, of one of the categories; empty: any."""
-        fits = [
-            f
-            for f in self.furniture
-            if low_m <= max(f.size) <= high_m and (not categories or f.category in categories)
-        ]
-        assert fits, f"nothing of {low_m} to {high_m} m in {categories}"
+        """A piece whose longest side lies in that range, of one of the categories; of any, if they
+        are empty or have none."""
+        sized = [f for f in self.furniture if low_m <= max(f.size) <= high_m]
+        fits = [f for f in sized if f.category in categories] or sized
+        assert fits, f"nothing of {low_m} to {high_m} m"
         return fits[int(rng.integers(len(fits)))]
 
     def mesh(self, piece: Furniture, scene: SceneBuilder) -> Mesh | None:
@@ -155,14 +136,18 @@ class Library:
         of_triangle = texture[model.material]
         textured = (of_triangle != UNTEXTURED)[:, None]
         color = np.where(textured, 1, model.diffuse[model.material]).astype(np.float32)
-        points = points.astype(np.float32)
+        # Unequal scales tilt normals the other way round.
+        normals = model.normals / scale
+        normals /= np.linalg.norm(normals, axis=-1, keepdims=True) + 1e-12
+        clear = model.clear[model.material]
+        finish = np.stack([np.where(clear > 0, 0.05, 0), clear], 1).astype(np.float32)
         return Mesh(
-            points,
-            flat_normals(points),
+            points.astype(np.float32),
+            normals.astype(np.float32),
             model.uv,
             of_triangle,
             color,
-            np.zeros((len(points), 2), np.float32),
+            finish,
         )
 
     def _model(self, path: Path) -> Model:
@@ -170,7 +155,7 @@ class Library:
         if cached.exists():
             with np.load(cached) as z:
                 return Model(
-                    z["points"], z["uv"], z["material"], z["diffuse"], tuple(z["pictures"])
+                    **{k: z[k] for k in z.files if k != "pictures"}, pictures=tuple(z["pictures"])
                 )
         model = read_obj(path)
         part = cached.with_suffix(f".{os.getpid()}.npz")  # several processes may share the folder
@@ -197,80 +182,3 @@ def _read_picture(path: str) -> Texture | None:
             return np.asarray(image.convert("RGB"))
     except OSError:
         return None
-
-
-def read_obj(path: Path) -> Model:
-    """Reads a Wavefront OBJ and its MTL; faces become fans of triangles, missing coordinates 0.
-
-    Source: the OBJ format's `v`, `vt`, `f`, `usemtl`, `mtllib` lines, and `newmtl`, `Kd`, `map_Kd`.
-    """
-    vertices: list[list[float]] = []
-    coordinates: list[list[float]] = []
-    corners: list[tuple[int, int, int]] = []
-    corner_uv: list[tuple[int, int, int]] = []
-    material: list[int] = []
-    materials = _Materials(path.parent)
-    current = 0
-    for line in path.read_text("latin1").splitlines():
-        words = line.split()
-        match words[:1]:
-            case ["v"]:
-                vertices.append([float(w) for w in words[1:4]])
-            case ["vt"]:
-                coordinates.append([float(w) for w in words[1:3]])
-            case ["mtllib"]:
-                materials.read(" ".join(words[1:]))
-            case ["usemtl"]:
-                current = materials.index.get(" ".join(words[1:]), 0)
-            case ["f"]:
-                v, t = _face(words[1:], len(vertices), len(coordinates))
-                for k in range(1, len(v) - 1):
-                    corners.append((v[0], v[k], v[k + 1]))
-                    corner_uv.append((t[0], t[k], t[k + 1]))
-                    material.append(current)
-    return Model(
-        np.array(vertices, np.float32)[np.array(corners)],
-        np.array([*coordinates, [0, 0]], np.float32)[np.array(corner_uv)],
-        np.array(material, np.int32),
-        np.array(materials.diffuse, np.float32),
-        tuple(materials.pictures),
-    )
-
-
-def _face(words: list[str], vertices: int, coordinates: int) -> tuple[list[int], list[int]]:
-    """Vertex and coordinate indices of a face, counted from 0; -1 where it gives no coordinate."""
-
-    def index(text: str, count: int) -> int:
-        i = int(text)
-        return i - 1 if i > 0 else count + i
-
-    fields = [word.split("/") for word in words]
-    v = [index(f[0], vertices) for f in fields]
-    t = [index(f[1], coordinates) if len(f) > 1 and f[1] else -1 for f in fields]
-    return v, t
-
-
-class _Materials:
-    """What the MTL files of a model say."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.index: dict[str, int] = {}
-        self.diffuse: list[tuple[float, ...]] = [GREY]
-        self.pictures: list[str] = [""]
-
-    def read(self, name: str) -> None:
-        path = self.folder / name
-        if not path.is_file():
-            return
-        for line in path.read_text("latin1").splitlines():
-            words = line.split()
-            match words[:1]:
-                case ["newmtl"]:
-                    self.index[" ".join(words[1:])] = len(self.diffuse)
-                    self.diffuse.append(GREY)
-                    self.pictures.append("")
-                case ["Kd"] if len(self.diffuse) > 1:
-                    self.diffuse[-1] = tuple(float(w) for w in words[1:4])
-                case ["map_Kd"] if len(self.diffuse) > 1:
-                    self.pictures[-1] = str(self.folder / " ".join(words[1:]))

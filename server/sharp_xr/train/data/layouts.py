@@ -9,12 +9,17 @@ import numpy as np
 from sharp_xr.train.data.furniture import Library
 from sharp_xr.train.data.outdoors import outdoors
 from sharp_xr.train.data.places import Place
-from sharp_xr.train.data.rooms import room, tabletop
+from sharp_xr.train.data.rooms import corridor, room
+from sharp_xr.train.data.tables import portrait, tabletop
 
-LAYOUTS: tuple[tuple[Callable[[np.random.Generator, Library], Place], float], ...] = (
-    (room, 0.45),
-    (tabletop, 0.17),
-    (outdoors, 0.38),
+Make = Callable[[np.random.Generator, Library], Place]
+
+LAYOUTS: tuple[tuple[Make, float], ...] = (
+    (room, 0.33),
+    (corridor, 0.08),
+    (tabletop, 0.15),
+    (portrait, 0.12),
+    (outdoors, 0.32),
 )
 """A maker of places and the share of scenes that it makes."""
 

@@ -42,6 +42,13 @@ class Mesh:
         normals = self.normals @ turn.T
         return replace(self, points=points.astype(np.float32), normals=normals.astype(np.float32))
 
+    def stretched(self, factors: Float) -> Mesh:
+        """Along x, y, z [3], about the origin."""
+        points = (self.points * factors).astype(np.float32)
+        normals = self.normals / factors
+        normals = normals / (np.linalg.norm(normals, axis=-1, keepdims=True) + 1e-12)
+        return replace(self, points=points, normals=normals.astype(np.float32))
+
     @property
     def box(self) -> tuple[Float, Float]:
         """Lowest and highest corner, [3] each."""

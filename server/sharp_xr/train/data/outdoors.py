@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 from numpy.typing import NDArray
 
-from sharp_xr.train.data import figures, shapes, textures
+from sharp_xr.train.data import figures, people, shapes, textures
 from sharp_xr.train.data.furniture import Library
-from sharp_xr.train.data.mesh import Mesh, SceneBuilder, joined
-from sharp_xr.train.data.places import Place, Subject, placed
-from sharp_xr.train.data.scene import Lights, Scene, scene_of
+from sharp_xr.train.data.houses import house
+from sharp_xr.train.data.mesh import Mesh, SceneBuilder, joined, turn_about_y
+from sharp_xr.train.data.places import Place, Subject, faces_of, placed
+from sharp_xr.train.data.scene import scene_of
+from sharp_xr.train.data.sky import weather
 
 Float = NDArray[np.float32]
 Rng = np.random.Generator
@@ -22,76 +22,80 @@ OUTDOOR = ("Exterior", "Vehicles", "Characters", "Miscellaneous")
 
 
 def outdoors(rng: Rng, library: Library) -> Place:
-    """A street, square, park or field."""
+    """A street, square, park, garden, field, shore; in any weather, at times in snow or crowded."""
     scene = SceneBuilder()
-    _ground(rng, scene)
-    built_up = rng.random() < 0.6
+    is_snow = rng.random() < 0.07
+    _ground(rng, scene, textures.snow(rng) if is_snow else textures.any_of(rng, textures.GROUNDS))
+    built_up = rng.random() < 0.55
+    if rng.random() < 0.15:
+        _water(rng, scene)
     if built_up:
         _houses(rng, scene)
     _plants(rng, scene, int(rng.integers(2, 9) if built_up else rng.integers(5, 18)))
     if rng.random() < 0.4:
-        _hills(rng, scene)
-    if rng.random() < 0.5:
+        _hills(rng, scene, is_snow)
+    for _ in range(int(rng.choice([0, 1, 2], p=[0.4, 0.4, 0.2]))):
         _posts(rng, scene)
     subjects = _things(rng, scene, library)
+    if rng.random() < 0.15:
+        subjects += _crowd(rng, scene, library)
+    if rng.random() < 0.3:
+        subjects += _flower_bed(rng, scene)
     low, high = np.array([-6, 0.25, -6], np.float32), np.array([6, 2.3, 6], np.float32)
     if rng.random() < 0.1:
         high[1] = 12
-    return Place("outdoors", _lit(rng, scene), subjects, low, high)
-
-
-def _lit(rng: Rng, scene: SceneBuilder) -> Scene:
-    elevation, around = rng.uniform(0.15, 1.4), rng.uniform(0, 2 * np.pi)
-    sun = np.array(
-        [np.cos(elevation) * np.sin(around), np.sin(elevation), np.cos(elevation) * np.cos(around)]
-    )
-    overcast = rng.random() < 0.35
-    strength = rng.uniform(0.0, 0.25) if overcast else rng.uniform(0.8, 2.0)
-    warmth = np.array([1.0, 0.95, 0.85]) if elevation > 0.5 else np.array([1.0, 0.82, 0.6])
-    ambient = rng.uniform(0.3, 0.7) * np.array([[0.5, 0.48, 0.42], [0.85, 0.95, 1.1]])
-    lights = Lights(
-        np.append(sun, 0)[None].astype(np.float32),
-        (strength * warmth)[None].astype(np.float32),
-        ambient.astype(np.float32),
-        float(rng.uniform(0, 0.15)),
-        np.full(1, 0.4 if overcast else rng.uniform(0.005, 0.03), np.float32),
-        reach_m=4.0,
-    )
+    outside = weather(rng)
     haze_m = float(np.exp(rng.uniform(np.log(80), np.log(6000))))
-    return scene_of(scene, lights, sky(rng, overcast), haze_m)
+    built = scene_of(scene, outside.lights(rng), outside.sky(rng), haze_m)
+    return Place("outdoors", built, subjects, low, high)
 
 
-def sky(rng: Rng, overcast: bool) -> Callable[[Float], Float]:
-    """A colour per direction: darker overhead, bright at the horizon, with or without clouds."""
-    high = (
-        np.array([0.12, 0.28, 0.7]) * rng.uniform(0.5, 1.3)
-        if not overcast
-        else np.full(3, rng.uniform(0.4, 0.9))
-    )
-    low = np.array([0.75, 0.85, 1.0]) * rng.uniform(0.7, 1.2)
-    if rng.random() < 0.2:  # evening
-        high, low = high * 0.5, np.array([1.1, 0.7, 0.4]) * rng.uniform(0.5, 1)
-    if rng.random() < 0.07:  # night
-        high, low = high * 0.04, low * 0.04
-    cover = rng.uniform(0.3, 0.9)
-    clouds = np.clip((textures.value_noise(rng, (3, 6, 12, 24, 48)) - cover) * 4, 0, 1)
-    cloud_color = np.array([1.0, 1.0, 1.0]) * rng.uniform(0.5, 1.3)
-
-    def color(directions: Float) -> Float:
-        up = np.clip(directions[:, 1], 0, 1)
-        share = np.sqrt(up)[:, None]
-        plain = low * (1 - share) + high * share
-        flat = directions[:, [0, 2]] / (up[:, None] + 0.15) * 60
-        u, v = (flat.astype(int) % clouds.shape[0]).T
-        cloud = clouds[u, v][:, None] * (up > 0.03)[:, None]
-        return np.asarray(plain * (1 - cloud) + cloud_color * cloud, np.float32)
-
-    return color
+def _water(rng: Rng, scene: SceneBuilder) -> None:
+    """A pond, a river's reach or the sea on one side: it mirrors, and is not quite flat."""
+    angle, near = rng.uniform(0, 2 * np.pi), float(rng.uniform(1.5, 8))
+    lines = np.linspace(0, 1, 60)[1:] ** 2.5 * (REACH_M if rng.random() < 0.5 else 25)
+    lines = np.concatenate([[0], lines])
+    across = np.concatenate([-lines[:0:-2], lines[::2]])
+    x, z = np.meshgrid(across, near + lines, indexing="ij")
+    grid = np.stack([x, np.full_like(x, 0.03), z], -1).astype(np.float32)
+    rough = float(rng.uniform(0.0, 0.12))
+    normal = rng.normal(0, rough, grid.shape).astype(np.float32)
+    normal[..., 1] = 1
+    normal /= np.linalg.norm(normal, axis=-1, keepdims=True)
+    corners, normals = shapes.grid_triangles(grid), shapes.grid_triangles(normal)
+    deep = np.array([0.02, 0.05, 0.06]) * rng.uniform(0.4, 2.5)
+    water = shapes.mesh_of(corners, normals, corners[..., [0, 2]], color=deep.astype(np.float32))
+    scene.add(shapes.polished(water, 0.12).moved(turn_about_y(float(angle)), figures.vec(0, 0, 0)))
 
 
-def _ground(rng: Rng, scene: SceneBuilder) -> None:
+def _crowd(rng: Rng, scene: SceneBuilder, library: Library) -> list[Subject]:
+    """Ten to thirty people, some in groups that look the same way."""
+    found: list[Subject] = []
+    middle, spread = rng.normal(0, 3, 3) * [1, 0, 1], rng.uniform(1.2, 5)
+    facing = rng.uniform(0, 2 * np.pi)
+    for _ in range(int(rng.integers(10, 30))):
+        where = (middle + rng.normal(0, spread, 3) * [1, 0, 1]).astype(np.float32)
+        turn = facing + rng.normal(0, 0.6) if rng.random() < 0.7 else rng.uniform(0, 6.3)
+        found.append(placed(scene, people.anyone(rng, scene, library), where, float(turn), True))
+    return found
+
+
+def _flower_bed(rng: Rng, scene: SceneBuilder) -> list[Subject]:
+    """Flowers and tufts close together: what close-ups are taken of."""
+    middle = rng.normal(0, 2.5, 3) * [1, 0, 1]
+    found: list[Subject] = []
+    for _ in range(int(rng.integers(5, 25))):
+        where = (middle + rng.normal(0, 0.5, 3) * [1, 0, 1]).astype(np.float32)
+        make_tuft = rng.random() < 0.3
+        mesh = figures.bush(rng, scene, float(rng.uniform(0.1, 0.35))) if make_tuft else None
+        mesh = mesh or figures.flower(rng, scene)
+        found.append(placed(scene, mesh, where, rng.uniform(0, 6.3), False))
+    return found
+
+
+def _ground(rng: Rng, scene: SceneBuilder, surface: textures.Texture) -> None:
     """Gently waving ground as object 0, a road or path on it."""
-    texture = scene.add_texture(textures.any_of(rng, textures.GROUNDS))
+    texture = scene.add_texture(surface)
     lines = np.sign(np.linspace(-1, 1, 61)) * np.abs(np.linspace(-1, 1, 61)) ** 3 * REACH_M
     x, z = np.meshgrid(lines, lines, indexing="ij")
     rough = rng.uniform(0, 0.25) if rng.random() < 0.4 else 0.0
@@ -145,21 +149,7 @@ def _houses(rng: Rng, scene: SceneBuilder) -> None:
             distance = rng.uniform(10, 70) + max(width, depth) / 2
             where = figures.vec(np.sin(turn), 0, np.cos(turn)) * distance
             turn += rng.normal(0, 0.4)
-        placed(scene, _house(rng, scene, width, height, depth), where, turn, False)
-
-
-def _house(rng: Rng, scene: SceneBuilder, width: float, height: float, depth: float) -> Mesh:
-    front = scene.add_texture(textures.facade(rng))
-    parts = [shapes.box((width, height, depth), front, tile_m=rng.uniform(9, 14))]
-    if rng.random() < 0.6:
-        roof = scene.add_texture(textures.any_of(rng, (textures.bricks, textures.planks)))
-        rise, over = rng.uniform(1.5, 5), 0.4
-        x, z = width / 2 + over, depth / 2 + over
-        ridge = [(-x, height + rise, 0), (x, height + rise, 0)]
-        for side in (-1, 1):
-            eaves = [(x, height - 0.1, side * z), (-x, height - 0.1, side * z)]
-            parts.append(shapes.quad(np.array([*ridge, *eaves], np.float32), roof, (width / 3, 2)))
-    return joined(parts)
+        placed(scene, house(rng, scene, (width, height, depth)), where, turn, False)
 
 
 def _plants(rng: Rng, scene: SceneBuilder, count: int) -> None:
@@ -174,10 +164,9 @@ def _plants(rng: Rng, scene: SceneBuilder, count: int) -> None:
         placed(scene, mesh, where, rng.uniform(0, 6.3), False)
 
 
-def _hills(rng: Rng, scene: SceneBuilder) -> None:
-    texture = scene.add_texture(
-        textures.any_of(rng, (textures.foliage, textures.grass, textures.marble))
-    )
+def _hills(rng: Rng, scene: SceneBuilder, is_snow: bool) -> None:
+    kinds = (textures.foliage, textures.grass, textures.marble)
+    texture = scene.add_texture(textures.any_of(rng, (textures.snow,) if is_snow else kinds))
     for _ in range(int(rng.integers(2, 8))):
         angle, distance = rng.uniform(0, 2 * np.pi), rng.uniform(120, 350)
         where = (np.sin(angle) * distance, -5.0, np.cos(angle) * distance)
@@ -227,13 +216,15 @@ def _things(rng: Rng, scene: SceneBuilder, library: Library) -> list[Subject]:
         angle = rng.uniform(0, 2 * np.pi)
         kind = rng.random()
         if kind < 0.4:
-            subjects.append(placed(scene, figures.person(rng, scene), where, angle, True))
+            mesh = people.anyone(rng, scene, library)
+            subject = placed(scene, mesh, where, angle, True)
+            subjects += [subject, *faces_of(subject)]
         elif kind < 0.5:
             subjects.append(placed(scene, figures.animal(rng, scene), where, angle, True))
         elif kind < 0.62:
             subjects.append(placed(scene, figures.flower(rng, scene), where, angle, True))
         else:
             piece = library.choose(rng, 0.3, 5.0, OUTDOOR if rng.random() < 0.75 else ())
-            if mesh := library.mesh(piece, scene):
-                subjects.append(placed(scene, mesh, where, angle, False))
+            if model := library.mesh(piece, scene):
+                subjects.append(placed(scene, model, where, angle, False))
     return subjects

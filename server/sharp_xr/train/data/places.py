@@ -44,6 +44,8 @@ class Place:
     """[3] highest corner."""
     subject_share: float = 0.65
     """How many photos are of a subject rather than of the place."""
+    axis: int | None = None
+    """Of a long place: photos of it look along x (0) or z (2)."""
 
 
 def placed(scene: SceneBuilder, mesh: Mesh, where: Float, angle: float, figure: bool) -> Subject:
@@ -54,3 +56,12 @@ def placed(scene: SceneBuilder, mesh: Mesh, where: Float, angle: float, figure: 
     low, high = moved.box
     middle = np.asarray((low + high) / 2, np.float32)
     return Subject(middle, float((high - low).max()), angle, figure)
+
+
+def faces_of(person: Subject) -> list[Subject]:
+    """A standing person's face and upper body, for photos from near."""
+    up = np.array([0, 1, 0], np.float32)
+    size = person.size
+    face = Subject(person.center + up * np.float32(0.42 * size), 0.16 * size, person.front, True)
+    bust = Subject(person.center + up * np.float32(0.28 * size), 0.4 * size, person.front, True)
+    return [face, bust]

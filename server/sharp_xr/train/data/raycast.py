@@ -187,7 +187,8 @@ def _marks(scene: Scene, hits: Hits) -> NDArray[np.uint8]:
 def _second_layer(scene: Scene, position: Float, directions: Float, first: Hits) -> Float:
     """[R] distance along each ray to the first surface of another object; 0 where it is unknown."""
     result = first.distance.copy()
-    live = np.flatnonzero(first.triangle >= 0)
+    # Behind a room's shell or the ground, which are object 0, is nothing.
+    live = np.flatnonzero((first.triangle >= 0) & (scene.objects[first.triangle] != 0))
     owner = scene.objects[first.triangle[live]]
     start = first.distance[live]
     for _ in range(MAX_HITS):
@@ -200,10 +201,7 @@ def _second_layer(scene: Scene, position: Float, directions: Float, first: Hits)
         other = (hits.triangle >= 0) & (scene.objects[hits.triangle] != owner)
         result[live[other]] = start[other]
         nothing = hits.triangle < 0
-        # Behind a room's shell or the ground, which are object 0, is nothing: the layer stays the
-        # visible one. Behind all else is the sky.
-        is_shell = owner == 0
-        result[live[nothing & ~is_shell]] = NOWHERE_M
+        result[live[nothing]] = NOWHERE_M  # the sky
         go_on = ~(other | nothing)
         live, owner, start = live[go_on], owner[go_on], start[go_on]
     result[live] = 0

@@ -1,90 +1,239 @@
-"""Furnished rooms with people in them, and tables seen from near by."""
+"""Furnished rooms and corridors with people in them."""
 
 from __future__ import annotations
+
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sharp_xr.train.data import figures, shapes, textures
-from sharp_xr.train.data.furniture import Library
-from sharp_xr.train.data.mesh import UNTEXTURED, Mesh, SceneBuilder, joined, turn_about_y
-from sharp_xr.train.data.places import Place, Subject, placed
-from sharp_xr.train.data.scene import Lights, scene_of
+from sharp_xr.train.data import figures, people, shapes, textures
+from sharp_xr.train.data.furniture import Furniture, Library
+from sharp_xr.train.data.houses import house_or_tree
+from sharp_xr.train.data.mesh import Mesh, SceneBuilder, joined, turn_about_y
+from sharp_xr.train.data.places import Place, Subject, faces_of, placed
+from sharp_xr.train.data.scene import Lights, Scene, scene_of
+from sharp_xr.train.data.shells import Shell, shell, view_outside
+from sharp_xr.train.data.sky import Weather, weather
 
 Float = NDArray[np.float32]
+Double = NDArray[np.float64]
 Rng = np.random.Generator
+
+THEMES = (
+    ("Living room", "Lights", "Miscellaneous"),
+    ("Bedroom", "Lights", "Miscellaneous"),
+    ("Kitchen", "Living room"),
+    ("Office", "Lights", "Living room"),
+    ("Bathroom", "Miscellaneous"),
+    ("Living room", "Bedroom", "Office", "Kitchen", "Lights", "Miscellaneous"),
+)
+"""What stands together in a room, by the catalogue's categories."""
+
+
+@dataclass
+class Furnishing:
+    """A room that fills up."""
+
+    rng: Rng
+    scene: SceneBuilder
+    library: Library
+    size: Float
+    """[3] metres."""
+    subjects: list[Subject] = field(default_factory=list)
+    taken: list[tuple[Float, Float]] = field(default_factory=list)
+    """Lowest and highest corners of what stands there."""
+    tops: list[tuple[Float, Float]] = field(default_factory=list)
+    """Flat tops for small things: the box's corners, both at the top's height."""
+
+    def stand(self, categories: tuple[str, ...], high_m: float = 2.8) -> None:
+        """One piece, mostly with its back to a wall, where nothing stands; or nothing."""
+        piece = self.library.choose(self.rng, 0.35, high_m, categories)
+        mesh = self.library.mesh(piece, self.scene)
+        if mesh is None:
+            return
+        for _ in range(6):
+            angle, where = self._spot(mesh, piece)
+            turned = mesh.moved(turn_about_y(angle), where)
+            low, high = turned.box
+            if self._is_free(low, high):
+                self.taken.append((low, high))
+                self.subjects.append(placed(self.scene, mesh, where, angle, False))
+                if 0.3 < high[1] < 1.3 and min(high[0] - low[0], high[2] - low[2]) > 0.3:
+                    top = np.array([low[0], high[1], low[2]], np.float32)
+                    self.tops.append((top, high))
+                return
+
+    def _spot(self, mesh: Mesh, piece: Furniture) -> tuple[float, Float]:
+        rng, size = self.rng, self.size
+        side = int(rng.integers(4))
+        angle = side * np.pi / 2 + (rng.normal() * 0.5 if rng.random() < 0.3 else 0)
+        half = mesh.moved(turn_about_y(angle), np.zeros(3, np.float32)).box[1]
+        low, high = half + 0.02, np.maximum(size - half - 0.02, half + 0.03)
+        where = rng.uniform(np.minimum(low, high), high)
+        if rng.random() < 0.7:  # models face +z: turned by a quarter, they face +x, and so on
+            axis, at = ((2, low), (0, low), (2, high), (0, high))[side]
+            where[axis] = at[axis]
+        where[1] = min(piece.elevation, max(0.0, float(size[1]) - piece.size[1]))
+        return angle, where.astype(np.float32)
+
+    def _is_free(self, low: Float | Double, high: Float | Double) -> bool:
+        inside = np.all(low[[0, 2]] > 0) and np.all(high < self.size)
+        return bool(inside) and not any(
+            np.all(low < above - 0.02) and np.all(high > below + 0.02)
+            for below, above in self.taken
+        )
+
+    def clutter(self, most: int) -> None:
+        """Small things on tops of furniture and, a few, on the floor."""
+        rng = self.rng
+        for low, high in self.tops:
+            for _ in range(int(rng.integers(0, most))):
+                spot = rng.uniform(low * 0.85 + high * 0.15, low * 0.15 + high * 0.85)
+                self.put(spot.astype(np.float32))
+        for _ in range(int(rng.integers(0, 5))):
+            spot = rng.uniform(0.1, 0.9, 3) * self.size * [1, 0, 1]
+            if self._is_free(spot - 0.1 + [0, 0.12, 0], spot + 0.1):
+                self.put(spot.astype(np.float32))
+
+    def put(self, spot: Float) -> None:
+        """A small thing."""
+        thing = small_thing(self.rng, self.scene, self.library)
+        self.subjects.append(placed(self.scene, thing, spot, self.rng.uniform(0, 6.3), False))
+
+    def person(self) -> None:
+        """Somebody, somewhere; or an animal."""
+        rng = self.rng
+        is_person = rng.random() < 0.85
+        for _ in range(6):
+            where = (rng.uniform(0.1, 0.9, 3) * self.size * [1, 0, 1]).astype(np.float32)
+            around = np.array([0.25, 0, 0.25], np.float32)
+            if self._is_free(where - around + [0, 0.1, 0], where + around + [0, 1, 0]):
+                break
+        turn = float(rng.uniform(0, 2 * np.pi))
+        if is_person:
+            mesh = people.anyone(rng, self.scene, self.library)
+        else:
+            mesh = figures.animal(rng, self.scene)
+        subject = placed(self.scene, mesh, where, turn, True)
+        self.subjects += [subject, *(faces_of(subject) if is_person else [])]
 
 
 def room(rng: Rng, library: Library) -> Place:
-    """A box of 3-8 x 3-8 x 2.3-3.4 m: walls with doors, windows and pictures, furniture, people."""
-    size = np.array([rng.uniform(3, 8), rng.uniform(2.3, 3.4), rng.uniform(3, 8)], np.float32)
+    """A box of 2.2-8 x 2.2-9 x 2.3-3.4 m, furnished by a theme, with clutter and people."""
+    large = rng.random() < 0.5
+    most = 9 if large else 5
+    size = np.array([rng.uniform(2.2, most), rng.uniform(2.3, 3.4), rng.uniform(2.5, most)])
+    size = size.astype(np.float32)
     scene = SceneBuilder()
-    _shell(rng, scene, size)
-    subjects: list[Subject] = []
-    tops: list[tuple[Float, Float]] = []
-    for _ in range(int(rng.integers(8, 26))):
-        if subject := _furnish(rng, scene, library, size, tops):
-            subjects.append(subject)
-    subjects += _clutter(rng, scene, library, tops)
-    for _ in range(int(rng.choice([0, 1, 2, 3], p=[0.35, 0.35, 0.2, 0.1]))):
-        subjects.append(_figure(rng, scene, size))
-    margin = np.array([0.3, 0.0, 0.3], np.float32)
+    built = shell(rng, scene, size, windows=0.9, doors=0.5)
+    fill = Furnishing(rng, scene, library, size)
+    theme = THEMES[int(rng.integers(len(THEMES)))]
+    for _ in range(int(rng.integers(6, 12) + size[0] * size[2] / 3)):
+        fill.stand(theme)
+    for _ in range(int(rng.choice([0, 1, 2, 3, 6], p=[0.35, 0.3, 0.2, 0.1, 0.05]))):
+        fill.person()
+    fill.clutter(6)
+    return _finished(rng, scene, built, fill, "room")
+
+
+def corridor(rng: Rng, library: Library) -> Place:
+    """A passage of 1.1-2.6 x 6-25 m with doors on its sides, few things and people in it."""
+    size = np.array([rng.uniform(1.1, 2.6), rng.uniform(2.3, 3.2), np.exp(rng.uniform(1.8, 3.2))])
+    size = size.astype(np.float32)
+    scene = SceneBuilder()
+    built = shell(rng, scene, size, windows=float(rng.choice([0.0, 1.5])), doors=float(size[2] / 4))
+    fill = Furnishing(rng, scene, library, size)
+    for _ in range(int(rng.integers(0, 8))):
+        fill.stand(("Living room", "Office", "Lights", "Miscellaneous"), 1.2)
+    for _ in range(int(rng.choice([0, 1, 2, 4], p=[0.4, 0.3, 0.2, 0.1]))):
+        fill.person()
+    fill.clutter(3)
+    place = _finished(rng, scene, built, fill, "corridor")
+    ends = np.array([size[0] * 0.35, 0.35, 0.5], np.float32)
+    low, high = place.low.copy(), place.high.copy()
+    low[0], high[0] = min(ends[0], 0.6), size[0] - min(ends[0], 0.6)
+    if rng.random() < 0.7:  # from one end, along it
+        high[2] = min(high[2], 1.5)
+    return Place("corridor", place.scene, place.subjects, low, high, 0.25, axis=2)
+
+
+def _finished(rng: Rng, scene: SceneBuilder, built: Shell, fill: Furnishing, kind: str) -> Place:
+    size = built.size
+    margin = np.array([0.25, 0.0, 0.25], np.float32)
     low, high = margin + [0, 0.7, 0], size - margin
     high[1] = min(2.0, float(size[1]) - 0.2)
-    built = scene_of(scene, lamps(rng, size), _dark)
-    return Place("room", built, subjects, low.astype(np.float32), high)
+    finished = lit_room(rng, scene, built)
+    return Place(kind, finished, fill.subjects, low.astype(np.float32), high.astype(np.float32))
 
 
-def tabletop(rng: Rng, library: Library) -> Place:
-    """A table or counter in a room, full of small things, for photos of what lies on it."""
-    size = np.array([rng.uniform(3, 6), 2.6, rng.uniform(3, 6)], np.float32)
-    scene = SceneBuilder()
-    _shell(rng, scene, size)
-    for _ in range(int(rng.integers(2, 9))):
-        _furnish(rng, scene, library, size, [])
-    width, depth, height = rng.uniform(0.7, 2.0), rng.uniform(0.6, 1.1), rng.uniform(0.35, 1.0)
-    board = scene.add_texture(textures.any_of(rng, textures.FLOORS))
-    middle = (size * [0.5, 0, 0.5]).astype(np.float32)
-    table = [
-        shapes.box((width, 0.04, depth), board).moved(
-            np.eye(3, dtype=np.float32), figures.vec(0, height - 0.04, 0)
-        )
-    ]
-    for x in (-1, 1):
-        for z in (-1, 1):
-            foot = figures.vec(x * (width / 2 - 0.06), 0, z * (depth / 2 - 0.06))
-            table.append(
-                shapes.limb(foot, foot + figures.vec(0, height - 0.04, 0), (0.03, 0.03), board)
-            )
-    placed(scene, joined(table), middle, 0, False)
-    subjects: list[Subject] = []
-    for _ in range(int(rng.integers(2, 12))):
-        spot = middle + figures.vec(
-            rng.uniform(-0.4, 0.4) * width, height, rng.uniform(-0.4, 0.4) * depth
-        )
-        subjects.append(
-            placed(scene, small_thing(rng, scene, library), spot, rng.uniform(0, 6.3), False)
-        )
-    low, high = middle - [1.3, -height - 0.1, 1.3], middle + [1.3, height + 0.9, 1.3]
-    return Place(
-        "tabletop",
-        scene_of(scene, lamps(rng, size), _dark),
-        subjects,
-        low.astype(np.float32),
-        high.astype(np.float32),
+def lit_room(rng: Rng, scene: SceneBuilder, built: Shell) -> Scene:
+    """Lamps, and where there are windows the world before them and its daylight."""
+    if not built.windows:
+        return scene_of(scene, lamps(rng, built.size), _dark)
+    view_outside(rng, scene, built.size, house_or_tree)
+    outside = weather(rng)
+    inside = lamps(rng, built.size)
+    return scene_of(scene, _with_daylight(rng, inside, built, outside), outside.sky(rng, 2.0))
+
+
+def _with_daylight(rng: Rng, inside: Lights, built: Shell, outside: Weather) -> Lights:
+    """Each window shines like a lamp of its size; the sun comes in where it may."""
+    day = float(outside.sky_color.mean())
+    position = [np.append(middle, 1) for middle in built.windows[:3]]
+    color = [outside.sky_color * 1.2 for _ in position]
+    radius = [0.5 for _ in position]
+    if outside.sun_strength > 0.5:
+        position.append(np.append(outside.sun, 0))
+        color.append(outside.sun_color * 2.0)
+        radius.append(0.01)
+    dim = float(rng.uniform(0.05, 0.6)) if day > 0.2 and rng.random() < 0.6 else 1.0  # lamps off
+    ambient = inside.ambient * max(dim, 0.6) + 0.12 * day * np.array([[0.7], [1.0]])
+    return Lights(
+        np.concatenate([inside.position, position]).astype(np.float32),
+        np.concatenate([inside.color * dim, color]).astype(np.float32),
+        ambient.astype(np.float32),
+        inside.gloss,
+        np.concatenate([inside.radius, radius]).astype(np.float32),
     )
 
 
 def small_thing(rng: Rng, scene: SceneBuilder, library: Library) -> Mesh:
     """Something that a hand can hold, its foot at the origin."""
     kind = rng.random()
-    if kind < 0.4:
+    if kind < 0.3:
         return figures.vessel(rng, scene)
-    if kind < 0.65:
+    if kind < 0.45:
         return figures.packet(rng, scene)
-    if kind < 0.75:
+    if kind < 0.53:
         return figures.flower(rng, scene)
+    if kind < 0.6:
+        return toy(rng, scene, library)
     return library.mesh(library.choose(rng, 0.05, 0.4), scene) or figures.vessel(rng, scene)
+
+
+def toy(rng: Rng, scene: SceneBuilder, library: Library) -> Mesh:
+    """Something large made small: a doll, an animal, a car, a house of blocks; 6 to 35 cm."""
+    match int(rng.integers(4)):
+        case 0:
+            mesh = people.person(rng, scene)
+        case 1:
+            mesh = figures.animal(rng, scene)
+        case 2:
+            piece = library.choose(rng, 0.5, 30, ("Vehicles", "Characters", "Exterior"))
+            mesh = library.mesh(piece, scene) or figures.animal(rng, scene)
+        case _:
+            blocks = []
+            for _ in range(int(rng.integers(3, 9))):
+                color = textures.random_color(rng, 0.2, 0.9, 0.3) ** np.float32(2.2)
+                block = shapes.box(tuple(rng.uniform(0.2, 0.6, 3)), color=color)
+                offset = rng.uniform(0, 1, 3) * [1, rng.integers(0, 2) * 0.5, 1]
+                blocks.append(
+                    block.moved(turn_about_y(rng.uniform(0, 6)), offset.astype(np.float32))
+                )
+            mesh = joined(blocks)
+    low, high = mesh.box
+    return people.scaled(mesh, float(rng.uniform(0.06, 0.35) / (high - low).max()))
 
 
 def _dark(directions: Float) -> Float:
@@ -92,167 +241,16 @@ def _dark(directions: Float) -> Float:
     return np.full_like(directions, 0.3)
 
 
-def _shell(rng: Rng, scene: SceneBuilder, size: Float) -> None:
-    """Floor, ceiling and walls as object 0, with doors, windows, pictures and a rug on them."""
-    w, h, d = (float(s) for s in size)
-    wall = (
-        scene.add_texture(textures.any_of(rng, textures.WALLS))
-        if rng.random() < 0.75
-        else UNTEXTURED
-    )
-    floor = scene.add_texture(textures.any_of(rng, textures.FLOORS))
-    color = (
-        textures.random_color(rng, 0.4, 0.95, 0.06) ** 2.2
-        if wall == UNTEXTURED
-        else np.ones(3, np.float32)
-    )
-    tile = rng.uniform(0.8, 2.5)
-    floor_quad = np.array([(0, 0, 0), (w, 0, 0), (w, 0, d), (0, 0, d)], np.float32)
-    parts = [shapes.quad(floor_quad, floor, (w / tile, d / tile))]
-    parts.append(shapes.quad(floor_quad[::-1] + figures.vec(0, h, 0), color=(0.75, 0.75, 0.75)))
-    corners = [(0, 0), (w, 0), (w, d), (0, d)]
-    for i, a in enumerate(corners):
-        parts.append(_wall(rng, scene, a, corners[(i + 1) % 4], h, wall, color, size))
-    if rng.random() < 0.4:
-        rug = rng.uniform(0.2, 0.5, 2) * [w, d]
-        cx, cz = w / 2 + rng.normal(0, 0.4), d / 2 + rng.normal(0, 0.4)
-        corner = np.array([(-1, 0, -1), (1, 0, -1), (1, 0, 1), (-1, 0, 1)]) * [
-            rug[0] / 2,
-            1,
-            rug[1] / 2,
-        ] + [cx, 0.008, cz]
-        parts.append(
-            shapes.quad(corner.astype(np.float32), scene.add_texture(textures.fabric(rng)), (2, 2))
-        )
-    scene.add(joined(parts))
-
-
-def _wall(
-    rng: Rng,
-    scene: SceneBuilder,
-    a: tuple[float, float],
-    b: tuple[float, float],
-    h: float,
-    wall: int,
-    color: Float,
-    size: Float,
-) -> Mesh:
-    """One wall from a to b (x, z), with what hangs on it 1 cm before it."""
-    start, end = np.array([a[0], 0, a[1]]), np.array([b[0], 0, b[1]])
-    length = float(np.linalg.norm(end - start))
-    along, up = (end - start) / length, np.array([0, 1.0, 0])
-    inward = np.cross(along, up)
-    if inward @ (size * [0.5, 0, 0.5] - start) < 0:
-        inward = -inward
-
-    def panel(
-        x: float, y: float, width: float, height: float, texture: int, shade: Float, off: float
-    ) -> Mesh:
-        foot = start + along * x + up * y + inward * off
-        corners = [
-            foot,
-            foot + along * width,
-            foot + along * width + up * height,
-            foot + up * height,
-        ]
-        return shapes.quad(np.array(corners, np.float32), texture, (1, 1), shade)
-
-    whole = np.array([start, end, end + up * h, start + up * h], np.float32)
-    parts = [shapes.quad(whole, wall, (length / 2, h / 2), color)]
-    parts.append(
-        panel(
-            0,
-            0,
-            length,
-            rng.uniform(0.06, 0.14),
-            UNTEXTURED,
-            textures.random_color(rng, 0.2, 0.9, 0.03),
-            0.012,
-        )
-    )
-    for _ in range(int(rng.integers(0, 4))):
-        match rng.integers(3):
-            case 0:
-                width, height, y = 0.9, 2.0, 0.0
-                texture = scene.add_texture(textures.planks(rng))
-            case 1:
-                width, height, y = (
-                    rng.uniform(0.3, 1.4),
-                    rng.uniform(0.3, 1.0),
-                    rng.uniform(1.1, 1.5),
-                )
-                texture = scene.add_texture(textures.picture(rng))
-            case _:
-                width, height, y = (
-                    rng.uniform(0.7, 2.0),
-                    rng.uniform(0.8, 1.4),
-                    rng.uniform(0.7, 1.0),
-                )
-                texture = scene.add_texture(textures.picture(rng))
-        if length < width + 0.2:
-            continue
-        x = rng.uniform(0.1, length - width - 0.1)
-        frame = textures.random_color(rng, 0.05, 0.95, 0.05)
-        parts.append(panel(x - 0.05, y, width + 0.1, height + 0.05, UNTEXTURED, frame, 0.01))
-        light = np.full(3, rng.uniform(0.8, 2.5), np.float32)  # a window outshines its wall
-        parts.append(panel(x, y + 0.05, width, height - 0.05, texture, light, 0.015))
-    return joined(parts)
-
-
-def _furnish(
-    rng: Rng, scene: SceneBuilder, library: Library, size: Float, tops: list[tuple[Float, Float]]
-) -> Subject | None:
-    """One piece at a random place, often at a wall; remembers flat tops for small things."""
-    piece = library.choose(rng, 0.35, 2.8)
-    mesh = library.mesh(piece, scene)
-    if mesh is None:
-        return None
-    angle = rng.integers(4) * np.pi / 2 + (rng.normal() * 0.3 if rng.random() < 0.4 else 0)
-    turned = mesh.moved(turn_about_y(angle), np.zeros(3, np.float32))
-    half = turned.box[1]
-    room_left = np.maximum(size - half, half + 0.01)
-    where = rng.uniform(np.minimum(half, room_left), room_left).astype(np.float32)
-    if rng.random() < 0.6:
-        axis = int(rng.choice([0, 2]))
-        where[axis] = half[axis] + 0.02 if rng.random() < 0.5 else room_left[axis] - 0.02
-    where[1] = min(piece.elevation, max(0.0, float(size[1]) - piece.size[1]))
-    subject = placed(scene, mesh, where, angle, False)
-    low, high = turned.box[0] + where, turned.box[1] + where
-    if 0.3 < high[1] < 1.3 and min(high[0] - low[0], high[2] - low[2]) > 0.3:
-        tops.append((np.array([low[0], high[1], low[2]], np.float32), high))
-    return subject
-
-
-def _clutter(
-    rng: Rng, scene: SceneBuilder, library: Library, tops: list[tuple[Float, Float]]
-) -> list[Subject]:
-    """Small things on the tops of furniture."""
-    found: list[Subject] = []
-    for low, high in tops:
-        for _ in range(int(rng.integers(0, 4))):
-            spot = rng.uniform(low * 0.8 + high * 0.2, low * 0.2 + high * 0.8).astype(np.float32)
-            found.append(
-                placed(scene, small_thing(rng, scene, library), spot, rng.uniform(0, 6.3), False)
-            )
-    return found
-
-
-def _figure(rng: Rng, scene: SceneBuilder, size: Float) -> Subject:
-    where = (rng.uniform(0.2, 0.8, 3) * size * [1, 0, 1]).astype(np.float32)
-    make = figures.person if rng.random() < 0.8 else figures.animal
-    return placed(scene, make(rng, scene), where, rng.uniform(0, 2 * np.pi), True)
-
-
 def lamps(rng: Rng, size: Float) -> Lights:
     """1 to 3 lamps in the upper half of a room, and the light that its walls throw back."""
     count = int(rng.integers(1, 4))
     position = np.ones((count, 4), np.float32)
     position[:, :3] = rng.uniform(0.1, 0.9, (count, 3)) * size
-    position[:, 1] = size[1] * rng.uniform(0.5, 0.97, count)
-    tint = np.clip(1 + rng.normal(0, 0.12, (count, 3)), 0.5, 1.5)
+    position[:, 1] = size[1] * rng.uniform(0.6, 0.97, count)
+    tint = np.clip(1 + rng.normal(0, 0.1, (count, 3)), 0.5, 1.5)
     color = (rng.uniform(0.3, 1.8, (count, 1)) * tint).astype(np.float32)
     ambient = (
-        rng.uniform(0.08, 0.5)
+        rng.uniform(0.12, 0.5)
         * np.array([[0.6], [1.1]])
         * np.clip(1 + rng.normal(0, 0.05, 3), 0.8, 1.2)
     )

@@ -55,6 +55,16 @@ def random_color(rng: Rng, low: float = 0.1, high: float = 0.95, vivid: float = 
     return np.clip(color, 0.03, 0.97).astype(np.float32)
 
 
+def wall_color(rng: Rng) -> Float:
+    """An sRGB colour [3] as people paint walls: mostly near white, at times a muted tone."""
+    if rng.random() < 0.65:
+        warm = rng.normal(0.02, 0.02)
+        return np.clip(rng.uniform(0.6, 0.97) + np.array([warm, 0, -1.5 * warm]), 0, 1).astype(
+            np.float32
+        )
+    return random_color(rng, 0.25, 0.85, 0.09)
+
+
 def mix(a: Float, b: Float, share: Float) -> Float:
     """Colours a and b [3], mixed by share [H, W] -> [H, W, 3]."""
     return np.asarray(a + (b - a) * share[..., None], np.float32)
@@ -78,15 +88,15 @@ def _grid() -> tuple[NDArray[np.int64], NDArray[np.int64]]:
 def plaster(rng: Rng) -> Texture:
     """A painted wall: one colour, faintly stained."""
     stain = value_noise(rng, (2, 4, 8, 16))
-    color = random_color(rng, 0.45, 0.95, 0.07)
+    color = wall_color(rng)
     return quantised(mix(color, color * 0.85, stain * rng.uniform(0, 0.6)) * _grain(rng, 0.08))
 
 
 def wallpaper(rng: Rng) -> Texture:
     """Stripes, checks or dots in two colours."""
     y, x = _grid()
-    a = random_color(rng, 0.3, 0.95, 0.1)
-    b = np.clip(a * rng.uniform(0.4, 0.95) + rng.normal(0, 0.08, 3), 0.03, 1).astype(np.float32)
+    a = random_color(rng, 0.4, 0.95, 0.07)
+    b = np.clip(a * rng.uniform(0.6, 1.05) + rng.normal(0, 0.08, 3), 0.03, 1).astype(np.float32)
     step = SIZE // int(rng.choice([2, 4, 8, 16]))
     match rng.integers(3):
         case 0:
@@ -110,7 +120,11 @@ def bricks(rng: Rng) -> Texture:
     shade = rng.uniform(0.75, 1.1, (SIZE // height + 1, SIZE // width + 1))[row, column]
     gap = max(1, int(height * rng.uniform(0.04, 0.12)))
     joint = ((y % height < gap) | ((x + offset) % width < gap)).astype(np.float32)
-    color, mortar = random_color(rng, 0.25, 0.85, 0.07), random_color(rng, 0.3, 0.85, 0.03)
+    red = rng.random() < 0.3
+    color = random_color(rng, 0.25, 0.85, 0.03)
+    if red:
+        color = np.array([0.6, 0.33, 0.25], np.float32) * np.float32(rng.uniform(0.6, 1.3))
+    mortar = random_color(rng, 0.3, 0.85, 0.03)
     return quantised(mix(color, mortar, joint) * shade[..., None] * _grain(rng, 0.25))
 
 
@@ -140,7 +154,8 @@ def marble(rng: Rng) -> Texture:
 def fabric(rng: Rng) -> Texture:
     """Cloth: a weave, sometimes striped or blotched, in any colour."""
     y, x = _grid()
-    a, b = random_color(rng, 0.05, 0.9, 0.2), random_color(rng, 0.05, 0.9, 0.2)
+    vivid = 0.18 if rng.random() < 0.3 else 0.05  # most cloth is dull
+    a, b = random_color(rng, 0.05, 0.9, vivid), random_color(rng, 0.05, 0.9, vivid)
     match rng.integers(4):
         case 0:
             step = SIZE // int(rng.choice([4, 8, 16, 32]))
@@ -159,6 +174,31 @@ def grass(rng: Rng) -> Texture:
     green = np.array([rng.uniform(0.2, 0.5), rng.uniform(0.35, 0.6), rng.uniform(0.08, 0.25)])
     dry = green * rng.uniform(0.3, 0.8) + np.array([rng.uniform(0, 0.2), 0.05, 0.0])
     return quantised(mix(dry.astype(np.float32), green.astype(np.float32), noise))
+
+
+def snow(rng: Rng) -> Texture:
+    """White, faintly blue, hardly any structure."""
+    drifts = value_noise(rng, (2, 4, 8, 16))
+    shade = 0.8 + 0.15 * drifts + rng.normal(0, 0.012, (SIZE, SIZE))
+    return quantised(shade[..., None] * np.array([0.95, 0.97, 1.0]))
+
+
+def print_on(rng: Rng) -> Texture:
+    """A label: bands of colour, blocks, lines of what looks like writing."""
+    image = np.broadcast_to(random_color(rng, 0.1, 0.95, 0.25), (SIZE, SIZE, 3)).copy()
+    for _ in range(int(rng.integers(1, 6))):
+        y, x = rng.integers(0, SIZE, 2)
+        h, w = rng.integers(12, SIZE, 2)
+        image[y : y + h, x : x + w] = random_color(rng, 0.05, 0.95, 0.3)
+    ink = random_color(rng, 0.03, 0.95, 0.2)
+    for _ in range(int(rng.integers(2, 14))):
+        y, x = rng.integers(0, SIZE - 20, 2)
+        high = int(rng.integers(3, 18))
+        length = min(SIZE - x, int(rng.integers(20, 200)))
+        letters = rng.random(length // 3 + 1) < 0.65
+        mask = np.repeat(letters, 3)[:length]
+        image[y : y + high, x : x + length][:, mask] = ink
+    return quantised(image)
 
 
 def gravel(rng: Rng) -> Texture:
@@ -233,9 +273,9 @@ def picture(rng: Rng) -> Texture:
 
 
 WALLS: tuple[Kind, ...] = (plaster, plaster, wallpaper, bricks, planks, marble)
-FLOORS: tuple[Kind, ...] = (planks, planks, bricks, fabric, marble, wallpaper)
-GROUNDS: tuple[Kind, ...] = (grass, grass, grass, gravel, gravel, bricks)
-THINGS: tuple[Kind, ...] = (fabric, marble, wallpaper, planks, picture, plaster)
+FLOORS: tuple[Kind, ...] = (planks, planks, planks, bricks, fabric, gravel, marble, plaster)
+GROUNDS: tuple[Kind, ...] = (grass, grass, grass, gravel, gravel, gravel, bricks, snow)
+THINGS: tuple[Kind, ...] = (fabric, marble, print_on, print_on, planks, picture, plaster)
 
 
 def any_of(rng: Rng, kinds: tuple[Kind, ...]) -> Texture:

@@ -59,6 +59,9 @@ def random_camera(rng: Rng, place: Place, size_px: int) -> Camera | None:
         eye = rng.uniform(place.low, place.high).astype(np.float32)
         middle = (place.low + place.high) / 2
         target = middle + rng.normal(0, 1, 3) * (place.high - place.low) * [0.25, 0.3, 0.25]
+        if place.axis is not None:
+            target = (eye + rng.normal(0, 0.25, 3)).astype(np.float32)
+            target[place.axis] = eye[place.axis] + (2 if rng.random() < 0.8 else -2)
     if np.any(eye < place.low - [0, 0.6, 0]) or np.any(eye > place.high) or eye[1] < 0.1:
         return None
     turn = look_at(eye, target, rng.normal(0, 0.05))
