@@ -16,8 +16,11 @@ falls to the code that the map has there, it has met a surface. March along it i
     in front   ray > map
                ray <= map now, and the map rose by less than WALL since the step before:
                    a surface. Its q lies between the two steps, by the rule of false position.
-               else the ray has gone behind an edge, past which the frame saw nothing: remember q
-                   and map of the step before, which are of the farther side
+               else look where, between the two steps, the ray comes down to the map of now:
+                   the map is not lower by WALL there: a surface, met beyond its edge; that q
+                   it is, or the ray was never so high: the ray has gone behind an edge, past which
+                       the frame saw nothing: remember q and map of the step before, which are of
+                       the farther side
     behind     ray <= what is remembered: nothing hid the farther side from the new eye, and the
                    frame does not know it: take the remembered q
                ray > map: it has come out on the other side of something thin, and is in front
@@ -153,6 +156,14 @@ def _march(rays: _Rays, codes: Float32, plan: Plan) -> Float64:
         share = np.clip(before_gap[hit] / (before_gap[hit] - gap[hit]), 0, 1)
         found[index[hit]] = before_q + share * (q - before_q)
         found[index[sunk]] = edge_q[sunk]
+        down = np.flatnonzero(wall & (before_gap + before_map > here))
+        height = before_gap[down] + before_map[down] - here[down]  # of the ray, a step before
+        down_q = before_q + height / (height - gap[down]) * (q - before_q)
+        x, y, _ = rays.at(down_q, index[down])
+        there = _bilinear(codes, x, y) >= here[down] - plan.wall
+        down, down_q = down[there], down_q[there]
+        found[index[down]] = down_q
+        wall[down], hit[down] = False, True
         edge_map = np.where(wall, before_map, edge_map)
         edge_q = np.where(wall, before_q, np.where(gap > 0, -1.0, edge_q))
         on = ~(hit | sunk)

@@ -101,6 +101,7 @@ MOVES = [
     Pose((-0.02, 0.04, 0.02), from_rotation_vector((-0.06, 0.0, 0.06))),
     Pose((0.0, 0.0, -0.05), from_rotation_vector((0.0, -0.05, 0.05))),
     Pose((0.0, 0.0, 0.0), from_rotation_vector((0.0, 3.14, 0.0))),
+    Pose((0.1, 0.0, 0.0)),
 ]
 ROOM = [
     Flat(3.0, waves),

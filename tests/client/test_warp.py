@@ -128,6 +128,19 @@ def test_a_thin_post_stays_thin_and_the_wall_is_on_both_sides(pose: Pose) -> Non
     assert error(shown, true)[INNER][wall[INNER]].mean() < 3
 
 
+@pytest.mark.parametrize("size", [128, 192])
+@pytest.mark.parametrize("sideways", [0.1, 0.2])
+def test_a_small_picture_shows_a_near_thing_whole(size: int, sideways: float) -> None:
+    """Its steps are few and long: an edge and what lies beyond it are met in one."""
+    fov = Fov.symmetric(math.radians(80), math.radians(80))
+    for at in np.linspace(0.0, 0.05, 11):  # its edge stands between texels in any way
+        flats = [Flat(4.0, blue_wall), Flat(1.0, RED, x=(at - 0.06, at + 0.06), y=(0.0, 0.12))]
+        pose = moved((sideways, 0.0, 0.0))
+        shown = is_red(warp(frame(flats, STILL, fov, size, size), pose, fov, size, size) * 1.0)
+        true = is_red(seen(flats, pose, fov, size, size)[0])
+        assert not (true & ~near(~true, 1) & ~shown).any(), "a stripe of the wall"
+
+
 @pytest.mark.parametrize("pose", MOVES)
 def test_without_depth_only_the_turn_is_undone(pose: Pose) -> None:
     far = [Flat(1e5, lambda x, y: waves(x / 1e5, y / 1e5))]

@@ -60,6 +60,11 @@ float search(vec3 turned) {
       if (gap <= 0.0) {
         if (map - lastMap <= wall)
           return mix(lastQ, q, clamp(lastGap / (lastGap - gap), 0.0, 1.0));
+        float height = lastGap + lastMap - map; // of the ray above this map, a step before
+        if (height > 0.0) {
+          float down = mix(lastQ, q, height / (height - gap));
+          if (codeAt(seenAt(turned, down).xy) >= map - wall) return down;
+        }
         edgeQ = lastQ;
         edgeMap = lastMap;
       }

@@ -6,8 +6,9 @@
 //           p(q) = turn d + q shift, at the tangents p.xy / -p.z, with the code near_m q / -p.z
 //
 // So the ray is a line in the frame, from the nearest q to 0, which is infinitely far. It has met a surface
-// where its code falls to that of the depth map. Where the map rose by a wall in that step, the ray has gone
-// behind an edge, past which the frame saw nothing: then what was beside the edge on its farther side goes on.
+// where its code falls to that of the depth map. Where the map rose by a wall in that step, and was lower still as
+// the ray came down to it, the ray has gone behind an edge, past which the frame saw nothing: then what was beside
+// the edge on its farther side goes on.
 
 export const VERTEX = `#version 300 es
 in vec2 corner;
@@ -80,6 +81,11 @@ float search(int side, vec3 turned) {
     if (edgeQ < 0.0) {
       if (gap <= 0.0) {
         if (map - lastMap <= wall) return mix(lastQ, q, clamp(lastGap / (lastGap - gap), 0.0, 1.0));
+        float height = lastGap + lastMap - map; // of the ray above this map, a step before
+        if (height > 0.0) {
+          float down = mix(lastQ, q, height / (height - gap));
+          if (codeAt(side, seenAt(side, turned, down).xy) >= map - wall) return down;
+        }
         edgeQ = lastQ;
         edgeMap = lastMap;
       }
