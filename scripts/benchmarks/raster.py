@@ -104,7 +104,7 @@ def forward(repeats: int) -> Figures:
     views = stereo_views(768)
     exact = renderer.render(scene, views).rgb.copy()
     figures["lod_psnr_db"] = psnr_db(renderer.render(scenes["lod"], views).rgb, exact)
-    figures["half_psnr_db"] = psnr_db(renderer.render(scene.levels[0], views).rgb, exact)
+    figures["half_psnr_db"] = psnr_db(renderer.render(scene.levels.wait()[0], views).rgb, exact)
     exact = renderer.render(scene, stereo_views(512)).rgb.copy()
     figures["fast_psnr_db"] = psnr_db(renderer.render(scene, stereo_views(512), fast).rgb, exact)
     lit = RenderSettings(background=LIT)
@@ -140,7 +140,7 @@ def levels_of_photos() -> Figures:
         focal_px = 0.5 * max(picture.shape) / math.tan(FIELD / 2)
         scene = renderer.prepare(predictor.predict(Photo(picture, focal_px)))
         exact = renderer.render(scene, views).rgb.copy()
-        for level, label in zip(scene.levels, ("half", "lod"), strict=True):
+        for level, label in zip(scene.levels.wait(), ("half", "lod"), strict=True):
             psnr = psnr_db(renderer.render(level, views).rgb, exact)
             figures[f"lite_{name}_{label}_psnr_db"] = psnr
     return figures

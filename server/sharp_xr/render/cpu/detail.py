@@ -59,8 +59,9 @@ def warm_up() -> None:
 
 
 def thinned(gaussians: Gaussians, count: int, rounds: int = ROUNDS) -> Gaussians:
-    """See :meth:`Thinner.to`."""
-    return gaussians if count >= len(gaussians) else Thinner(gaussians).to(count, rounds)
+    """See :class:`Thinner`."""
+    thinner = Thinner(gaussians)
+    return thinner.fitted(thinner.to(count), rounds)
 
 
 class Thinner:
@@ -75,20 +76,30 @@ class Thinner:
         # What merging again costs comes on top of what merging cost.
         self._cost = self._once.cost
         self._cost_twice = self._twice.cost + self._once.cost[self._groups.sixteens].sum(1)
+        self._threads = threads
         self._fitter: Fitter | None = None
         # All but the deeper layers of a grid.
         pixels = self._groups.fours.shape[1] * int((self._groups.shown == 1).sum())
-        view = photo_view(gaussians, pixels) if np.isfinite(self._cost).any() else None
-        if view is not None:
-            self._measure(Likeness(gaussians, view, threads))
-            self._fitter = Fitter(gaussians, view, threads)
+        can_merge = bool(np.isfinite(self._cost).any())
+        self._photo = photo_view(gaussians, pixels) if can_merge else None
+        if self._photo is not None:
+            self._measure(Likeness(gaussians, self._photo, threads))
 
-    def to(self, count: int, rounds: int = ROUNDS) -> Gaussians:
-        """About ``count`` Gaussians that look like these from wherever a head may be.
+    def fitted(self, level: Gaussians, rounds: int = ROUNDS) -> Gaussians:
+        """As many Gaussians as ``to`` made, which look more like all: the more rounds, the more.
 
-        The more rounds of fitting, the more alike; a scene that lies around its camera is not
-        fitted. Fewer than a sixteenth are not to be had, nor are edges ever merged; the order is
-        not kept.
+        A scene that lies around its camera stays as it is merged.
+        """
+        if self._photo is None or level is self._whole:
+            return level
+        if self._fitter is None:
+            self._fitter = Fitter(self._whole, self._photo, self._threads)
+        return self._fitter.fitted(level, rounds)
+
+    def to(self, count: int) -> Gaussians:
+        """About ``count`` Gaussians, merged where it shows least from the photo's camera.
+
+        Fewer than a sixteenth are not to be had, nor are edges ever merged; the order is not kept.
         """
         if count >= len(self._whole):
             return self._whole
@@ -99,8 +110,7 @@ class Thinner:
             middle = (low + high) // 2
             fits = self._count(*self._choice(costs[middle])) <= count
             low, high = (low, middle) if fits else (middle + 1, high)
-        level = self._join(*self._choice(costs[low] if len(costs) else -1.0))
-        return level if self._fitter is None else self._fitter.fitted(level, rounds)
+        return self._join(*self._choice(costs[low] if len(costs) else -1.0))
 
     def _choice(self, threshold: float) -> tuple[Bits, Bits]:
         """Which groups merge, and which of them once more."""

@@ -7,7 +7,7 @@ import threading
 import time
 import weakref
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 
 import numpy as np
@@ -20,7 +20,7 @@ from sharp_xr.render.cpu.binning import ROOM, Bins
 from sharp_xr.render.cpu.compilation import has_wide_vectors
 from sharp_xr.render.cpu.detail import ROUNDS, Thinner
 from sharp_xr.render.cpu.drawing import Scratch, draw_tiles, new_scratch
-from sharp_xr.render.cpu.levels import LevelChooser
+from sharp_xr.render.cpu.levels import LevelChooser, Levels, Made
 from sharp_xr.render.cpu.projection import Lens, camera_row, lens_of
 from sharp_xr.render.cpu.scene import CpuScene, arrange
 from sharp_xr.render.cpu.threads import usable_processors
@@ -73,12 +73,7 @@ class CpuRenderer:
         scene = arrange(finite)
         if len(finite) < LEVELS_FROM:
             return scene
-        thinner, levels = Thinner(finite, self._threads), [scene]
-        for share, rounds in LEVELS:
-            level = thinner.to(int(share * len(finite)), rounds)
-            if len(level) < WORTH_IT * len(levels[-1]):
-                levels.append(arrange(level))
-        return dataclasses.replace(scene, levels=tuple(levels[1:]))
+        return dataclasses.replace(scene, levels=Levels(lambda: levels_of(finite)))
 
     def render(
         self, scene: object, views: Sequence[View], settings: RenderSettings = RenderSettings()
@@ -87,7 +82,7 @@ class CpuRenderer:
         if not isinstance(scene, CpuScene):
             raise ValueError("the cpu renderer got a scene that another renderer prepared")
         width, height = check_views(views)
-        if settings.budget_ms is not None and scene.levels:
+        if settings.budget_ms is not None:
             return self._render_in_time(scene, views, settings, settings.budget_ms)
         canvas = self._canvas(len(views), width, height)
         lens = lens_of(width, height, settings)
@@ -101,14 +96,16 @@ class CpuRenderer:
     ) -> Frame:
         """The level that the last frames of this scene in this thread say will fit."""
         choosers = self._own.__dict__.setdefault("choosers", weakref.WeakKeyDictionary())
-        levels = (scene, *scene.levels)
+        levels = (scene, *scene.levels.made)
         chooser = choosers.get(scene)
-        if chooser is None:
+        if chooser is None or chooser.count < len(levels):
             chooser = choosers[scene] = LevelChooser([len(level) for level in levels])
         drawn = levels[chooser.level]
         began_s = time.perf_counter()
         frame = self.render(drawn, views, dataclasses.replace(settings, budget_ms=None))
         chooser.took(1e3 * (time.perf_counter() - began_s), budget_ms)
+        if chooser.is_late:
+            scene.levels.start()
         return dataclasses.replace(frame, gaussians=len(drawn))
 
     def _canvas(self, views: int, width: int, height: int) -> Canvas:
@@ -175,3 +172,14 @@ class CpuRenderer:
             wait(begun)
         for helper in begun:
             helper.result()
+
+
+def levels_of(whole: Gaussians) -> Iterator[Made]:
+    """Merged ones, then the same fitted, by this thread alone: others have frames to draw."""
+    thinner, levels = Thinner(whole, threads=1), [(whole, 0)]
+    for share, rounds in LEVELS:
+        level = thinner.to(int(share * len(whole)))
+        if len(level) < WORTH_IT * len(levels[-1][0]):
+            levels.append((level, rounds))
+    yield tuple(arrange(level) for level, _ in levels[1:])
+    yield tuple(arrange(thinner.fitted(level, rounds)) for level, rounds in levels[1:])

@@ -8,13 +8,14 @@ hulls first and at Gaussians only where a hull falls on the picture.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sharp_xr.gaussians import Float32, Gaussians
 from sharp_xr.render.cpu.compilation import allocating_kernel, kernel
+from sharp_xr.render.cpu.levels import Levels
 
 f32 = np.float32
 
@@ -52,8 +53,7 @@ class CpuScene:
     reaches: Float32
     """[C, 2] how far from its centre a Gaussian of the chunk is seen at most: in metres, and in
     standard deviations (what eps2d is multiplied by)."""
-    levels: tuple[CpuScene, ...] = ()
-    """The same scene of fewer and fewer Gaussians."""
+    levels: Levels = field(default_factory=Levels)
 
     def __len__(self) -> int:
         return self.count
@@ -67,7 +67,7 @@ class CpuScene:
             rows[:, row] *= factor
         hulls = self.hulls * np.array([1, 1, factor], np.float32)
         reaches = self.reaches * np.array([max(factor, f32(1)), 1], np.float32)  # at most so far
-        levels = tuple(level.refocused(ratio) for level in self.levels)
+        levels = self.levels.refocused(ratio)
         return CpuScene(self.count, rows.ravel(), hulls, reaches, levels)
 
 

@@ -101,7 +101,7 @@ def test_what_merges_is_what_shows_least(cpu: CpuRenderer) -> None:
 def test_a_level_that_would_be_the_last_one_again_is_not_made(cpu: CpuRenderer) -> None:
     # Every Gaussian has an edge to its neighbours.
     scattered = random_scene(LEVELS_FROM, sizes_m=(0.002, 0.004), depths_m=(1.0, 100.0))
-    counts = [len(level) for level in cpu.prepare(scattered).levels]
+    counts = [len(level) for level in cpu.prepare(scattered).levels.wait()]
     assert all(b < 0.9 * a for a, b in zip([LEVELS_FROM, *counts], counts, strict=False))
     assert len(counts) < 2
 

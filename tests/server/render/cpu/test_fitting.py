@@ -20,7 +20,7 @@ LIT = RenderSettings(background=(0.3, 0.8, 0.2))
 
 @pytest.fixture(scope="module")
 def merged() -> Gaussians:
-    return Thinner(SCENE).to(len(SCENE) * 3 // 8, rounds=0)
+    return Thinner(SCENE).to(len(SCENE) * 3 // 8)
 
 
 def fitter(threads: int | None = None) -> Fitter:
