@@ -37,6 +37,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "sharp_xr.stream": {"sharp_xr.gaussians", "sharp_xr.render", "sharp_xr_protocol"},
     "sharp_xr.perceptual": set(),
     "sharp_xr.train": {
+        "sharp_xr.eval",
         "sharp_xr.perceptual",
         "sharp_xr.photo",
         "sharp_xr.progress",

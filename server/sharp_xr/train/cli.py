@@ -1,4 +1,4 @@
-"""`sharp-xr train data synth`, `data look`, `sharp-xr train lite` and `sharp-xr train run`."""
+"""`sharp-xr train data synth|look`, `train lite`, `train run` and `train ablate`."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Annotated
 
 import tyro
 
+from sharp_xr.train.ablate import Ablate
 from sharp_xr.train.data.look import Look
 from sharp_xr.train.data.synth import SettingError, Synth
 from sharp_xr.train.depth_training import TrainLite
@@ -37,14 +38,19 @@ Command = (
     ]
     | Annotated[TrainLite, tyro.conf.subcommand("lite")]
     | Annotated[Run, tyro.conf.subcommand("run")]
+    | Annotated[Ablate, tyro.conf.subcommand("ablate")]
 )
 
 
 def main(args: Sequence[str]) -> int:
     """Does what the words after `sharp-xr train` say. Returns the exit code."""
+    from sharp_xr.model import ModelError
+    from sharp_xr.perceptual import PerceptualError
     from sharp_xr.train.data.furniture import AssetError
     from sharp_xr.train.data.shards import ShardError
+    from sharp_xr.train.stages import StageError
 
+    wrong = (AssetError, SettingError, ShardError, StageError, ModelError, PerceptualError)
     if args[:1] == ["run"]:  # has options that depend on each other
         from sharp_xr.train import running
 
@@ -57,7 +63,7 @@ def main(args: Sequence[str]) -> int:
     )
     try:
         command.run()
-    except (AssetError, SettingError, ShardError, FileNotFoundError) as error:
+    except (*wrong, FileNotFoundError) as error:
         print(f"sharp-xr: {error}", file=sys.stderr)
         return 1
     return 0
