@@ -43,7 +43,7 @@ class Pose:
 
 def anyone(rng: Rng, scene: SceneBuilder, library: Library) -> Mesh:
     """A made-up person, at times one of the catalogue's."""
-    if rng.random() < 0.2:
+    if rng.random() < 0.1:
         found = [f for f in library.furniture if f.name in MODELS]
         if found and (mesh := library.mesh(found[int(rng.integers(len(found)))], scene)):
             return mesh

@@ -55,6 +55,8 @@ def random_camera(rng: Rng, place: Place, size_px: int) -> Camera | None:
     if place.subjects and rng.random() < place.subject_share:
         subject = place.subjects[int(rng.integers(len(place.subjects)))]
         eye, target = _towards(rng, subject, focal_px / size_px)
+        if not _is_open(place, (target * 0.6 + eye * 0.4).astype(np.float32), eye):
+            return None
     else:
         eye = rng.uniform(place.low, place.high).astype(np.float32)
         middle = (place.low + place.high) / 2
