@@ -37,6 +37,7 @@ from typing import Any, cast
 import aiortc
 import httpx
 import skimage
+from scripts.stages.threads import Kinds, spent_s
 from websockets.asyncio.client import ClientConnection, connect
 
 from sharp_xr.stream.sender import use_loopback_candidates
@@ -63,16 +64,18 @@ EYES = (
 SETTLE_S = 4.0
 """Until connections stand, the encoder's rate has settled and a level of detail is chosen."""
 NAMED_THREADS = """
-import ctypes, sys, threading
-libc, start = ctypes.CDLL(None), threading.Thread._bootstrap_inner
-def named(self):
-    libc.prctl(15, self.name[:15].encode(), 0, 0, 0)
-    start(self)
-threading.Thread._bootstrap_inner = named
+import sys
+from scripts.stages.threads import name_threads
+name_threads()
 from sharp_xr.cli import main
 sys.exit(main())
 """
 """``sharp-xr``, with its threads' names told to Linux, which then counts their time apart."""
+KINDS: Kinds = (
+    ("render", "render thread: drawing, YUV"),
+    ("raster", "rasterizer threads: drawing"),
+    ("encode", "encoder threads: H.264"),
+)
 
 
 # --- a viewer -----------------------------------------------------------------------------
@@ -174,27 +177,7 @@ class Server:
 
     def cpu_s(self) -> dict[str, float]:
         """CPU seconds so far of each kind of thread."""
-        tick = os.sysconf("SC_CLK_TCK")
-        spent: dict[str, float] = {}
-        for task in Path(f"/proc/{self.pid}/task").iterdir():
-            name, _, rest = (task / "stat").read_text().partition("(")[2].rpartition(")")
-            user, system = rest.split()[11:13]
-            kind = _kind(name, main=task.name == str(self.pid))
-            spent[kind] = spent.get(kind, 0.0) + (int(user) + int(system)) / tick
-        return spent
-
-
-def _kind(name: str, *, main: bool) -> str:
-    if main:
-        return "event loop: sockets, RTP"
-    for start, kind in (
-        ("render", "render thread: drawing, YUV"),
-        ("raster", "rasterizer threads: drawing"),
-        ("encode", "encoder threads: H.264"),
-    ):
-        if name.startswith(start):
-            return kind
-    return "others"
+        return spent_s(self.pid, KINDS, "event loop: sockets, RTP")
 
 
 @contextmanager
