@@ -51,10 +51,10 @@ def main(args: Sequence[str]) -> int:
     from sharp_xr.train.stages import StageError
 
     wrong = (AssetError, SettingError, ShardError, StageError, ModelError, PerceptualError)
-    if args[:1] == ["run"]:  # has options that depend on each other
+    if args and args[0] == "run":  # has options that depend on each other
         from sharp_xr.train import running
 
-        return running.main(args[1:])
+        return running.main(list(args[1:]))
     command = tyro.cli(
         Command,
         args=args,

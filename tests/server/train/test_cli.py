@@ -35,3 +35,11 @@ def test_training_without_data_is_a_sentence(
 ) -> None:
     assert cli.main(["lite", "--data", str(tmp_path), "--out", str(tmp_path / "o")]) == 1
     assert "data synth" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("words", [["run", "--config", "none"], ("run", "--config", "none")])
+def test_run_s_own_options_reach_it(
+    words: list[str] | tuple[str, ...], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(words) == 1
+    assert "no configuration 'none'" in capsys.readouterr().err
