@@ -16,7 +16,7 @@ from sharp_xr.stream.colour import new_picture, planes, write_frame
 from sharp_xr.stream.depth import NearPlane, layout_for, picture_size
 from sharp_xr.stream.encoder import EncoderSettings, open_encoder
 from sharp_xr.stream.overscan import SCALE, overscanned
-from sharp_xr.stream.rate import settings_for
+from sharp_xr.stream.rate_settings import settings_for
 from sharp_xr_client.snapshot import eye_image
 from sharp_xr_client.warp import EyeImage
 from sharp_xr_protocol.geometry import Fov, Pose, Vector3, Velocity, predict

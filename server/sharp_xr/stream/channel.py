@@ -36,7 +36,7 @@ from sharp_xr.stream.latest import Latest
 from sharp_xr.stream.loop import BUDGET_MS, ShownScene
 from sharp_xr.stream.peer import Peer
 from sharp_xr.stream.poses import KEYS
-from sharp_xr.stream.rate import settings_for
+from sharp_xr.stream.rate_settings import settings_for
 from sharp_xr.stream.turns import Turns
 from sharp_xr_protocol.frame_key import key_unit
 from sharp_xr_protocol.geometry import Fov, Pose

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 import av
 
 from sharp_xr.stream.encoder import Encoder, EncoderName, EncoderSettings, open_encoder
-from sharp_xr.stream.rate import settings_for
+from sharp_xr.stream.rate_settings import settings_for
 from sharp_xr_protocol.frame_key import key_unit
 
 FRESH = 3

@@ -39,8 +39,8 @@ LINK_RUNGS: dict[QualityGoal, tuple[tuple[float, int], ...]] = {
 }
 """Share of the size, and what the display's rate is divided by."""
 LEAST_BPP = 0.06
-"""Bits for each pixel of a moving picture that looks good: a quarter of what ``rate.settings_for``
-begins with."""
+"""Bits for each pixel of a moving picture that looks good: a quarter of what
+``rate_settings.settings_for`` begins with."""
 USED = 0.8
 """A coder that uses less of its bits has enough of them."""
 BUDGET = 0.8

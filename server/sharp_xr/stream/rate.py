@@ -15,10 +15,8 @@ The client says which frame it has decoded last (in each Tracking) and how long 
     watchdog   ... for twice that -> half the rate as well
     loss       more than a tenth of the packets lost -> the rate less half that share (a link that
                drops instead of queueing)
-    copies     some lost, again and again -> every packet twice, in half the rate each; with more
-               than one in a hundred lost three times, in a third: a repair that has to be asked for
-               comes a round trip too late, and of 400 packets a second that go out twice one gets
-               lost in six seconds (2 %), of those that go out three times one in five minutes
+    copies     some lost, again and again -> every packet two or three times (``losses.py``), in a
+               half or a third of the rate each
 
 Until a first acknowledgement comes (a WHEP player never sends one) only the receiver's own estimate
 (REMB) and its key frame requests count, and for two seconds key frames come unasked.
@@ -27,71 +25,14 @@ Until a first acknowledgement comes (a WHEP player never sends one) only the rec
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass
 
 from sharp_xr.stream.acks import Acks
 from sharp_xr.stream.lags import Lags
+from sharp_xr.stream.losses import MUCH, Losses
+from sharp_xr.stream.rate_settings import RateSettings
 
 FLOW_S = 0.25
 """What was sent is compared with what arrived over that time."""
-
-
-@dataclass(frozen=True)
-class RateSettings:
-    """Rates in bits per second, times in seconds."""
-
-    ceiling_bps: int
-    start_bps: int
-    floor_bps: int
-    enough_bps: int | None = None
-    """More only costs processor time at both ends; None: the ceiling."""
-    window_frames: int = 12
-    window_poses: float = 2.5
-    """Time, in poses, beyond the least lag that frames on their way may take of the link's."""
-    lossy_window_poses: float = 6.0
-    """The same while packets get lost: behind a hole, frames are not in the link's way but wait for
-    a repair, and whoever stops sending meanwhile has nothing new to show once it is there."""
-    stall_s: float = 0.1
-    key_frame_interval_s: float = 0.15
-    """Requests in between are answered at its end; so long at most, and 1.5 lags where those are
-    shorter: a request that was sent before the last key frame came must not bring another one."""
-    stall_interval_s: float = 0.03
-    """The same in a stall: the first key frame after an outage ends it, so one must be near."""
-    start_s: float = 2.0
-    """Until the first acknowledgement, for so long, key frames come as in a stall."""
-    watchdog_s: float = 0.2
-    queue_s: float = 0.012
-    """A queue that counts: frames wait so much longer than they do anyway."""
-    all_delivered: float = 0.95
-    """Share that is taken for all; and for the queue's cause, where all was delivered."""
-    drain_s: float = 0.25
-    """A queue is to be gone after that."""
-    drop: float = 0.9
-    """Of the rate that got through, once the queue is gone."""
-    climb_interval_s: float = 0.1
-    climb: float = 0.005
-    climb_more: float = 0.015
-    """Per second without a queue."""
-    climb_most: float = 0.05
-    used: float = 0.5
-    """Share of the rate that must be used for it to climb."""
-    much_loss: float = 0.1
-    some_loss: float = 0.007
-    """More than that in two reports running: each packet is sent twice; less than half: once."""
-    more_loss: float = 0.01
-    """The same for a third time."""
-
-
-def settings_for(width: int, height: int, hz: float) -> RateSettings:
-    """Rates for a picture of that many pixels: a quarter of a bit per pixel to begin with.
-
-    8 Mbit/s for 1024 x 512 at 60 Hz, which is 39 dB there (streaming.md, 3.3) and enough; the
-    ceiling, for who wants more, is twice that. 50 Mbit/s at most, 25 to begin with.
-    """
-    enough = round(min(50e6, max(16_000 * hz, 0.25 * width * height * hz)))
-    start, ceiling = min(25_000_000, enough), min(50_000_000, 2 * enough)
-    floor = round(max(8_000 * hz, start / 16))  # a key frame of one kilobyte is hardly a picture
-    return RateSettings(ceiling, start, min(floor, start), enough)
 
 
 class RateControl:
@@ -114,9 +55,7 @@ class RateControl:
         self._posed: dict[int, float] = {}  # by key: when the pose came
         self._flows: deque[tuple[float, int, int]] = deque()  # (when, bytes sent, bytes delivered)
         self._limit_bps: float | None = None  # what got through when there was a queue
-        self.copies = 0
-        """How many times each packet is to be sent again, unasked."""
-        self._loss = 0.0  # share of packets, by the last report
+        self._losses = Losses()
         self._key_frame_wanted = True
         self._stalled = False
         self._key_frame_s = self._dropped_s = self._climbed_s = self._held_s = float("-inf")
@@ -173,21 +112,20 @@ class RateControl:
 
     def lost(self, share: float, now_s: float) -> None:
         """The receiver's report: so many of the packets since the last one did not come."""
-        least, most = sorted((self._loss, share))
-        self._loss = share
-        steps = (self._settings.some_loss, self._settings.more_loss)
-        if most < self._settings.much_loss:
-            wanted = sum(least > step for step in steps)
-            enough = sum(most > 0.5 * step for step in steps)
-            self.copies = max(wanted, min(self.copies, enough))
-            self.bitrate = self._within(self.bitrate)
-        if share > self._settings.much_loss and now_s - self._dropped_s > 0.5:
+        self._losses.add(share)
+        self.bitrate = self._within(self.bitrate)
+        if share > MUCH and now_s - self._dropped_s > 0.5:
             self._drop_to((1.0 - 0.5 * share) * self.bitrate, now_s)
 
     def remb(self, bits_per_second: int) -> None:
         """The receiver's own estimate of what the link carries."""
         if self.acks.newest is None:
             self.bitrate = self._within(0.9 * bits_per_second)
+
+    @property
+    def copies(self) -> int:
+        """How many times each packet is to be sent again, unasked."""
+        return self._losses.copies
 
     @property
     def video_bps(self) -> int:

@@ -17,7 +17,8 @@ from sharp_xr.stream.encoder import EncoderName
 from sharp_xr.stream.loop import DrawLoop, Drawn, ShownScene
 from sharp_xr.stream.peer import Peer
 from sharp_xr.stream.poses import Poses
-from sharp_xr.stream.rate import RateControl, settings_for
+from sharp_xr.stream.rate import RateControl
+from sharp_xr.stream.rate_settings import settings_for
 from sharp_xr.stream.timing import FrameTiming, StreamStats, Timings
 from sharp_xr.stream.turns import Turns
 from sharp_xr_protocol.messages import (

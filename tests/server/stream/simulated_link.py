@@ -11,7 +11,8 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass, field
 
-from sharp_xr.stream.rate import RateControl, RateSettings
+from sharp_xr.stream.rate import RateControl
+from sharp_xr.stream.rate_settings import RateSettings
 
 HZ = 60.0
 PACKET = 1300  # bytes

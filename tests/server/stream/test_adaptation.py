@@ -14,7 +14,8 @@ from sharp_xr.stream.colour import new_picture
 from sharp_xr.stream.depth import picture_size
 from sharp_xr.stream.loop import DrawLoop, Drawn, ShownScene
 from sharp_xr.stream.poses import Poses
-from sharp_xr.stream.rate import RateControl, settings_for
+from sharp_xr.stream.rate import RateControl
+from sharp_xr.stream.rate_settings import settings_for
 from sharp_xr_protocol.messages import QualityGoal, StreamQuality, Video
 
 VIDEO = Video(512, 384, 60.0)

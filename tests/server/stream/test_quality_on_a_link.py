@@ -7,7 +7,7 @@ from tests.server.stream.simulated_link import HZ, SimulatedLink
 
 from sharp_xr.stream.load import FrameLoad, LoadMeter
 from sharp_xr.stream.quality import Quality, QualityControl
-from sharp_xr.stream.rate import settings_for
+from sharp_xr.stream.rate_settings import settings_for
 from sharp_xr_protocol.messages import QualityGoal, Video
 
 VIDEO = Video(512, 512, HZ)

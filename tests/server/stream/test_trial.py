@@ -9,7 +9,7 @@ import pytest
 
 from sharp_xr.stream.colour import new_picture, planes
 from sharp_xr.stream.encoder import Encoder, EncoderSettings, FFmpegEncoder, configured, open_x264
-from sharp_xr.stream.rate import settings_for
+from sharp_xr.stream.rate_settings import settings_for
 from sharp_xr.stream.trial import what_is_wrong
 
 SETTINGS = EncoderSettings(512, 256, 60.0, ceiling_bps=4_000_000)
