@@ -88,7 +88,7 @@ def sitters(rng: Rng, scene: SceneBuilder, library: Library, spot: Float) -> lis
     subject = placed(scene, mesh, spot, turn, True)
     found = [*faces_of(subject)] * 2
     if reach and kind < 0.4:
-        found.append(_held(rng, scene, library, mesh, spot, turn))
+        found += 2 * [_held(rng, scene, library, mesh, spot, turn)]
     if rng.random() < 0.25:  # a second one beside
         side = turn_about_y(turn) @ vec(float(rng.choice([-0.55, 0.55])), 0, rng.uniform(-0.4, 0))
         other = placed(scene, person(rng, scene), spot + side, turn + rng.normal(0, 0.3), True)

@@ -180,7 +180,7 @@ def lit_room(rng: Rng, scene: SceneBuilder, built: Shell) -> Scene:
 def _with_daylight(rng: Rng, inside: Lights, built: Shell, outside: Weather) -> Lights:
     """Each window shines like a lamp of its size; the sun comes in where it may."""
     day = float(outside.sky_color.mean())
-    position = [np.append(middle, 1) for middle in built.windows[:3]]
+    position = [np.append(middle, 1) for middle in built.windows[:2]]
     color = [outside.sky_color * 1.2 for _ in position]
     radius = [0.5 for _ in position]
     if outside.sun_strength > 0.5:

@@ -42,7 +42,7 @@ def radiance(
     if not bounces:
         return out
     finish = np.where(hits.triangle[:, None] < 0, 0, scene.mesh.finish[hits.triangle])
-    onward = np.flatnonzero(finish.max(1) > 0)
+    onward = np.flatnonzero(finish[:, 0] + finish[:, 1] > 0)
     if len(onward):
         out[onward] = _polished(
             scene, origins[onward], directions[onward], hits[onward],

@@ -195,10 +195,18 @@ def leaves(
     texture: int = UNTEXTURED,
     color: Float | tuple[float, float, float] = WHITE,
 ) -> Mesh:
-    """A triangle of about `size_m` at each centre [N, 3], at a random angle, of its own shade."""
+    """A triangle of about `size_m` at each centre [N, 3], at a random angle, of its own shade.
+
+    Light falls on them as on the crown's outside, more or less: leaves let it by.
+    """
     corners = rng.normal(0, size_m * 0.6, (len(centers), 3, 3)).astype(np.float32)
     points = centers[:, None] + corners
     uv = rng.random((len(centers), 1, 2)) + corners[..., :2] / (8 * size_m)
-    mesh = mesh_of(points, flat_normals(points), uv, texture, color)
+    outward = centers - centers.mean(0)
+    outward = outward / (np.linalg.norm(outward, axis=1, keepdims=True) + 1e-6)
+    normal = outward + np.array([0, 0.4, 0]) + rng.normal(0, 0.35, centers.shape)
+    normal /= np.linalg.norm(normal, axis=1, keepdims=True) + 1e-6
+    normals = np.repeat(normal[:, None], 3, 1).astype(np.float32)
+    mesh = mesh_of(points, normals, uv, texture, color)
     shade = rng.uniform(0.55, 1.2, (len(centers), 1)).astype(np.float32)
     return replace(mesh, color=mesh.color * shade)

@@ -171,7 +171,7 @@ def fabric(rng: Rng) -> Texture:
 def grass(rng: Rng) -> Texture:
     """Lawn, meadow or moss."""
     noise = value_noise(rng, (4, 16, 64, 128), falloff=0.85)
-    green = np.array([rng.uniform(0.2, 0.5), rng.uniform(0.35, 0.6), rng.uniform(0.08, 0.25)])
+    green = np.array([rng.uniform(0.25, 0.5), rng.uniform(0.35, 0.55), rng.uniform(0.12, 0.28)])
     dry = green * rng.uniform(0.3, 0.8) + np.array([rng.uniform(0, 0.2), 0.05, 0.0])
     return quantised(mix(dry.astype(np.float32), green.astype(np.float32), noise))
 

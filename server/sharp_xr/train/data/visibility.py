@@ -40,7 +40,10 @@ def visibility(scene: Scene, origin: Float, directions: Float, hits: Hits, width
     towards, reach = np.empty_like(points), np.empty(len(points), np.float32)
     for i in range(len(lights.position)):
         _aim(points, lights.position[i], lights.radius[i] * _ball(), sample, towards, reach)
-        seen[i, there] = is_free(scene, points, towards, reach - 0.02)
+        lit = _faces(normals, towards)
+        shadow = is_free(scene, points[lit], towards[lit], reach[lit] - 0.02)
+        seen[i, there] = 0
+        seen[i, there[lit]] = shadow
     _scatter(normals, _disk(), sample, towards)
     reach[:] = lights.reach_m
     seen[-1, there] = is_free(scene, points, towards, reach)
@@ -98,6 +101,19 @@ def _aim(points, light, offsets, sample, towards, reach):  # type: ignore[no-unt
         reach[i] = np.sqrt(square)
         for c in range(3):
             towards[i, c] /= reach[i] + np.float32(1e-9)
+
+
+@nb.njit(fastmath=True, cache=True)
+def _faces(normals, towards):  # type: ignore[no-untyped-def]
+    """[P] whether each surface faces that way: the others need no ray to be dark."""
+    out = np.empty(len(normals), np.bool_)
+    for i in range(len(normals)):
+        out[i] = (
+            normals[i, 0] * towards[i, 0]
+            + normals[i, 1] * towards[i, 1]
+            + normals[i, 2] * towards[i, 2]
+        ) > 0
+    return out
 
 
 @nb.njit(fastmath=True, cache=True)
