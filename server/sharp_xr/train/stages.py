@@ -143,6 +143,8 @@ LITE = {
     "warm_up": 500,
     "peak": 4e-4,
     "floor": 4e-5,
+    "save_every": 50,
+    "sheet_every": 200,
 }
 """What differs for lite, for hours on two cores in place of days on 128 GPUs."""
 TINY = {
