@@ -111,7 +111,7 @@ test("poses and fields of view of the eyes are the headset's, from where the hea
   assert.ok(Math.abs(view.head.position[0] - 0.1) < 1e-9);
   assert.ok(Math.abs(view.eyes[0].pose.position[0] + 0.03) < 1e-9);
   assert.ok(Math.abs(Math.tan(view.eyes[1].fov.right) - 1.5) < 1e-9);
-  const [, [places, shown]] = of("eyes");
+  const [, [, places, shown]] = of("eyes");
   assert.deepEqual(places.map((/** @type {any} */ { viewport }) => viewport[0]), [0, 100]);
   assert.equal(shown.head, view.head);
 });
@@ -122,7 +122,7 @@ test("the left eye is the left eye, in whatever order a browser names them", asy
   sessions[0].turn({ backwards: true });
   const [[, view]] = of("pose");
   assert.ok(view.eyes[0].pose.position[0] < view.eyes[1].pose.position[0]);
-  const [[places]] = of("eyes");
+  const [[, places]] = of("eyes");
   assert.deepEqual(places.map((/** @type {any} */ { side, eye }) => [side, eye.eye]), [[0, "left"], [1, "right"]]);
 });
 

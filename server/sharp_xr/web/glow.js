@@ -1,7 +1,8 @@
-// The soft light around the picture: a few pixels of the thumbnail, scaled up once. A CSS blur would look the
-// same and be paid for with every frame where no GPU helps.
+// The soft light around the picture: a few pixels of the thumbnail, scaled up once. A CSS blur or mask would look
+// the same and be paid for with every frame where no GPU helps.
 
-const SIZE = /** @type {const} */ ([20, 12]);
+const SIZE = /** @type {const} */ ([20, 24]);
+const FADES = 0.3; // of the height, at the top and at the bottom
 
 export class Glow {
   #canvas;
@@ -24,10 +25,28 @@ export class Glow {
     const context = this.#canvas.getContext("2d");
     if (!context) return;
     context.imageSmoothingQuality = "high"; // the mean of many pixels, not a few of them
+    context.globalCompositeOperation = "copy";
     context.drawImage(this.#image, 0, 0, ...SIZE);
+    context.globalCompositeOperation = "destination-in";
+    context.fillStyle = fade(context);
+    context.fillRect(0, 0, ...SIZE);
   }
 
   #clear() {
     this.#canvas.getContext("2d")?.clearRect(0, 0, ...SIZE);
   }
+}
+
+/** @param {CanvasRenderingContext2D} context */
+function fade(context) {
+  const gradient = context.createLinearGradient(0, 0, 0, SIZE[1]);
+  for (const [place, colour] of /** @type {const} */ ([
+    [0, "transparent"],
+    [FADES, "black"],
+    [1 - FADES, "black"],
+    [1, "transparent"],
+  ])) {
+    gradient.addColorStop(place, colour);
+  }
+  return gradient;
 }

@@ -315,7 +315,7 @@ function tick(before) {
       flash.move();
       tracker.advance(now);
       if (flash.isRunning) flash.look();
-      else stage.paint();
+      else stage.turn(now);
     }
     hint.update(!canvas.hidden, head.isTouched);
     tick(now);

@@ -2,11 +2,12 @@
 // through coloured glasses, or into the eyes of a headset.
 
 import { rotate } from "./geometry.js";
-import { BOTH_EYES, FRAGMENT, VERTEX, build } from "./shader.js";
+import { BOTH_EYES, ONE_EYE, SEARCH, VERTEX, build } from "./shader.js";
 
 /** @typedef {import("./warp.js").Warp} Warp */
 /** @typedef {import("./wire.js").Layout} Layout */
 /** @typedef {(typeof VIEWS)[number]} View */
+/** @typedef {ReturnType<typeof build> & {eyes: number}} Program  for so many eyes at once */
 /** @typedef {[x: number, y: number, width: number, height: number]} Viewport */
 
 export const VIEWS = /** @type {const} */ (["left", "side-by-side", "anaglyph"]);
@@ -14,11 +15,14 @@ export const VIEWS = /** @type {const} */ (["left", "side-by-side", "anaglyph"])
 const NO_WEBGL =
   "This browser has no WebGL2, which the live view is drawn with. " +
   "Turn on hardware acceleration in its settings, or take another browser.";
+const SOFTWARE = /swiftshader|llvmpipe|softpipe|software|basic render/i;
 const LOOK = 64; // pixels each way of what is looked at
+const SEARCHED = 2; // texels of the depth map, each way, for one that is searched for where that is dear
 
 export class Painter {
   #own; // what the graphics hold for it: lost with them, and made anew
-  #picture = [2, 1]; // pixels of the frame, coded
+  #picture = [0, 0]; // pixels of the frame, coded
+  isCoarse = false; // searches for one pixel in many, for a device that has no time; outlines get softer
 
   /**
    * Throws an error with a sentence where the browser has no WebGL2.
@@ -30,9 +34,13 @@ export class Painter {
     const gl = /** @type {WebGL2RenderingContext | null} */ (canvas.getContext("webgl2", options));
     if (!gl) throw new Error(NO_WEBGL);
     this.gl = gl;
+    this.isSoftware = SOFTWARE.test(rendererOf(gl)); // the processor does what graphics should
     this.#own = make(gl);
     canvas.addEventListener("webglcontextlost", (event) => event.preventDefault());
-    canvas.addEventListener("webglcontextrestored", () => (this.#own = make(gl)));
+    canvas.addEventListener("webglcontextrestored", () => {
+      this.#own = make(gl);
+      this.#picture = [0, 0];
+    });
   }
 
   /**
@@ -42,9 +50,17 @@ export class Painter {
    */
   upload(picture, width, height) {
     const { gl } = this;
+    const [widthBefore, heightBefore] = this.#picture;
     this.#picture = [width, height];
     gl.bindTexture(gl.TEXTURE_2D, this.#own.texture);
-    gl.texImage2D(gl.TEXTURE_2D, 0, gl.RGBA, gl.RGBA, gl.UNSIGNED_BYTE, picture);
+    const how = /** @type {const} */ ([gl.RGBA, gl.UNSIGNED_BYTE]);
+    if (!this.isSoftware) return gl.texImage2D(gl.TEXTURE_2D, 0, gl.RGBA, ...how, picture);
+    // Into a texture that is there the browser converts pictures itself; into a new one it has the graphics do it,
+    // which took ten times as long where they are a processor's.
+    if (width !== widthBefore || height !== heightBefore) {
+      gl.texImage2D(gl.TEXTURE_2D, 0, gl.RGBA, width, height, 0, ...how, null);
+    }
+    gl.texSubImage2D(gl.TEXTURE_2D, 0, 0, 0, ...how, picture);
   }
 
   /**
@@ -55,20 +71,22 @@ export class Painter {
    * @param {Layout} layout
    */
   draw(view, swapped, warps, layout) {
-    const { gl, canvas } = this;
+    const { canvas } = this;
     const { eye_width, eye_height } = layout;
     const width = view === "side-by-side" ? eye_width * 2 : eye_width;
     if (canvas.width !== width) canvas.width = width;
     if (canvas.height !== eye_height) canvas.height = eye_height;
-    gl.bindFramebuffer(gl.FRAMEBUFFER, null);
-    this.#begin(warps, layout, false);
-    if (view === "left") this.#drawEye(0, [0, 0, eye_width, eye_height]);
-    else if (view === "anaglyph") this.#drawEye(BOTH_EYES, [0, 0, eye_width, eye_height]);
-    else {
+    const whole = view === "anaglyph" ? this.#own.both : this.#own.one;
+    this.#begin(null, whole, view === "left" ? [0] : [0, 1], warps, layout, false);
+    if (view === "side-by-side") {
       for (const side of [0, 1]) {
         const place = swapped ? 1 - side : side;
-        this.#drawEye(side, [place * eye_width, 0, eye_width, eye_height]);
+        this.#drawEye(whole, warps, side, [place * eye_width, 0, eye_width, eye_height]);
       }
+    } else {
+      this.#show(whole, warps[0], 0);
+      if (view === "anaglyph") this.#show(whole, warps[1], 1);
+      this.#fill([0, 0, eye_width, eye_height]);
     }
   }
 
@@ -87,47 +105,91 @@ export class Painter {
   }
 
   /**
-   * Into the framebuffer that is bound.
+   * Into the framebuffer of a headset, which is bound then.
+   * @param {WebGLFramebuffer | null} target
    * @param {{side: number, viewport: Viewport}[]} places
    * @param {Warp[]} warps
    * @param {Layout} layout
    * @param {boolean} isClear leaves transparent what the frame has nothing in
    */
-  drawEyes(places, warps, layout, isClear) {
-    this.#begin(warps, layout, isClear);
-    for (const { side, viewport } of places) this.#drawEye(side, viewport);
+  drawEyes(target, places, warps, layout, isClear) {
+    const { one } = this.#own;
+    this.#begin(target, one, [...new Set(places.map(({ side }) => side))], warps, layout, isClear);
+    for (const { side, viewport } of places) this.#drawEye(one, warps, side, viewport);
   }
 
   /**
+   * @param {WebGLFramebuffer | null} target
+   * @param {Program} whole what draws into it
+   * @param {number[]} sides that it will draw
    * @param {Warp[]} warps
    * @param {Layout} layout
    * @param {boolean} isClear
    */
-  #begin(warps, layout, isClear) {
+  #begin(target, whole, sides, warps, layout, isClear) {
     const { gl } = this;
-    const { program, at, corners, texture } = this.#own;
-    gl.useProgram(program);
+    const { search, corners, texture, found } = this.#own;
     gl.bindVertexArray(corners);
     gl.bindTexture(gl.TEXTURE_2D, texture);
-    const all = (/** @type {(warp: Warp) => readonly number[]} */ read) => new Float32Array(warps.flatMap(read));
-    gl.uniformMatrix3fv(at.turn, false, all(({ turn }) => columnsOf(turn)));
-    gl.uniform3fv(at.shift, all(({ shift }) => shift));
-    gl.uniform4fv(at.shown, all(({ shown }) => shown));
-    gl.uniform4fv(at.drawn, all(({ drawn }) => drawn));
-    gl.uniform3fv(at.plan, all(({ nearest, steps, wall }) => [nearest, steps, wall]));
-    gl.uniform1f(at.nearM, warps[0].near_m);
-    gl.uniform1i(at.isClear, isClear ? 1 : 0);
+    const isFound = this.isCoarse && warps[0].near_m > 0;
+    const size = [layout.depth_width, layout.depth_height].map((texels) => Math.ceil(texels / SEARCHED));
+    if (isFound) {
+      found.begin(2 * size[0], size[1]);
+      this.#use(search, warps[0].near_m, layout);
+      for (const side of sides) this.#drawEye(search, warps, side, [side * size[0], 0, size[0], size[1]]);
+    }
+    gl.bindFramebuffer(gl.FRAMEBUFFER, target);
+    this.#use(whole, warps[0].near_m, layout);
+    gl.uniform1i(whole.at.isClear, isClear ? 1 : 0);
+    gl.uniform1i(whole.at.isFound, isFound ? 1 : 0);
+    gl.uniform1i(whole.at.found, found.unit);
+    gl.uniform2f(whole.at.foundHalf, 0.5 / size[0], 0.5 / size[1]);
+  }
+
+  /**
+   * @param {Program} program
+   * @param {number} near_m
+   * @param {Layout} layout
+   */
+  #use({ program, at }, near_m, layout) {
+    const { gl } = this;
+    gl.useProgram(program);
+    gl.uniform1f(at.nearM, near_m);
     gl.uniform4fv(at.colourBox, this.#box(layout.eye_width, layout.eye_height));
     gl.uniform4fv(at.depthBox, this.#box(layout.depth_width, layout.depth_height));
   }
 
   /**
-   * @param {number} eye
+   * @param {Program} program
+   * @param {Warp[]} warps
+   * @param {number} side
    * @param {Viewport} viewport
    */
-  #drawEye(eye, viewport) {
+  #drawEye(program, warps, side, viewport) {
+    this.#show(program, warps[side], side);
+    this.#fill(viewport);
+  }
+
+  /**
+   * For all that is drawn from now on.
+   * @param {Program} program
+   * @param {Warp} warp
+   * @param {number} side
+   */
+  #show({ at, eyes }, warp, side) {
+    const { gl } = this;
+    const eye = (/** @type {string} */ name) => at[`eyes[${Math.min(side, eyes - 1)}].${name}`];
+    gl.uniform1f(eye("side"), side);
+    gl.uniformMatrix3fv(eye("turn"), false, columnsOf(warp.turn));
+    gl.uniform3fv(eye("shift"), warp.shift);
+    gl.uniform4fv(eye("shown"), warp.shown);
+    gl.uniform4fv(eye("drawn"), warp.drawn);
+    gl.uniform3f(eye("plan"), warp.nearest, warp.steps, warp.wall);
+  }
+
+  /** @param {Viewport} viewport */
+  #fill(viewport) {
     this.gl.viewport(...viewport);
-    this.gl.uniform1i(this.#own.at.eye, eye);
     this.gl.drawArrays(this.gl.TRIANGLE_STRIP, 0, 4);
   }
 
@@ -139,7 +201,45 @@ export class Painter {
     const [across, down] = this.#picture;
     return [width / across, height / down, 0.5 / across, 0.5 / down];
   }
+}
 
+// What the search has found: a texture of both eyes, side by side, in a texture unit of its own.
+class Found {
+  #gl;
+  #framebuffer;
+  #texture;
+  #width = 0;
+  #height = 0;
+  unit = 1;
+
+  /** @param {WebGL2RenderingContext} gl */
+  constructor(gl) {
+    this.#gl = gl;
+    gl.activeTexture(gl.TEXTURE1);
+    this.#texture = textureOf(gl);
+    gl.texImage2D(gl.TEXTURE_2D, 0, gl.RGBA8, 1, 1, 0, gl.RGBA, gl.UNSIGNED_BYTE, null);
+    gl.activeTexture(gl.TEXTURE0);
+    this.#framebuffer = gl.createFramebuffer();
+    gl.bindFramebuffer(gl.FRAMEBUFFER, this.#framebuffer);
+    gl.framebufferTexture2D(gl.FRAMEBUFFER, gl.COLOR_ATTACHMENT0, gl.TEXTURE_2D, this.#texture, 0);
+    gl.bindFramebuffer(gl.FRAMEBUFFER, null);
+  }
+
+  /**
+   * What is drawn from now on is kept in it.
+   * @param {number} width pixels of both eyes
+   * @param {number} height
+   */
+  begin(width, height) {
+    const gl = this.#gl;
+    if (width !== this.#width || height !== this.#height) {
+      [this.#width, this.#height] = [width, height];
+      gl.activeTexture(gl.TEXTURE1);
+      gl.texImage2D(gl.TEXTURE_2D, 0, gl.RGBA8, width, height, 0, gl.RGBA, gl.UNSIGNED_BYTE, null);
+      gl.activeTexture(gl.TEXTURE0);
+    }
+    gl.bindFramebuffer(gl.FRAMEBUFFER, this.#framebuffer);
+  }
 }
 
 /** @param {WebGL2RenderingContext} gl */
@@ -150,7 +250,24 @@ function make(gl) {
   gl.bufferData(gl.ARRAY_BUFFER, new Float32Array([0, 0, 1, 0, 0, 1, 1, 1]), gl.STATIC_DRAW);
   gl.enableVertexAttribArray(0);
   gl.vertexAttribPointer(0, 2, gl.FLOAT, false, 0, 0);
-  return { ...build(gl, VERTEX, FRAGMENT), corners, texture: textureOf(gl), small: smallOf(gl) };
+  return {
+    one: { ...build(gl, VERTEX, ONE_EYE), eyes: 1 },
+    both: { ...build(gl, VERTEX, BOTH_EYES), eyes: 2 },
+    search: { ...build(gl, VERTEX, SEARCH), eyes: 1 },
+    corners,
+    found: new Found(gl),
+    texture: textureOf(gl),
+    small: smallOf(gl),
+  };
+}
+
+/**
+ * Who draws, in the browser's words.
+ * @param {WebGL2RenderingContext} gl
+ */
+function rendererOf(gl) {
+  const more = gl.getExtension("WEBGL_debug_renderer_info"); // Firefox tells without
+  return String(gl.getParameter(more ? more.UNMASKED_RENDERER_WEBGL : gl.RENDERER));
 }
 
 /**

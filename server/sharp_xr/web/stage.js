@@ -1,6 +1,7 @@
 // Where frames are shown. Every decoded frame is looked up by its RTP timestamp; the newest one is warped to
 // where the head is at each turn of the display. `onFrame` hears what was shown first.
 
+import { Effort } from "./effort.js";
 import { Frames } from "./frame.js";
 import { aspectOf } from "./optics.js";
 import { Painter } from "./painter.js";
@@ -17,6 +18,7 @@ export class Stage {
   #painter;
   #pictures;
   #frames;
+  #effort;
   #onFrame;
   #onDecoded;
   #aspect = 1; // of one eye, as shown
@@ -53,6 +55,7 @@ export class Stage {
     this.#onFrame = onFrame;
     this.#onDecoded = onDecoded;
     this.#painter = new Painter(canvas);
+    this.#effort = new Effort(this.#painter.isSoftware);
     canvas.addEventListener("webglcontextrestored", () => (this.#frame = null));
     this.#pictures = new Pictures({ video, onPicture: (picture) => this.#take(picture) });
     new ResizeObserver(() => this.#fit()).observe(area);
@@ -80,7 +83,7 @@ export class Stage {
 
   redraw() {
     this.#drawnFor = "";
-    this.paint();
+    this.#paint();
   }
 
   // Pixels of one eye, as decoded.
@@ -93,19 +96,30 @@ export class Stage {
     return this.#frame?.sent?.head ?? null;
   }
 
-  // At each turn of the display: the newest frame, as the eyes would see it now.
-  paint() {
+  /**
+   * Once per turn of the display: the newest frame, as the eyes would see it now.
+   * @param {number} now performance.now()
+   */
+  turn(now) {
+    this.#effort.turned(now, this.#paint());
+    this.#painter.isCoarse = this.#effort.isCoarse;
+  }
+
+  // Whether there was anything new to draw.
+  #paint() {
     const frame = this.#frame;
-    if (frame === null || this.isElsewhere) return;
+    if (frame === null || this.isElsewhere) return false;
     const { sent, drawn } = frame;
     const shown = sent && !this.isHeld ? this.viewOf(sent.scene) : { ...drawn, flat: 0 };
     const drawnFor = JSON.stringify(shown);
-    if (drawnFor !== this.#drawnFor || this.#arrived !== null) {
+    const isOther = drawnFor !== this.#drawnFor || this.#arrived !== null;
+    if (isOther) {
       this.#painter.draw(this.view, this.swapped, warpsFor(frame, shown), frame.layout);
       this.#drawnFor = drawnFor;
       this.#fit();
     }
     this.#tell();
+    return isOther;
   }
 
   // Paints, and gives what the canvas shows then, small; null before there is anything.
@@ -117,14 +131,17 @@ export class Stage {
   /**
    * The same into the framebuffer of a headset, see Painter.drawEyes. Nothing until the scene's first frame has
    * come: one of the scene before would stand in the wrong place.
-   * @param {Parameters<Painter["drawEyes"]>[0]} places
+   * @param {Parameters<Painter["drawEyes"]>[0]} target
+   * @param {Parameters<Painter["drawEyes"]>[1]} places
    * @param {View} shown
    * @param {boolean} isClear
    */
-  paintEyes(places, shown, isClear) {
+  paintEyes(target, places, shown, isClear) {
     const frame = this.#frame;
     if (frame === null || (frame.sent && frame.sent.scene !== this.#scene)) return;
-    this.#painter.drawEyes(places, warpsFor(frame, shown), frame.layout, isClear);
+    this.#painter.isCoarse = this.#effort.isCoarse;
+    this.#painter.drawEyes(target, places, warpsFor(frame, shown), frame.layout, isClear);
+    this.#effort.turned(performance.now(), true);
     this.#tell();
   }
 

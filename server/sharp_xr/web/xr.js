@@ -215,7 +215,7 @@ export class Headset {
       const at = layer.getViewport(eye);
       if (at) places.push({ side, viewport: [at.x, at.y, at.width, at.height], eye });
     }
-    this.#stage.paintEyes(places, view, isClear);
+    this.#stage.paintEyes(layer.framebuffer, places, view, isClear);
     for (const { eye, viewport } of places) this.#panel.draw(gl, eye, viewport);
   }
 
