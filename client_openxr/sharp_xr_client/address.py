@@ -36,7 +36,8 @@ class Address:
 
 
 def parse_address(text: str, token: str | None = None, fingerprint: str | None = None) -> Address:
-    """Read what names a server: see ``wanted`` below; the page's URL may carry ``?token=...``.
+    """Read what names a server: see ``wanted`` below; the page's URL may carry ``?token=...``,
+    or ``#token=...``.
 
     Args:
         text: what a person typed or pasted.
@@ -61,7 +62,7 @@ def parse_address(text: str, token: str | None = None, fingerprint: str | None =
     path = parts.path if parts.path not in ("", "/") else "/session"
     page = urlunsplit((scheme.replace("ws", "http"), place, "/", "", ""))
     if token is None:
-        token = parse_qs(parts.query).get("token", [None])[0]
+        token = parse_qs(parts.query or parts.fragment).get("token", [None])[0]
     if fingerprint is not None:
         fingerprint = _fingerprint(fingerprint)
         if scheme != "wss":

@@ -8,8 +8,10 @@ import sys
 import time
 from collections.abc import Coroutine
 
-from sharp_xr_client.address import parse_address
+from sharp_xr_client import remembered
+from sharp_xr_client.address import Address, parse_address
 from sharp_xr_client.options import Options
+from sharp_xr_client.pairing import paired
 from sharp_xr_client.problem import ClientError
 from sharp_xr_client.recording import write_poses
 from sharp_xr_client.report import SessionLog, figures, table
@@ -24,10 +26,7 @@ def run(options: Options) -> int:
     try:
         address = parse_address(options.server, options.token, options.fingerprint)
         options.check()
-        if options.simulate:
-            _run_in_loop(simulate(options, address, log))
-        else:
-            _run_in_loop(wear(options, address, log))
+        _run_in_loop(_watch(options, address, log))
     except (ClientError, RuntimeError) as error:
         problem = ClientError(str(error))
     except KeyboardInterrupt:
@@ -43,6 +42,15 @@ def run(options: Options) -> int:
     for sentence in dict.fromkeys([*log.problems, *([str(problem)] if problem else [])]):
         print(f"sharp-xr-client: {sentence}", file=sys.stderr)
     return 1 if problem else 0
+
+
+async def _watch(options: Options, address: Address, log: SessionLog) -> None:
+    if options.pair is None:
+        address = remembered.completed(address)
+    else:
+        address = await paired(address, options.pair)
+        remembered.keep(address)
+    await (simulate if options.simulate else wear)(options, address, log)
 
 
 def _run_in_loop(work: Coroutine[None, None, None]) -> None:

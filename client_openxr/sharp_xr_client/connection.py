@@ -314,7 +314,10 @@ def _refusal(address: Address, response: Response) -> str:
         sentence = _error_of(response.body) or f"it answered HTTP {status}"
         return f"{address.host} lets nobody in without its token (--token): {sentence}"
     if status == 401:
-        return f"{address.host} refused this token: take the one that its server printed last"
+        return (
+            f"{address.host} refused this token: take the one that its server printed last, "
+            "or pair again"
+        )
     sentence = _error_of(response.body) or "there is no sharp-xr session"
     return f"{address.url} answered HTTP {status}: {sentence}"
 

@@ -29,6 +29,9 @@ class Options:
     fingerprint: Annotated[str | None, tyro.conf.arg(metavar="SHA256")] = None
     """Of the server's certificate, as it printed it: trust this one and no other. Without it an
     authority must vouch for the server."""
+    pair: Annotated[str | None, tyro.conf.arg(metavar="CODE")] = None
+    """The short code that the server shows, in place of its token and fingerprint. It is good once;
+    what it gave is remembered, so that next time the address is enough."""
     simulate: Flag = False
     """Move a scripted head instead of a headset, and report. Nothing of OpenXR is needed."""
     room: Flag = False
@@ -75,6 +78,8 @@ class Options:
             self.simulated_display()
         except ValueError as error:
             raise ClientError(str(error)) from error
+        if self.pair is not None and (self.token is not None or self.fingerprint is not None):
+            raise ClientError("--pair gets the token and the fingerprint: leave those out")
         if self.replay is not None and not self.simulate:
             raise ClientError("--replay moves a simulated head: it needs --simulate")
         if not self.simulate and (self.warp or self.picture is not None):

@@ -31,18 +31,22 @@ async def tls_context(address: Address) -> ssl.SSLContext | None:
         return None
     if address.fingerprint is None:
         return ssl.create_default_context()
-    shown = await _certificate(address)
+    shown = await certificate_of(address)
     found = hashlib.sha256(shown).hexdigest()
     if not hmac.compare_digest(found, address.fingerprint):
         raise ClientError(
             f"{address.host} shows a certificate with the fingerprint {_readable(found)}, "
             "which is not the wanted one: take what its server printed last, or ask who answers"
         )
-    return _only(shown)
+    return only(shown)
 
 
-async def _certificate(address: Address) -> bytes:
-    """What the server shows, DER; nothing is sent to it. The connection proper proves the key."""
+async def certificate_of(address: Address) -> bytes:
+    """What the server shows, DER; nothing is sent to it. The connection proper proves the key.
+
+    Raises:
+        ClientError: it cannot be asked.
+    """
     parts = urlsplit(address.url)
     anybody = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     anybody.check_hostname, anybody.verify_mode = False, ssl.CERT_NONE
@@ -62,7 +66,7 @@ async def _certificate(address: Address) -> bytes:
     return shown
 
 
-def _only(certificate: bytes) -> ssl.SSLContext:
+def only(certificate: bytes) -> ssl.SSLContext:
     """Trusts this certificate, under any host name, while it is valid."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False

@@ -29,8 +29,9 @@ from sharp_xr.refusal import Refusal, refuse
 
 log = logging.getLogger(__name__)
 
-OPEN_PATHS = ("/healthz", "/readyz")
-"""Answered without a token: they tell a supervisor that the server lives, and nothing else."""
+OPEN_PATHS = ("/healthz", "/readyz", "/pairing/begin", "/pairing/finish")
+"""Answered without a token: they tell a supervisor that the server lives, and nothing else; or give
+the token to who knows the pairing code."""
 READING_METHODS = ("GET", "HEAD", "OPTIONS")
 _TOKEN_IN_ADDRESS = re.compile(r"[?&]token=([^&#\s]+)")
 

@@ -23,6 +23,14 @@ def announce(url: str, host: str, certificate: Certificate | None) -> None:
         print(about(certificate, outward_name(host)), flush=True)
 
 
+def announce_code(url: str, code: str) -> None:
+    """How a headset's machine gets in without the long token, while the code is good."""
+    place = url.partition("?")[0].rstrip("/")
+    print(
+        f"sharp-xr: for a headset, soon and once: sharp-xr-client {place} --pair {code}", flush=True
+    )
+
+
 def about(certificate: Certificate, host: str) -> str:
     """What a person should know of it when it is shown at this host."""
     lines = [

@@ -36,6 +36,7 @@ from sharp_xr.access import Access, Guard
 from sharp_xr.body import read_body
 from sharp_xr.gallery import SceneGallery
 from sharp_xr.outbox import DisconnectedError
+from sharp_xr.pairing import Pairing
 from sharp_xr.refusal import Faults, Refusal, refuse
 from sharp_xr.render import Renderer
 from sharp_xr.scene_index import DiskError, SceneError
@@ -85,6 +86,7 @@ class App:
         self._turns = Turns()
         self._spare_thread = ThreadPoolExecutor(1, thread_name_prefix="warm-up")
         self.sessions = Sessions(config.max_sessions)
+        self.pairing = Pairing(config.token)
         self.store = SceneStore(config.data)
         self.gallery = SceneGallery(self.store, renderer, self._scenes_changed)
         self.spectators = Spectators(
@@ -188,6 +190,7 @@ def create_app(app: App) -> Starlette:
             Route("/healthz", routes.healthz),
             Route("/readyz", routes.readyz),
             WebSocketRoute("/session", routes.session),
+            *app.pairing.routes(),
             *Whep(app.spectators).routes(),
         ],
         middleware=[

@@ -22,7 +22,7 @@ from typing import Any
 
 from sharp_xr import certificates
 from sharp_xr.access import is_loopback, new_token
-from sharp_xr.announcement import address, announce, outward_name
+from sharp_xr.announcement import address, announce, announce_code, outward_name
 from sharp_xr.app import App, AppConfig
 from sharp_xr.certificates import Certificate, CertificateError
 from sharp_xr.devices import Device, renderer_for
@@ -120,8 +120,9 @@ async def _serve(config: ServeConfig) -> None:
             flush=True,
         )
         tls = certificate.context() if certificate else None
+        app.pairing.fingerprint = certificate.fingerprint if certificate else None
         server = Server(uvicorn_config(app), tls)
-        async with _renewing(config, tls):
+        async with _renewing(config, tls, app):
             await _live(
                 *(app, server, listening, stop_asked),
                 lambda: _opened(app, config, url, certificate),
@@ -163,6 +164,8 @@ async def _then(
 async def _opened(app: App, config: ServeConfig, url: str, certificate: Certificate | None) -> None:
     """Say where the page is, then make the scene that was asked for."""
     announce(url, config.host, certificate)
+    if certificate is not None and app.config.token is not None:
+        announce_code(url, app.pairing.new_code())
     if config.show is not None:
         try:
             data = await asyncio.to_thread(config.show.read_bytes)
@@ -182,7 +185,9 @@ def _certificate(config: ServeConfig) -> Certificate | None:
 
 
 @contextlib.asynccontextmanager
-async def _renewing(config: ServeConfig, tls: ssl.SSLContext | None) -> AsyncIterator[None]:
+async def _renewing(
+    config: ServeConfig, tls: ssl.SSLContext | None, app: App
+) -> AsyncIterator[None]:
     """A server that runs for a year gets its next certificate meanwhile."""
 
     async def renew() -> None:
@@ -192,6 +197,7 @@ async def _renewing(config: ServeConfig, tls: ssl.SSLContext | None) -> AsyncIte
                 certificate = _certificate(config)
                 if certificate:
                     certificate.load_into(tls)
+                    app.pairing.fingerprint = certificate.fingerprint
             except CertificateError as error:
                 log.error("certificate not renewed", extra={"fields": {"why": str(error)}})
 

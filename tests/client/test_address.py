@@ -27,6 +27,7 @@ def test_every_way_to_name_a_server_leads_to_its_session(text: str, url: str) ->
 def test_the_token_comes_with_the_pasted_url_or_beside_it() -> None:
     assert parse_address("http://host:8080/?token=abc").token == "abc"
     assert parse_address("http://host:8080/?token=abc", "xyz").token == "xyz"
+    assert parse_address("https://host:8080/#token=abc").token == "abc"
     assert parse_address("host:8080").token is None
 
 

@@ -136,7 +136,9 @@ def test_a_small_picture_shows_a_near_thing_whole(size: int, sideways: float) ->
     for at in np.linspace(0.0, 0.05, 11):  # its edge stands between texels in any way
         flats = [Flat(4.0, blue_wall), Flat(1.0, RED, x=(at - 0.06, at + 0.06), y=(0.0, 0.12))]
         pose = moved((sideways, 0.0, 0.0))
-        shown = is_red(warp(frame(flats, STILL, fov, size, size), pose, fov, size, size) * 1.0)
+        shown = is_red(
+            warp(frame(flats, STILL, fov, size, size), pose, fov, size, size).astype(float)
+        )
         true = is_red(seen(flats, pose, fov, size, size)[0])
         assert not (true & ~near(~true, 1) & ~shown).any(), "a stripe of the wall"
 

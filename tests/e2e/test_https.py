@@ -107,6 +107,28 @@ def test_our_client_streams_when_it_has_the_fingerprint(
     assert plain.returncode == 1 and "this server speaks TLS: use wss://" in plain.stderr
 
 
+def test_our_client_pairs_with_the_printed_code_and_needs_only_the_address_then(
+    secure: ServerProcess, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    file = tmp_path / "two discs.ply"
+    two_discs(file)
+    httpx.post(
+        secure.url.replace("/?", "/scenes?"), content=file.read_bytes(), verify=False
+    ).raise_for_status()
+    found = re.search(r"sharp-xr-client (\S+) --pair (\S+)", "".join(secure.output))
+    assert found and urlsplit(found[1]).query == ""
+    watch = ("--simulate", "--seconds", "0.5", "--hz", "30", "--eye-size", "64")
+    stranger = client(found[1], *watch, "--pair", "000-000")
+    assert stranger.returncode == 1 and "does not know this code" in stranger.stderr
+    for first in (("--pair", found[2]), ()):
+        done = client(found[1], *watch, *first)
+        assert done.returncode == 0, done.stderr
+        assert "with their pose (100.0%)" in done.stdout
+    again = client(found[1], *watch, "--pair", found[2])
+    assert again.returncode == 1 and "it was used" in again.stderr
+
+
 def test_an_expired_certificate_ends_the_start_with_a_sentence(tmp_path: Path) -> None:
     pem = tmp_path / "old.pem"
     pem.write_bytes(make(["localhost"], NOW - datetime.timedelta(days=500)))
