@@ -100,7 +100,8 @@ class LiteGaussians(nn.Module):
         if true_depth is not None:
             known = torch.where(true_depth > 0, true_depth, depth[:, :1].detach())
             inverse = 1 / torch.cat([depth[:, :1], known], 1).clamp(min=NEAR_M)
-            scale = self.depth_alignment(inverse)
+            with torch.autocast(depth.device.type, enabled=False):  # depth is multiplied with it
+                scale = self.depth_alignment(inverse)
             depth = depth * scale
         base, seen = self._base(image, depth)
         delta = self.head(seen, features)

@@ -102,7 +102,7 @@ def test_what_weighs_nothing_is_not_computed() -> None:
 
 def test_bfloat16_is_near_and_leaves_losses_in_float32() -> None:
     plain, half = (step_of("tiny-lite", Manner(bf16=bf16))(batch()) for bf16 in (False, True))
-    for name in ("color", "alpha", "depth"):
+    for name in ("color", "alpha", "depth", "scale"):
         assert half[name].dtype == torch.float32
         torch.testing.assert_close(half[name], plain[name], rtol=0.1, atol=0.02)
     assert any(not torch.equal(half[n], plain[n]) for n in plain)

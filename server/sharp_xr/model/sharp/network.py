@@ -91,7 +91,8 @@ class SharpNetwork(nn.Module):
         scale = None
         if true_depth is not None:
             known = torch.where(true_depth > 0, true_depth, depth[:, :1].detach())
-            scale = self.depth_alignment(depth[:, :1], known)
+            with torch.autocast(depth.device.type, enabled=False):  # depth is multiplied with it
+                scale = self.depth_alignment(depth[:, :1], known)
             depth = depth * scale
         base, initial = initialize(image, depth)
         geometry, texture = self.feature_model(initial, features)
