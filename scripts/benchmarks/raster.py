@@ -3,9 +3,8 @@
     scripts/bench raster [--json FILE] [--repeats N] [--portable-only]
 
 The scene is ``tests/server/render/photo_scene.py``: a real photo, 2 x 768 x 768 Gaussians on
-made-up depth; ``lod`` is a quarter of them, merged by ``render/cpu/detail.py``. A frame is both
-eyes, RGB and depth and alpha. Times are CPU milliseconds of one thread, the least of interleaved
-repetitions.
+made-up depth; ``lod`` is the level of detail of a quarter of them. A frame is both eyes, RGB and
+depth and alpha. Times are CPU milliseconds of one thread, the least of interleaved repetitions.
 
 | figure | what |
 |---|---|
@@ -16,20 +15,19 @@ repetitions.
 | threads_ratio_512 | wall clock of 1180k on one thread over that on all there are |
 | classic_512_cpu_ms, classic_ratio_512 | ``tests/server/render/classic.py``, and over 1180k_512 |
 | lod_psnr_db, half_psnr_db | a quarter and a half of the Gaussians against all, 768 px, sRGB |
-| lite_P_lod_psnr_db, lite_P_half_psnr_db | the same of what the embedded model makes of photo P |
+| lite_... | ``scripts/bench levels``: those of what the embedded model makes of photos |
 | backward_ratio | gradients of the lod scene at 512 px, over the renderer's frame of it |
 | backward_own_ratio | the same over training's own forward, which orders the Gaussians anew |
 | portable_ratio | 1180k_512 without AVX-512, in a process that is told of AVX2 only |
 | warm_start_s, cold_start_s | wall clock of a fresh process to its first frame, the imports |
 | | included: compiled functions on disk, and none |
-| prepare_s | CPU seconds to arrange 1180k and its levels |
+| prepare_s, levels_s | CPU seconds to arrange 1180k, and of the thread that makes its levels |
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import math
 import os
 import subprocess
 import sys
@@ -41,11 +39,8 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from skimage import data
 
-from sharp_xr.gaussians import Float32, Gaussians
-from sharp_xr.model.lite import LitePredictor
-from sharp_xr.photo import Photo
+from sharp_xr.gaussians import Gaussians
 from sharp_xr.render import RenderSettings
 from sharp_xr.render.cpu.detail import thinned
 from sharp_xr.render.cpu.renderer import CpuRenderer
@@ -53,13 +48,13 @@ from sharp_xr.render.differentiable import rasterize
 
 SIZES = (512, 768, 960)
 LIT = (0.3, 0.8, 0.2)
-PHOTOS = ("astronaut", "chelsea", "coffee", "rocket")
 AVX2 = "+sse,+sse2,+sse3,+ssse3,+sse4.1,+sse4.2,+popcnt,+avx,+avx2,+fma,+bmi,+bmi2,+cx16,+f16c"
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT))
 
+from scripts.benchmarks.levels import levels_of_photos, psnr_db  # noqa: E402
 from tests.server.render.classic import render_classic  # noqa: E402
-from tests.server.render.photo_scene import FIELD, photo_scene, stereo_views  # noqa: E402
+from tests.server.render.photo_scene import photo_scene, stereo_views  # noqa: E402
 
 FIRST_FRAME = """
 from sharp_xr.render import create_renderer
@@ -79,10 +74,6 @@ def least_ms(jobs: Mapping[str, Callable[[], object]], repeats: int) -> Figures:
     return best
 
 
-def psnr_db(a: Float32, b: Float32) -> float:
-    return float(-10 * np.log10(np.mean((a - b) ** 2, dtype=np.float64)))
-
-
 def forward(repeats: int) -> Figures:
     renderer = CpuRenderer(threads=1)
     whole = photo_scene()
@@ -90,7 +81,10 @@ def forward(repeats: int) -> Figures:
     began_s = time.process_time()
     scene = renderer.prepare(whole)
     figures = {"prepare_s": time.process_time() - began_s}
-    scenes = {"1180k": scene, "lod": renderer.prepare(thinned(whole, len(whole) // 4))}
+    began_s = time.thread_time()
+    half, quarter = scene.levels.wait()
+    figures["levels_s"] = time.thread_time() - began_s
+    scenes = {"1180k": scene, "lod": quarter}
     fast = RenderSettings(fast=True)
     for size in SIZES:
         views = stereo_views(size)
@@ -104,7 +98,7 @@ def forward(repeats: int) -> Figures:
     views = stereo_views(768)
     exact = renderer.render(scene, views).rgb.copy()
     figures["lod_psnr_db"] = psnr_db(renderer.render(scenes["lod"], views).rgb, exact)
-    figures["half_psnr_db"] = psnr_db(renderer.render(scene.levels.wait()[0], views).rgb, exact)
+    figures["half_psnr_db"] = psnr_db(renderer.render(half, views).rgb, exact)
     exact = renderer.render(scene, stereo_views(512)).rgb.copy()
     figures["fast_psnr_db"] = psnr_db(renderer.render(scene, stereo_views(512), fast).rgb, exact)
     lit = RenderSettings(background=LIT)
@@ -129,21 +123,6 @@ def scaling(repeats: int) -> Figures:
             renderer.render(scene, views)
             best[k] = min(best[k], time.perf_counter() - began_s)
     return {"threads_ratio_512": best[0] / best[1]}
-
-
-def levels_of_photos() -> Figures:
-    """How the levels of the embedded model's scenes look, 512 px."""
-    renderer, predictor, views = CpuRenderer(), LitePredictor(), stereo_views(512)
-    figures = {}
-    for name in PHOTOS:
-        picture = np.ascontiguousarray(getattr(data, name)()[..., :3])
-        focal_px = 0.5 * max(picture.shape) / math.tan(FIELD / 2)
-        scene = renderer.prepare(predictor.predict(Photo(picture, focal_px)))
-        exact = renderer.render(scene, views).rgb.copy()
-        for level, label in zip(scene.levels.wait(), ("half", "lod"), strict=True):
-            psnr = psnr_db(renderer.render(level, views).rgb, exact)
-            figures[f"lite_{name}_{label}_psnr_db"] = psnr
-    return figures
 
 
 def backward(repeats: int) -> Figures:

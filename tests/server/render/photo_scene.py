@@ -125,7 +125,12 @@ def layer(
     )
 
 
-def stereo_views(size: int, field: float = FIELD, pupils_m: float = 0.063) -> list[View]:
+def stereo_views(
+    size: int,
+    field: float = FIELD,
+    pupils_m: float = 0.063,
+    head_m: tuple[float, float, float] = (0.04, -0.02, 0.05),
+) -> list[View]:
     """Two parallel eyes of a head that has moved and turned a little."""
     yaw, pitch = math.radians(3.0), math.radians(-1.5)
     about_y = np.array(
@@ -138,7 +143,7 @@ def stereo_views(size: int, field: float = FIELD, pupils_m: float = 0.063) -> li
     focal = 0.5 * size / math.tan(field / 2)
     views = []
     for side in (-0.5, 0.5):
-        eye = np.array([0.04, -0.02, 0.05]) + photo_from_head @ [side * pupils_m, 0, 0]
+        eye = np.array(head_m) + photo_from_head @ [side * pupils_m, 0, 0]
         camera_from_photo = np.eye(4)
         camera_from_photo[:3, :3] = photo_from_head.T
         camera_from_photo[:3, 3] = -photo_from_head.T @ eye

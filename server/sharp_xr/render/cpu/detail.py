@@ -31,7 +31,7 @@ BEHIND = 0.05
 ESTIMATED = f32(0.5)
 """Weight of what is estimated beside what is measured."""
 LEAST_ROW = 8
-ROUNDS = 40
+ROUNDS = 56
 """Of fitting, for a quarter of the Gaussians; finer levels need fewer."""
 
 

@@ -25,7 +25,7 @@ from sharp_xr.render.cpu.projection import Lens, camera_row, lens_of
 from sharp_xr.render.cpu.scene import CpuScene, arrange
 from sharp_xr.render.cpu.threads import usable_processors
 
-LEVELS = ((0.5, 12), (0.25, ROUNDS))
+LEVELS = ((0.5, 14), (0.25, ROUNDS))
 """Shares of a scene's Gaussians that its levels of detail have, and rounds of fitting them."""
 LEVELS_FROM = 50_000
 """Gaussians; a scene of fewer is fast enough."""

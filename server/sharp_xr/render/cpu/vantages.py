@@ -16,9 +16,6 @@ REACH_M = 0.5
 REACH_OF_NEAR = (0.3, 0.2, 0.45)
 """How far the head goes sideways, up and down, in and out: share of the distance where the nearest
 tenth of the scene ends, and REACH_M at most. The page's limits (``web/head.js``)."""
-STRETCH = 0.8
-"""Share of that at which the head's pictures stand: what is right there is right on the way."""
-
 MARGIN = 0.05
 """Of a picture's longer side, around what the photo shows: a head that turns sees the scene's rim,
 which may not be just anything."""
@@ -52,7 +49,7 @@ def head_views(gaussians: Gaussians, photo: View) -> list[View]:
     )
     views = [middle]
     for axis, share in enumerate(REACH_OF_NEAR):
-        for side in (-STRETCH, STRETCH):
+        for side in (-1, 1):
             camera_from_photo = np.eye(4)
             camera_from_photo[axis, 3] = side * min(REACH_M, share * near_m)
             views.append(dataclasses.replace(middle, camera_from_photo=camera_from_photo))

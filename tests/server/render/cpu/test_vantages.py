@@ -10,7 +10,7 @@ import pytest
 from tests.server.render.photo_scene import FIELD, photo_scene
 from tests.server.render.scenes import random_scene
 
-from sharp_xr.render.cpu.vantages import STRETCH, head_views, photo_view
+from sharp_xr.render.cpu.vantages import head_views, photo_view
 
 CELLS = 48
 
@@ -48,7 +48,7 @@ def test_a_head_reaches_as_far_as_the_page_lets_it(
     assert (first.camera_from_photo == np.eye(4)).all()
     places = np.array([-view.camera_from_photo[:3, 3] for view in others])
     # Left and right, up and down, in and out.
-    expected = STRETCH * np.repeat(np.diag(reach_m), 2, axis=0) * np.tile([[1], [-1]], (3, 1))
+    expected = np.repeat(np.diag(reach_m), 2, axis=0) * np.tile([[1], [-1]], (3, 1))
     np.testing.assert_allclose(places, expected, atol=1e-6)
     for view in others:
         assert (view.camera_from_photo[:3, :3] == np.eye(3)).all()
