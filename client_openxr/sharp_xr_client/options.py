@@ -46,8 +46,9 @@ class Options:
     seconds: float | None = None
     """How long to watch, from the first frame on; without it --simulate 10 s, or to the end of
     what is replayed; a headset until the person leaves."""
-    hz: float = 60.0
-    """Refresh rate of the simulated display; poses are sent at it."""
+    hz: float | None = None
+    """Refresh rate; poses are sent at it. Of the simulated display (60 without it); of a headset,
+    where it lets programs choose, the nearest that it has."""
     eye_size: int | None = None
     """Pixels wanted per eye: of a headset's longer side at most (the runtime's own size without
     it), of --simulate each way (512); the server may give fewer."""
@@ -89,7 +90,7 @@ class Options:
     def simulated_display(self) -> Display:
         """Raises ValueError where the protocol knows no such display."""
         side = 512 if self.eye_size is None else self.eye_size
-        return Display(side, side, self.hz)
+        return Display(side, side, 60.0 if self.hz is None else self.hz)
 
 
 def agent() -> str:

@@ -35,7 +35,7 @@ async def simulate(options: Options, address: Address, log: SessionLog) -> None:
     """
     poses = read_poses(options.replay) if options.replay else []
     recorder = Recorder(options.record) if options.record else None
-    viewer = Viewer(options.hz, log, recorder, warps=options.warp)
+    viewer = Viewer(options.simulated_display().refresh_hz, log, recorder, warps=options.warp)
     try:
         capabilities = [*capabilities_for(options.quality), *(WARPS if options.warp else ())]
         hello = Hello(agent(), "simulated", options.simulated_display(), capabilities=capabilities)

@@ -47,7 +47,7 @@ async def wear(options: Options, address: Address, log: SessionLog) -> None:
         undecodable=lambda: log.counts.undecodable_frames,
         say=_say,
     )
-    headset = Headset(state, options.eye_size, _say)
+    headset = Headset(state, options.eye_size, options.hz, _say)
     try:
         capabilities = [*CAPABILITIES, *capabilities_for(options.quality)]
         hello = Hello(agent(), "headset", await headset.display, capabilities=capabilities)

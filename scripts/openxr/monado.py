@@ -99,6 +99,12 @@ class Monado:
             self._head = RemoteHead(self._port)
         self._head.move(head, left, right)
 
+    def recentre(self) -> None:
+        """As a person does by the headset's own menu: the room's origin is where the head is."""
+        control = [*self._loader(), str(self._prefix / "usr/bin/monado-ctl"), "-c"]
+        settings = {**self.environment, **self._service_settings()}
+        subprocess.run(control, env=settings, check=True, capture_output=True, timeout=READY_S)
+
     def pixels(self) -> NDArray[np.uint8]:
         """[540, 960, 3] sRGB: what the compositor shows, left eye left."""
         assert self.compositor == "compute"

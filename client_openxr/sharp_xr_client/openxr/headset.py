@@ -31,12 +31,20 @@ class Headset:
 
     Args:
         longest_px: of an eye's picture at most, or None for what the runtime recommends.
+        wanted_hz: of the display, where programs may choose it.
         say: tells the person a sentence at once, on any thread.
     """
 
-    def __init__(self, state: State, longest_px: int | None, say: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        state: State,
+        longest_px: int | None,
+        wanted_hz: float | None,
+        say: Callable[[str], None],
+    ) -> None:
         self._state = state
         self._longest_px = longest_px
+        self._wanted_hz = wanted_hz
         self._say = say
         self._stopped = threading.Event()
         self._loop = asyncio.get_running_loop()
@@ -104,6 +112,8 @@ class Headset:
             binding = self._context.binding()
             session = Session(runtime, binding)
             try:
+                if self._wanted_hz is not None and (why := session.request_rate(self._wanted_hz)):
+                    self._say(why)
                 size = display_of(runtime.eye_size, session.refresh_hz, self._longest_px)
                 self._say(
                     f"{runtime.headset}, {runtime.name}: "

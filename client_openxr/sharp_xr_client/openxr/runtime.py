@@ -99,6 +99,16 @@ class Runtime:
             ) from error
 
 
+def choose_rate(offered: Sequence[float], wanted: float | None) -> float | None:
+    """Of the display, Hz: the nearest to what is wanted. None: leave it as it is.
+
+    Of two that are as near the higher one: a frame too many is less than one that is missing.
+    """
+    if wanted is None or not offered:
+        return None
+    return min(offered, key=lambda rate: (abs(rate - wanted), -rate))
+
+
 def display_of(eye_size: tuple[int, int], refresh_hz: float, longest: int | None) -> Display:
     """What to ask a server for: the runtime's size, its longer side at most ``longest``."""
     width, height = eye_size

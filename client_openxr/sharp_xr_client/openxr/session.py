@@ -12,7 +12,13 @@ import xr
 from xr import raw_functions
 
 from sharp_xr_client.openxr.passthrough import Passthrough
-from sharp_xr_client.openxr.runtime import REFRESH_RATE, STEREO, Runtime, RuntimeLostError
+from sharp_xr_client.openxr.runtime import (
+    REFRESH_RATE,
+    STEREO,
+    Runtime,
+    RuntimeLostError,
+    choose_rate,
+)
 from sharp_xr_client.room import Room
 from sharp_xr_protocol.geometry import Fov, Pose, Vector3, Velocity
 from sharp_xr_protocol.messages import Eye
@@ -75,6 +81,7 @@ class Session:
         are in the new room. The frame loop sets it back."""
         self.profiles_changed = False
         """Controllers came, went or are others. Whoever looks sets it back."""
+        self._asked_hz: float | None = None
         self._leaving_since_s: float | None = None
         self._passthrough: Passthrough | None = None
         info = xr.SessionCreateInfo(
@@ -94,10 +101,26 @@ class Session:
 
     @property
     def refresh_hz(self) -> float:
-        """Of the display."""
+        """Of the display; what was asked for, where that is on its way."""
+        if self._asked_hz is not None:
+            return self._asked_hz
         if REFRESH_RATE not in self.runtime.extensions:
             return USUAL_HZ
         return float(xr.get_display_refresh_rate_fb(self.handle).value) or USUAL_HZ
+
+    def request_rate(self, wanted_hz: float) -> str | None:
+        """Ask for the display's rate that is nearest to it. A sentence where it is another."""
+        if REFRESH_RATE not in self.runtime.extensions:
+            return f"this runtime does not let programs choose a rate, {wanted_hz:g} Hz or any"
+        offered = [float(rate) for rate in xr.enumerate_display_refresh_rates_fb(self.handle)]
+        chosen = choose_rate(offered, wanted_hz)
+        if chosen is None:
+            return f"this headset offers no rate, {wanted_hz:g} Hz or any"
+        xr.request_display_refresh_rate_fb(self.handle, chosen)
+        self._asked_hz = chosen
+        if abs(chosen - wanted_hz) < 0.5:
+            return None
+        return f"this headset offers {', '.join(f'{r:g}' for r in offered)} Hz, not {wanted_hz:g}"
 
     def poll(self) -> None:
         """Follow what the runtime says; begin and end where it says so."""

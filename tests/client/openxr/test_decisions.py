@@ -14,7 +14,7 @@ from sharp_xr_client.hands import Hand
 from sharp_xr_client.openxr import session, window
 from sharp_xr_client.openxr.actions import NAMES, PROFILES, SIDES, TYPES, Actions, bindings
 from sharp_xr_client.openxr.painting import choose_format
-from sharp_xr_client.openxr.runtime import display_of
+from sharp_xr_client.openxr.runtime import choose_rate, display_of
 from sharp_xr_client.problem import ClientError
 from sharp_xr_protocol.geometry import Pose, from_rotation_vector
 
@@ -49,6 +49,31 @@ def test_a_display_is_even_and_within_the_protocol(
 ) -> None:
     display = display_of(size, hz, longest)
     assert (display.eye_width, display.eye_height, display.refresh_hz) == found
+
+
+@pytest.mark.parametrize(
+    ("offered", "wanted", "found"),
+    [
+        ([72.0, 90.0, 120.0], 90.0, 90.0),
+        ([72.0, 90.0, 120.0], 60.0, 72.0),
+        ([72.0, 90.0, 120.0], 144.0, 120.0),
+        ([80.0, 100.0], 90.0, 100.0),
+        ([72.0, 90.0], None, None),
+        ([], 90.0, None),
+    ],
+)
+def test_the_nearest_rate_is_asked_for(
+    offered: list[float], wanted: float | None, found: float | None
+) -> None:
+    assert choose_rate(offered, wanted) == found
+
+
+def test_a_runtime_without_rates_says_so_and_is_asked_for_none() -> None:
+    bare = session.Session.__new__(session.Session)
+    bare.runtime = SimpleNamespace(extensions=[])  # type: ignore[assignment]
+    assert bare.request_rate(72.0) == (
+        "this runtime does not let programs choose a rate, 72 Hz or any"
+    )
 
 
 def test_every_controller_binds_only_what_there_is() -> None:

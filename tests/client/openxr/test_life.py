@@ -37,9 +37,11 @@ def test_it_is_focused_streams_and_leaves_on_ctrl_c(
 
 
 def test_seconds_end_a_session_by_themselves(null_monado: Monado, wear: Wear) -> None:
-    code, report = wear(null_monado, "--seconds", "3").wait()
+    client = wear(null_monado, "--seconds", "3", "--hz", "72")
+    code, report = client.wait()
     assert code == 0
     assert report["frames_shown"] > 0
+    assert "offers 20 Hz, not 72" in client.said()
 
 
 def test_the_heads_motion_arrives_at_the_server_exactly(
@@ -87,6 +89,20 @@ def test_the_world_stands_level_where_the_head_was_and_looks_where_it_looked(
         null_monado.move(turned @ tilted)
         client.until(is_at(stand, tilted), "the head, looking up")
         assert client.leave()[0] == 0
+
+
+def test_recentring_by_the_headset_s_own_means_puts_the_photo_around_the_head(
+    null_monado: Monado, stand: Stand, wear: Wear
+) -> None:
+    client = wear(null_monado)
+    client.until(lambda: len(stand.poses) > 3, "poses")
+    null_monado.move(Pose((0.5, 1.3, 0.25), from_rotation_vector((0.0, 1.0, 0.0))))
+    client.until(lambda: stand.poses[-1].head.position[0] > 0.49, "the head aside")
+    null_monado.recentre()
+    client.until(is_at(stand, Pose()), "the photo's camera, where the head is")
+    null_monado.move(Pose((0.5, 1.4, 0.25), from_rotation_vector((0.0, 1.0, 0.0))))
+    client.until(is_at(stand, Pose((0.0, 0.1, 0.0))), "the head above that")
+    assert client.leave()[0] == 0
 
 
 def test_another_application_hides_it_and_it_comes_back(
