@@ -1,8 +1,7 @@
-"""From shards to batches: crops, mirrors, and what cameras and files do to a picture."""
+"""From shards to batches: crops, mirrors, targets; what cameras do to pictures is in cameras.py."""
 
 from __future__ import annotations
 
-import io
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from sharp_xr.model.lite_network import CANONICAL_FOCAL_PX, normalised
+from sharp_xr.train.cameras import developed
 from sharp_xr.train.data.shards import Shard, shard_paths
 from sharp_xr.train.losses import Target
 
@@ -129,56 +129,14 @@ def random_crop(rng: Rng, view: Plate, size: Size) -> _Crop:
     y, x = int(rng.beta(2, 2) * (h - ch)), int(rng.beta(2, 2) * (w - cw))
     window = view.rgb[y : y + ch, x : x + cw]
     picture = Image.fromarray(window).resize((width, height), Image.Resampling.BILINEAR)
-    rgb = developed(rng, np.asarray(picture))
     rows = y + ((np.arange(height) + 0.5) * ch / height).astype(int)[:, None]
     columns = x + ((np.arange(width) + 0.5) * cw / width).astype(int)
     depth = view.depth[:, rows, columns]
+    rgb = developed(rng, np.asarray(picture), depth[0])
     if rng.random() < 0.5:
         rgb, depth = rgb[:, ::-1], depth[..., ::-1]
     focal_px = view.focal_px * width / cw
     return _Crop(np.ascontiguousarray(rgb), np.ascontiguousarray(depth), focal_px)
-
-
-def developed(rng: Rng, rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Tone, cast, vignette, blur, noise and JPEG, each by chance; sRGB [H, W, 3] to the same."""
-    tones = np.linspace(0, 1, 256, dtype=np.float32) ** np.float32(np.exp(rng.normal(0, 0.25)))
-    gains = np.exp(rng.normal(0, 0.12)) * np.clip(1 + rng.normal(0, 0.08, 3), 0.7, 1.3)
-    x = tones[rgb] * gains.astype(np.float32)
-    grey = x.mean(-1, keepdims=True)
-    x = grey + (x - grey) * np.float32(0 if rng.random() < 0.15 else rng.uniform(0.3, 1.2))
-    if rng.random() < 0.3:
-        x = 0.5 + (x - 0.5) * np.float32(rng.uniform(0.5, 1.2))
-    if rng.random() < 0.3:
-        v = np.linspace(-1, 1, x.shape[0])[:, None] ** 2 + np.linspace(-1, 1, x.shape[1]) ** 2
-        x = x * (1 - rng.uniform(0, 0.35) * v[..., None]).astype(np.float32)
-    if rng.random() < 0.45:
-        x = _blurred(rng, x)
-    if rng.random() < 0.7:
-        x = x + np.float32(rng.uniform(0, 0.04)) * rng.standard_normal(x.shape, np.float32)
-    out = (np.clip(x, 0, 1) * 255).astype(np.uint8)
-    return _jpeg(out, int(rng.integers(25, 96))) if rng.random() < 0.5 else out
-
-
-def _blurred(rng: Rng, x: NDArray[np.float32]) -> NDArray[np.float32]:
-    """By a lens (both ways) or by motion (one way), 1 to 2 px."""
-    taps = np.exp(-0.5 * (np.arange(-3, 4) / rng.uniform(0.5, 1.6)) ** 2)
-    kernel = torch.from_numpy((taps / taps.sum()).astype(np.float32))
-    t = torch.from_numpy(np.asarray(x, np.float32)).permute(2, 0, 1)[:, None]
-    which = rng.random()
-    if which < 0.85:
-        padded = functional.pad(t, (3, 3, 0, 0), mode="replicate")
-        t = functional.conv2d(padded, kernel.view(1, 1, 1, 7))
-    if which > 0.15:
-        padded = functional.pad(t, (0, 0, 3, 3), mode="replicate")
-        t = functional.conv2d(padded, kernel.view(1, 1, 7, 1))
-    return np.asarray(t[:, 0].permute(1, 2, 0).numpy())
-
-
-def _jpeg(rgb: NDArray[np.uint8], quality: int) -> NDArray[np.uint8]:
-    file = io.BytesIO()
-    Image.fromarray(rgb).save(file, "JPEG", quality=quality)
-    with Image.open(file) as image:
-        return np.asarray(image)
 
 
 def targets(depth: Tensor, focal: Tensor) -> tuple[Target, Target]:

@@ -11,7 +11,7 @@ import torch
 from tests.server.train.slanted import FOCAL_PX, slanted
 
 from sharp_xr.train.data.shards import HELD_OUT, Shard, shard_path, write_shard
-from sharp_xr.train.photographs import Photographs, Plate, developed, plate, random_crop, targets
+from sharp_xr.train.photographs import Photographs, Plate, plate, random_crop, targets
 
 
 @pytest.fixture
@@ -67,16 +67,6 @@ def test_a_crop_keeps_picture_and_depth_together_and_narrows_the_view(view: Plat
         across = abs(crop.depth[0, 0, -1] - crop.depth[0, 0, 0])
         # Depth spans 1 m over 288 px and the lens is 230.4 px long: the share tells the focal.
         assert crop.focal_px == pytest.approx(0.8 / across * size[0], rel=0.03)
-
-
-def test_developing_changes_a_picture_but_not_beyond_recognition(view: Plate) -> None:
-    rgb = view.rgb
-    rng = np.random.default_rng(3)
-    versions = [developed(rng, rgb) for _ in range(30)]
-    assert len({v.tobytes() for v in versions}) == 30
-    for version in versions:
-        assert version.shape == rgb.shape and version.dtype == np.uint8
-        assert np.corrcoef(version.ravel(), rgb.ravel())[0, 1] > 0.7
 
 
 def test_a_target_is_the_nearest_of_four_with_its_own_second_layer() -> None:
