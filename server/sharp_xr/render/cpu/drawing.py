@@ -35,12 +35,15 @@ from sharp_xr.render.cpu.blending import (
     subtile_flags,
 )
 from sharp_xr.render.cpu.compilation import has_wide_vectors, instruction, kernel
-from sharp_xr.render.cpu.compositing import GROUP, blend
+from sharp_xr.render.cpu.compositing import LONG_GROUP, blend, blend_fast
 from sharp_xr.render.cpu.gathering import ASPECT, aspect_of, gather_chunk
 from sharp_xr.render.cpu.projection import (
     DEPTH,
+    FAST_BIAS,
+    FAST_SCALE,
     KEPT,
     PEAK,
+    QXX,
     RESULT_SIZE,
     X0,
     X1,
@@ -81,7 +84,7 @@ class Scratch(NamedTuple):
     """The records of one slab, where there are several."""
     keys: NDArray[np.uint64]
     spare_keys: NDArray[np.uint64]
-    histogram: NDArray[np.int64]
+    histogram: UInt32
     boxes: UInt32
     values: UInt32
     flags: UInt32
@@ -107,7 +110,7 @@ def new_scratch(capacity: int) -> Scratch:
         slab=aligned((SLAB + 1) * RECORD if several else 0),
         keys=np.empty(capacity, np.uint64),
         spare_keys=np.empty(capacity, np.uint64),
-        histogram=np.empty(HISTOGRAM_SIZE, np.int64),
+        histogram=np.empty(HISTOGRAM_SIZE, np.uint32),
         boxes=np.empty(capacity + PADDING, np.uint32),
         values=np.empty(slab, np.uint32),
         flags=np.empty(slab, np.uint32),
@@ -293,6 +296,8 @@ def append_chunks_plain(
     projected, records = scratch.projected, scratch.records
     depths, boxes = scratch.depths, scratch.boxes
     width, height = f32(min(TILE, lens.width - left)), f32(min(TILE, lens.height - top))
+    scale = f32(FAST_SCALE) if lens.fast else f32(1)
+    bias = f32(FAST_BIAS) if lens.fast else f32(0)
     count = 0
     for member in range(len(members)):
         base = np.int64(members[member]) * (ROWS * CHUNK)
@@ -302,8 +307,10 @@ def append_chunks_plain(
             if projected[KEPT * CHUNK + i] == 0:
                 continue
             at = count * RECORD
-            for k in range(PEAK + 1):
-                records[at + k] = projected[k * CHUNK + i]
+            records[at], records[at + 1] = projected[i], projected[CHUNK + i]
+            for k in range(QXX, PEAK):
+                records[at + k] = projected[k * CHUNK + i] * scale
+            records[at + PEAK] = projected[PEAK * CHUNK + i] * scale + bias
             records[at + blending.R_RED] = chunk[RED * CHUNK + i]
             records[at + blending.R_GREEN] = chunk[GREEN * CHUNK + i]
             records[at + blending.R_BLUE] = chunk[BLUE * CHUNK + i]
@@ -436,13 +443,15 @@ def draw_subtile(
             continue
         chosen = scratch.found[AT_ONCE + kind]
         in_block = scratch.in_blocks[kind * room : (kind + 1) * room]
-        in_block[chosen : chosen + GROUP] = hidden << 16
+        in_block[chosen : chosen + LONG_GROUP] = hidden << 16
         start_block(state, f32(x), f32(y), columns, rows)
         at = (subtile * BLOCKS_IN_SUBTILE * BLOCKS_IN_SUBTILE + block) * KEPT_STATE
         if not is_first:
             copy_floats(scratch.kept_states, at, state, 0, KEPT_STATE)
-        limits = lens.max_alpha, lens.stop, lens.ease, lens.refill
-        blend(records, in_block, chosen, state, *limits)
+        if lens.fast:
+            blend_fast(records, in_block, chosen, state, lens.max_alpha)
+        else:
+            blend(records, in_block, chosen, state, lens.max_alpha)
         if not is_last:
             copy_floats(state, 0, scratch.kept_states, at, KEPT_STATE)
         elif columns < BLOCK or rows < BLOCK:

@@ -19,7 +19,7 @@ from numba.core import types
 from sharp_xr.gaussians import Float32
 from sharp_xr.render.cpu.blending import RECORD
 from sharp_xr.render.cpu.compilation import instruction, kernel
-from sharp_xr.render.cpu.projection import FRUSTUM_MARGIN, LOG2_E, Lens
+from sharp_xr.render.cpu.projection import FAST_BIAS, FAST_SCALE, FRUSTUM_MARGIN, LOG2_E, Lens
 from sharp_xr.render.cpu.scene import (
     BLUE,
     CHUNK,
@@ -61,9 +61,9 @@ from sharp_xr.render.cpu.vectors import root as square_root
 
 f32 = np.float32
 
-ASPECT = 40
+ASPECT = 43
 """Floats that describe a camera on a tile; see :func:`aspect_of`."""
-SINGLE = 24
+SINGLE = 27
 """Of them, those before what float32 left of the first 16."""
 DOUBLES = ir.VectorType(ir.DoubleType(), LANES)
 CONTRACT = ("contract", "nsz")
@@ -74,9 +74,10 @@ def aspect_of(
     camera: Float32, left: np.float32, top: np.float32, lens: Lens, aspect: Float32
 ) -> None:
     """What all chunks of a tile share: the camera's rotation and translation, focal lengths,
-    principal point from the tile's corner, the bounds of u and v, near plane, eps2d; and for how
-    far a Gaussian is seen at most, in pixels: a factor of metres over depth, and what is added.
-    At last, what float32 leaves of the rotation, translation, focal lengths and principal point."""
+    principal point from the tile's corner, the bounds of u and v, near plane, eps2d; for how far a
+    Gaussian is seen at most, in pixels: a factor of metres over depth, and what is added; the
+    records' units of exponent, a factor and what is added; where a box ends. At last, what float32
+    leaves of the rotation, translation, focal lengths and principal point."""
     for k in range(14):
         aspect[k], aspect[SINGLE + k] = camera[k], camera[16 + k]
     fx, fy, cx, cy = camera[12], camera[13], camera[14], camera[15]
@@ -84,8 +85,8 @@ def aspect_of(
     from_left = np.float64(cx) + np.float64(camera[30]) - np.float64(left)
     from_top = np.float64(cy) + np.float64(camera[31]) - np.float64(top)
     aspect[14], aspect[15] = f32(from_left), f32(from_top)
-    aspect[38] = f32(from_left - np.float64(aspect[14]))
-    aspect[39] = f32(from_top - np.float64(aspect[15]))
+    aspect[SINGLE + 14] = f32(from_left - np.float64(aspect[14]))
+    aspect[SINGLE + 15] = f32(from_top - np.float64(aspect[15]))
     aspect[16] = -(cx + FRUSTUM_MARGIN * picture_width) / fx
     aspect[17] = (picture_width - cx + FRUSTUM_MARGIN * picture_width) / fx
     aspect[18] = -(cy + FRUSTUM_MARGIN * picture_height) / fy
@@ -95,6 +96,10 @@ def aspect_of(
     u, v = max(-aspect[16], aspect[17]), max(-aspect[18], aspect[19])
     aspect[22] = max(fx, fy) * math.sqrt(f32(1) + u * u + v * v)
     aspect[23] = math.sqrt(lens.eps2d * LOG2_255 * TWO_LN_2) + f32(1)
+    aspect[24], aspect[25] = f32(1), f32(0)
+    if lens.fast:
+        aspect[24], aspect[25] = f32(FAST_SCALE), f32(FAST_BIAS)
+    aspect[26] = lens.edge
 
 
 class Vector:
@@ -220,6 +225,7 @@ def projected(
 ) -> tuple[list[Any], Any, Any]:
     """The ten rows of a record, the box of blocks, and which of the 16 the tile holds."""
     r, (fx, fy), limits, (near, eps2d) = aspect[:9], aspect[12:14], aspect[16:20], aspect[20:22]
+    scale, bias, edge = aspect[24:27]
     depth, inverse, u, v, px, py = at
     u, v = u.at_most(limits[1]).at_least(limits[0]), v.at_most(limits[3]).at_least(limits[2])
     a = [r[k] - u * r[6 + k] for k in range(3)]
@@ -232,7 +238,7 @@ def projected(
     det = dot(minors, minors) + eps2d * (var_x + var_y + eps2d)
     inverse_det = det.reciprocal()
     peak = rows[LOG_OPACITY]
-    reach = ((peak + float(LOG2_255)) * float(TWO_LN_2)).at_least(0.0)
+    reach = ((peak + edge) * float(TWO_LN_2)).at_least(0.0)
     reach_x, reach_y = (reach * cov_xx).root(), (reach * cov_yy).root()
     x0, x1 = (px - reach_x + 0.5).floor(), (px + reach_x - 0.5).floor()
     y0, y1 = (py - reach_y + 0.5).floor(), (py + reach_y - 0.5).floor()
@@ -246,14 +252,14 @@ def projected(
         y0.is_("<", height),
     ):
         kept = builder.and_(kept, condition)
-    half = -0.5 * float(LOG2_E)
+    form = inverse_det * (scale * float(LOG2_E))
     record = [
         px,
         py,
-        cov_yy * (inverse_det * half),
-        cov_xy * (inverse_det * float(LOG2_E)),
-        cov_xx * (inverse_det * half),
-        peak,
+        cov_yy * (form * -0.5),
+        cov_xy * form,
+        cov_xx * (form * -0.5),
+        peak * scale + bias,
         rows[RED],
         rows[GREEN],
         rows[BLUE],

@@ -57,18 +57,17 @@ class Lens(NamedTuple):
     """The background, linear."""
     green: np.float32
     blue: np.float32
-    stop: np.float32
-    """The transmittance below which a pixel is done, and a block when all its pixels are."""
-    ease: np.float32
-    """So much more is allowed per linear brightness, where the same light is seen less."""
-    refill: np.float32
-    """Share of the light left at an early end that what lies behind would have taken."""
+    edge: np.float32
+    """A splat's box of pixels ends where its alpha falls to 2 ** -edge."""
     fast: bool
-    """Centres in float32, and splats of nearly the same depth in any order."""
+    """Centres in float32, splats of nearly the same depth in any order, ``blend_fast``."""
 
 
-FAST_STOP, FAST_EASE, FAST_REFILL = f32(1e-3), f32(2e-2), f32(0.6)
-"""Of a fast picture; the last was measured on photos."""
+FAST_NARROWER = f32(1.0)
+"""A fast picture's boxes end at alphas of 2/255. What they cut off are four tips of an ellipse's
+rim; a block that is drawn anyway still gets its share of them."""
+FAST_SCALE, FAST_BIAS = 2.0**23, 127 * 2.0**23
+"""A fast picture's records hold the exponent and its quadratic form in units of a float's bits."""
 
 
 def lens_of(width: int, height: int, settings: RenderSettings) -> Lens:
@@ -78,9 +77,8 @@ def lens_of(width: int, height: int, settings: RenderSettings) -> Lens:
     near = f32(max(settings.near, 1e-6))
     eps2d, max_alpha = f32(settings.eps2d), f32(settings.max_alpha)
     fast = bool(settings.fast)
-    exact = MIN_TRANSMITTANCE, f32(0), f32(0)
-    limits = (FAST_STOP, FAST_EASE, FAST_REFILL) if fast else exact
-    return Lens(width, height, near, eps2d, max_alpha, red, green, blue, *limits, fast)
+    edge = LOG2_255 - FAST_NARROWER if fast else LOG2_255
+    return Lens(width, height, near, eps2d, max_alpha, red, green, blue, edge, fast)
 
 
 def camera_row(view: View) -> Float32:
@@ -119,7 +117,7 @@ def project(
     t0, t1, t2 = camera[9], camera[10], camera[11]
     fx, fy, cx, cy = camera[12], camera[13], camera[14], camera[15]
     picture_width, picture_height = f32(lens.width), f32(lens.height)
-    near, eps2d = lens.near, lens.eps2d
+    near, eps2d, edge = lens.near, lens.eps2d, lens.edge
     u_high = (picture_width - cx + FRUSTUM_MARGIN * picture_width) / fx
     u_low = -(cx + FRUSTUM_MARGIN * picture_width) / fx
     v_high = (picture_height - cy + FRUSTUM_MARGIN * picture_height) / fy
@@ -151,7 +149,7 @@ def project(
         inverse_det = f32(1) / det
         peak = rows[LOG_OPACITY * CHUNK + i]
         # alpha = 1/255 on the ellipse d^T cov^-1 d = 2 ln(255 opacity).
-        reach = max((peak + LOG2_255) * TWO_LN_2, f32(0))
+        reach = max((peak + edge) * TWO_LN_2, f32(0))
         reach_x, reach_y = math.sqrt(reach * cov_xx), math.sqrt(reach * cov_yy)
         # Pixel k has its centre at k + 0.5.
         x0, x1 = np.floor(px - reach_x + f32(0.5)), np.floor(px + reach_x - f32(0.5))

@@ -22,6 +22,8 @@ HISTOGRAM_SIZE = 2 * DIGITS
 """Room for two passes."""
 PATIENCE = 8
 """Moves per key that the insertion pass may take."""
+STRETCH = 32
+"""Keys that the insertion pass looks at together."""
 
 
 @kernel
@@ -32,7 +34,7 @@ def sort_keys(
     lowest: np.uint64,
     highest: np.uint64,
     nearly: bool,
-    histogram: NDArray[np.int64],
+    histogram: NDArray[np.uint32],
 ) -> None:
     """Sort the first ``count`` keys; ``lowest`` and ``highest`` bound their upper halves.
 
@@ -48,10 +50,11 @@ def sort_keys(
     low, high = histogram[:DIGITS], histogram[DIGITS:HISTOGRAM_SIZE]
     low[:] = 0
     high[:] = 0
+    one = np.uint32(1)
     for i in range(count):
         digits = (keys[i] - base) >> shift
-        low[digits & DIGIT_MASK] += 1
-        high[(digits >> DIGIT) & DIGIT_MASK] += 1
+        low[digits & DIGIT_MASK] += one
+        high[(digits >> DIGIT) & DIGIT_MASK] += one
     move(keys, spare, count, base, shift, low)
     move(spare, keys, count, base, shift + DIGIT, high)
     if cut and not nearly and not insertion_pass(keys, count, PATIENCE * count):
@@ -69,13 +72,13 @@ def radix_pass(
     count: int,
     base: np.uint64,
     shift: np.uint64,
-    histogram: NDArray[np.int64],
+    histogram: NDArray[np.uint32],
 ) -> None:
     """Stable counting sort by the 11 bits above ``shift`` of key - base."""
     digits = histogram[:DIGITS]
     digits[:] = 0
     for i in range(count):
-        digits[((source[i] - base) >> shift) & DIGIT_MASK] += 1
+        digits[((source[i] - base) >> shift) & DIGIT_MASK] += np.uint32(1)
     move(source, target, count, base, shift, digits)
 
 
@@ -86,32 +89,51 @@ def move(
     count: int,
     base: np.uint64,
     shift: np.uint64,
-    histogram: NDArray[np.int64],
+    histogram: NDArray[np.uint32],
 ) -> None:
     """Each key to its digit's next place; ``histogram`` tells how many keys a digit has."""
-    total = 0
+    total = np.uint32(0)
     for digit in range(DIGITS):
         here = histogram[digit]
         histogram[digit] = total
         total += here
+    one = np.uint32(1)
     for i in range(count):
-        digit_of_key = ((source[i] - base) >> shift) & DIGIT_MASK
+        key = source[i]
+        digit_of_key = ((key - base) >> shift) & DIGIT_MASK
         place = histogram[digit_of_key]
-        target[place] = source[i]
-        histogram[digit_of_key] = place + 1
+        target[place] = key
+        histogram[digit_of_key] = place + one
 
 
 @kernel
 def insertion_pass(keys: Keys, count: int, patience: int) -> bool:
-    """Sort nearly sorted keys; False when ``patience`` moves were not enough."""
-    for i in range(1, count):
-        key = keys[i]
-        j = i
-        while j > 0 and keys[j - 1] > key:
-            keys[j] = keys[j - 1]
-            j -= 1
-        keys[j] = key
-        patience -= i - j
-        if patience < 0:
-            return False
+    """Sort nearly sorted keys; False when ``patience`` moves were not enough.
+
+    Most stretches are in order: that is asked of one at a time, in vectors.
+    """
+    start = 1
+    while start < count:
+        end = min(start + STRETCH, count)
+        if end < start + STRETCH or not is_in_order(keys[start - 1 : end]):
+            for i in range(start, end):
+                key = keys[i]
+                j = i
+                while j > 0 and keys[j - 1] > key:
+                    keys[j] = keys[j - 1]
+                    j -= 1
+                keys[j] = key
+                patience -= i - j
+                if patience < 0:
+                    return False
+        start = end
     return True
+
+
+@kernel
+def is_in_order(keys: Keys) -> bool:
+    """STRETCH + 1 of them."""
+    wrong = np.uint64(0)
+    for i in range(STRETCH):
+        wrong |= np.uint64(keys[i] > keys[i + 1])
+    return bool(wrong == 0)

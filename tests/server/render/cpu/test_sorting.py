@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from sharp_xr.render.cpu.sorting import HISTOGRAM_SIZE, insertion_pass, sort_keys
+from sharp_xr.render.cpu.sorting import HISTOGRAM_SIZE, STRETCH, insertion_pass, sort_keys
 
 
 def keys_of(depths: NDArray[np.float32]) -> NDArray[np.uint64]:
@@ -38,7 +38,7 @@ def test_keys_come_out_in_order(depths: NDArray[np.float64]) -> None:
         bits.min(),
         bits.max(),
         False,
-        np.empty(HISTOGRAM_SIZE, np.int64),
+        np.empty(HISTOGRAM_SIZE, np.uint32),
     )
     np.testing.assert_array_equal(keys, expected)
 
@@ -46,3 +46,11 @@ def test_keys_come_out_in_order(depths: NDArray[np.float64]) -> None:
 def test_the_insertion_pass_gives_up_before_it_takes_forever() -> None:
     assert insertion_pass(np.arange(100, dtype=np.uint64), 100, 0)
     assert not insertion_pass(np.arange(100, dtype=np.uint64)[::-1].copy(), 100, 800)
+
+
+@pytest.mark.parametrize("place", [1, STRETCH - 1, STRETCH, STRETCH + 1, 2 * STRETCH, 99])
+def test_a_key_out_of_place_is_found_wherever_it_is(place: int) -> None:
+    keys = np.arange(100, dtype=np.uint64)
+    keys[place - 1 : place + 1] = keys[place], keys[place - 1]
+    assert insertion_pass(keys, 100, 1)
+    np.testing.assert_array_equal(keys, np.arange(100))
