@@ -221,6 +221,31 @@ def vessel(rng: Rng, scene: SceneBuilder) -> Mesh:
     return joined([shapes.lathe(height, radius, 24, texture, color), *extra])
 
 
+def books(rng: Rng, scene: SceneBuilder) -> Mesh:
+    """A row of three to fifteen books, boxes or cartons, upright, of about one height."""
+    parts: list[Mesh] = []
+    x, high, deep = 0.0, rng.uniform(0.12, 0.32), rng.uniform(0.1, 0.25)
+    for _ in range(int(rng.integers(3, 16))):
+        width = float(rng.uniform(0.01, 0.06))
+        height, depth = high * rng.uniform(0.75, 1), deep * rng.uniform(0.75, 1)
+        texture = scene.add_texture(textures.print_on(rng))
+        book = shapes.box((width, float(height), float(depth)), texture, tile_m=float(height))
+        parts.append(book.moved(np.eye(3, dtype=np.float32), vec(x + width / 2, 0, 0)))
+        x += width + 0.001
+    return joined(parts).moved(np.eye(3, dtype=np.float32), vec(-x / 2, 0, 0))
+
+
+def cord(rng: Rng) -> Mesh:
+    """A cable of 0.3 to 2 m that lies on the floor or a table in bends."""
+    steps = rng.normal(0, 0.6, 16).cumsum() + rng.uniform(0, 6)
+    pace = rng.uniform(0.02, 0.12)
+    path = np.cumsum(np.stack([np.cos(steps), 0 * steps, np.sin(steps)], 1) * pace, 0)
+    path -= path.mean(0)
+    radius = float(rng.uniform(0.002, 0.006))
+    color = textures.random_color(rng, 0.02, 0.9, 0.05) ** np.float32(2.2)
+    return shapes.wire((path + [0, radius, 0]).astype(np.float32), radius, color)
+
+
 def packet(rng: Rng, scene: SceneBuilder) -> Mesh:
     """A book, box, phone or carton of 0.02 to 0.4 m."""
     texture = scene.add_texture(textures.any_of(rng, textures.THINGS))

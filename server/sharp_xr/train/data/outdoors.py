@@ -205,6 +205,10 @@ def _posts(rng: Rng, scene: SceneBuilder) -> None:
                 for x in offsets[[0, -1]]
             ]
             parts.append(shapes.limb(ends[0], ends[1], (radius * 0.8, radius * 0.8), texture))
+    elif rng.random() < 0.5:  # lines from post to post
+        tops = [out * distance + along * x + figures.vec(0, height * 0.97, 0) for x in offsets]
+        for a, b in zip(tops[:-1], tops[1:], strict=True):
+            parts.append(shapes.wire(shapes.sagging(a, b, step * 0.06), 0.008))
     scene.add(joined(parts))
 
 

@@ -133,6 +133,8 @@ def room(rng: Rng, library: Library) -> Place:
         fill.stand(theme)
     for _ in range(int(rng.choice([0, 1, 2, 3, 6], p=[0.35, 0.3, 0.2, 0.1, 0.05]))):
         fill.person()
+    if rng.random() < 0.4:
+        scene.add(pendant(rng, size))
     fill.clutter(6)
     return _finished(rng, scene, built, fill, "room")
 
@@ -209,7 +211,25 @@ def small_thing(rng: Rng, scene: SceneBuilder, library: Library) -> Mesh:
         return figures.flower(rng, scene)
     if kind < 0.6:
         return toy(rng, scene, library)
+    if kind < 0.66:
+        return figures.books(rng, scene)
+    if kind < 0.7:
+        return figures.cord(rng)
     return library.mesh(library.choose(rng, 0.05, 0.4), scene) or figures.vessel(rng, scene)
+
+
+def pendant(rng: Rng, size: Float) -> Mesh:
+    """A lamp that hangs from the ceiling by its cable."""
+    where = (rng.uniform(0.2, 0.8, 3) * size).astype(np.float32)
+    where[1] = size[1] * rng.uniform(0.6, 0.85)
+    top = where.copy()
+    top[1] = size[1]
+    radius, high = float(rng.uniform(0.06, 0.25)), float(rng.uniform(0.08, 0.25))
+    profile = np.array([[0, 1.0], [0.4, 0.9], [0.8, 0.5], [1, 0.1], [1, 0.0]]) * [high, radius]
+    color = textures.random_color(rng, 0.1, 0.95, 0.08) ** np.float32(2.2)
+    shade = shapes.lathe(profile[:, 0], profile[:, 1], color=color)
+    cable = shapes.wire(np.stack([where, top]), 0.004)
+    return joined([cable, shade.moved(np.eye(3, dtype=np.float32), where)])
 
 
 def toy(rng: Rng, scene: SceneBuilder, library: Library) -> Mesh:

@@ -153,7 +153,7 @@ def _shade(  # type: ignore[no-untyped-def]
             c0, c1, c2 = c0 * texel[0], c1 * texel[1], c2 * texel[2]
         up = 0.5 + 0.5 * n1
         # Corners are lit by what lies around them: they never go black.
-        hollow = np.float32(0.2) + np.float32(0.8) * seen[lights, i]
+        hollow = np.float32(0.3) + np.float32(0.7) * seen[lights, i]
         l0 = (ambient[0, 0] + (ambient[1, 0] - ambient[0, 0]) * up) * hollow
         l1 = (ambient[0, 1] + (ambient[1, 1] - ambient[0, 1]) * up) * hollow
         l2 = (ambient[0, 2] + (ambient[1, 2] - ambient[0, 2]) * up) * hollow

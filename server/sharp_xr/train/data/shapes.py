@@ -8,7 +8,7 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
-from sharp_xr.train.data.mesh import UNTEXTURED, Mesh, flat_normals
+from sharp_xr.train.data.mesh import UNTEXTURED, Mesh, flat_normals, joined
 
 Float = NDArray[np.float32]
 WHITE = (1.0, 1.0, 1.0)
@@ -140,6 +140,21 @@ def limb(
     return lathe(height, radius, 12, texture, color, repeats).moved(
         _frame((end - start) / length), start
     )
+
+
+def wire(
+    points: Float, radius: float, color: Float | tuple[float, float, float] = (0.03, 0.03, 0.03)
+) -> Mesh:
+    """A cable or twig of that radius along points [K, 3], in straight pieces."""
+    pieces = zip(points[:-1], points[1:], strict=True)
+    return joined([limb(a, b, (radius, radius), color=color) for a, b in pieces])
+
+
+def sagging(start: Float, end: Float, sag_m: float, pieces: int = 8) -> Float:
+    """[pieces + 1, 3] points of something that hangs between two others: a parabola."""
+    t = np.linspace(0, 1, pieces + 1)[:, None]
+    drop = np.array([0, 4 * sag_m, 0]) * t * (1 - t)
+    return (start + (end - start) * t - drop).astype(np.float32)
 
 
 def _frame(up: Float) -> Float:

@@ -56,7 +56,7 @@ def _table(rng: Rng, scene: SceneBuilder, width: float, depth: float, height: fl
     top = shapes.box((width, 0.04, depth), board).moved(eye, lift)
     kind = rng.random()
     if kind < 0.35:
-        top = shapes.polished(top, float(rng.uniform(0.03, 0.12)))
+        top = shapes.polished(top, float(rng.uniform(0.03, 0.09)))
     parts = [top]
     for x in (-1, 1):
         for z in (-1, 1):

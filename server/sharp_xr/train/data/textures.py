@@ -234,7 +234,7 @@ def foliage(rng: Rng) -> Texture:
     hue = rng.choice(3, p=[0.75, 0.15, 0.1])
     base = [(0.3, 0.5, 0.15), (0.6, 0.45, 0.12), (0.6, 0.25, 0.15)][hue]
     light = np.array(base) * rng.uniform(0.7, 1.4) + rng.normal(0, 0.04, 3)
-    dark = light * rng.uniform(0.1, 0.4)
+    dark = light * rng.uniform(0.3, 0.7)
     return quantised(mix(dark.astype(np.float32), light.astype(np.float32), noise))
 
 

@@ -51,7 +51,7 @@ def _is_worth(shot: Shot) -> bool:
 
 def random_camera(rng: Rng, place: Place, size_px: int) -> Camera | None:
     """Looks at a subject, or into the place; None if that leaves the place's bounds."""
-    focal_px = size_px * float(np.exp(rng.uniform(np.log(0.55), np.log(1.8))))
+    focal_px = size_px * float(np.exp(rng.uniform(np.log(0.45), np.log(1.4))))
     if place.subjects and rng.random() < place.subject_share:
         subject = place.subjects[int(rng.integers(len(place.subjects)))]
         eye, target = _towards(rng, subject, focal_px / size_px)

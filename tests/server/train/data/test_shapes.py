@@ -45,3 +45,24 @@ def test_a_turned_cylinder_looks_outwards() -> None:
     level = mesh.points * [1, 0, 1]
     level /= np.linalg.norm(level, axis=-1, keepdims=True)
     np.testing.assert_allclose((level * mesh.normals).sum(-1), 1, atol=1e-5)
+
+
+def test_a_hanging_line_sags_in_its_middle_and_not_at_its_ends() -> None:
+    a, b = np.array([0, 2, 0], np.float32), np.array([4, 2, 0], np.float32)
+    line = shapes.sagging(a, b, 0.3)
+    np.testing.assert_allclose(line[[0, -1]], [a, b])
+    np.testing.assert_allclose(line[4], [2, 1.7, 0], atol=1e-6)
+
+
+def test_a_wire_is_as_thick_as_it_says() -> None:
+    low, high = shapes.wire(np.array([(0, 0, 0), (1, 0, 0), (1, 0, 2)], np.float32), 0.01).box
+    np.testing.assert_allclose(low, [-0.01, -0.01, -0.01], atol=1e-4)
+    np.testing.assert_allclose(high, [1.01, 0.01, 2.01], atol=1e-4)
+
+
+def test_a_stretched_solid_keeps_normals_at_right_angles_to_it() -> None:
+    ball = shapes.ellipsoid((0, 0, 0), (1, 1, 1))
+    flat = ball.stretched(np.array([2, 0.5, 1], np.float32))
+    right = shapes.ellipsoid((0, 0, 0), (2, 0.5, 1))
+    np.testing.assert_allclose(flat.points, right.points, atol=1e-5)
+    np.testing.assert_allclose(flat.normals, right.normals, atol=1e-4)
