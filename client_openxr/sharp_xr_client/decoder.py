@@ -13,7 +13,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 import av
 from av.codec.context import Flags
@@ -24,6 +24,9 @@ from sharp_xr_client.jitter import AccessUnit
 from sharp_xr_protocol.frame_key import key_of_unit
 from sharp_xr_protocol.messages import CLOCK_HZ
 
+LARGE_PX = 1 << 21
+"""2048 x 1024 takes one thread 3 ms; larger pictures get two. Smaller ones gain nothing by a second
+thread, and where others want the processors it is waited for: README of ``stream``."""
 MAX_BACKLOG = 32
 """Encoded frames that may wait: more than a repaired hole lets through at once."""
 
@@ -109,6 +112,8 @@ class Decoder:
             if not (intact or unit.keyframe):
                 continue
             intact = self._decode(codec, unit)
+            if intact and unit.keyframe:
+                codec = _codec_for(unit, codec)
             if not intact:
                 self._failed.set()
 
@@ -120,10 +125,8 @@ class Decoder:
 
     def _decode(self, codec: VideoCodecContext, unit: AccessUnit) -> bool:
         """Whether the frame became one sound picture."""
-        packet = av.Packet(unit.data)
-        packet.pts, packet.time_base = unit.key, Fraction(1, CLOCK_HZ)
         try:
-            pictures = codec.decode(packet)
+            pictures = codec.decode(_packet(unit))
         except av.FFmpegError:
             return False
         for picture in pictures:
@@ -137,11 +140,27 @@ class Decoder:
         return bool(pictures)
 
 
-def _codec() -> VideoCodecContext:
+def _codec_for(unit: AccessUnit, codec: VideoCodecContext) -> VideoCodecContext:
+    """That codec, which has decoded this key frame; or, where it turns out to be a large one, a
+    codec of two threads that has decoded it too."""
+    if codec.width * codec.height <= LARGE_PX or codec.thread_count > 1:
+        return codec
+    larger = _codec(2)
+    larger.decode(_packet(unit))
+    return larger
+
+
+def _packet(unit: AccessUnit) -> av.Packet[Any]:
+    packet = av.Packet(unit.data)
+    packet.pts, packet.time_base = unit.key, Fraction(1, CLOCK_HZ)
+    return packet
+
+
+def _codec(threads: int = 1) -> VideoCodecContext:
     codec = av.CodecContext.create("h264", "r")
     assert isinstance(codec, VideoCodecContext)
     # Frame threads would hold back a frame each; slices wait for nobody.
     codec.thread_type = "SLICE"
-    codec.thread_count = 2
+    codec.thread_count = threads
     codec.flags |= Flags.low_delay
     return codec

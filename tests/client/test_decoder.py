@@ -6,8 +6,10 @@ import queue
 import av
 import numpy as np
 import pytest
+from av.video.codeccontext import VideoCodecContext
 
 from sharp_xr.stream.encoder import Encoder, EncoderSettings, open_x264
+from sharp_xr_client import decoder
 from sharp_xr_client.decoder import (
     MAX_BACKLOG,
     DecodedFrame,
@@ -41,12 +43,12 @@ def film() -> Film:
 def frames_of(units: list[AccessUnit], expected: int) -> tuple[list[DecodedFrame], bool]:
     """What a decoder makes of them, and whether it failed in between."""
     frames: queue.Queue[DecodedFrame] = queue.Queue()
-    decoder = Decoder(frames.put)
+    thread = Decoder(frames.put)
     for unit in units:
-        decoder.push(unit)
+        thread.push(unit)
     got = [frames.get(timeout=10) for _ in range(expected)]
-    failed = decoder.failed()
-    decoder.close()
+    failed = thread.failed()
+    thread.close()
     assert frames.empty()
     return got, failed
 
@@ -58,6 +60,25 @@ def test_each_frame_comes_out_at_once_with_its_key(film: Film) -> None:
     assert [frame.unit for frame in frames] == units
     assert [frame.picture.pts for frame in frames] == [unit.key for unit in units]
     assert not failed
+
+
+def test_of_a_large_picture_too_each_frame_comes_once(
+    film: Film, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It turns out to be large at the first key frame; the next ones change nothing."""
+    threads: list[int] = []
+    made = decoder._codec
+
+    def codec(threads_wanted: int = 1) -> VideoCodecContext:
+        threads.append(threads_wanted)
+        return made(threads_wanted)
+
+    monkeypatch.setattr(decoder, "LARGE_PX", 128 * 64 - 1)
+    monkeypatch.setattr(decoder, "_codec", codec)
+    units = [film.unit(keyframe=number in (0, 3)) for number in range(6)]
+    frames, failed = frames_of(units, 6)
+    assert [frame.key for frame in frames] == [unit.key for unit in units]
+    assert threads == [1, 2] and not failed
 
 
 def test_the_key_is_read_from_the_sei_as_well(film: Film) -> None:

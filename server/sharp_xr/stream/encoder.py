@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import functools
 import logging
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
@@ -25,6 +26,8 @@ log = logging.getLogger(__name__)
 CLOCK = Fraction(1, 90_000)
 SMALL_PX = 1 << 17
 """512 x 256; smaller ones are encoded on one thread as soon as on two."""
+CORES = 4
+"""With fewer, a second thread waits for a processor that draws, or is others': README.md."""
 HardwareName = Literal["nvenc", "qsv", "amf"]
 """NVIDIA's, Intel's and AMD's; "auto" tries them in this order."""
 EncoderName = Literal["auto", "x264", "nvenc", "qsv", "amf"]
@@ -106,7 +109,8 @@ def open_x264(settings: EncoderSettings) -> Encoder:
     context = configured("libx264", settings)
     context.profile = "Baseline"
     # Sliced: no frame of delay. A small picture takes a fifth less time in all on one thread.
-    context.thread_count = 2 if settings.width * settings.height >= SMALL_PX else 1
+    is_small = settings.width * settings.height < SMALL_PX
+    context.thread_count = 1 if is_small or (os.cpu_count() or 1) < CORES else 2
     context.options = {
         "preset": "superfast",
         "tune": "zerolatency",

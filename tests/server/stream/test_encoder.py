@@ -1,6 +1,7 @@
 """Runs over each encoder that passes its trial on this machine; x264 always does."""
 
 import functools
+import os
 from collections.abc import Callable, Iterator
 
 import av
@@ -20,6 +21,7 @@ from sharp_xr.stream.encoder import (
     open_x264,
     why_not,
 )
+from sharp_xr.stream.units import nal_types
 
 WIDTH, HEIGHT, HZ = 512, 256, 60.0
 SETTINGS = EncoderSettings(WIDTH, HEIGHT, HZ, ceiling_bps=16_000_000)
@@ -89,6 +91,15 @@ def test_the_first_frame_is_as_good_as_a_later_key_frame(opener: Opener) -> None
     frames = decode([encoder.encode(picture, key_frame=n == 11) for n in range(12)])
     first, later = (np.abs(luma(frames[n]) - luma(picture)).mean() for n in (0, 11))
     assert first < later + 3  # codes of 219
+
+
+@pytest.mark.parametrize(("cores", "slices"), [(1, 1), (2, 1), (4, 2)])
+def test_x264_takes_a_second_thread_where_there_is_a_processor_for_it(
+    cores: int, slices: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "cpu_count", lambda: cores)
+    unit = open_x264(SETTINGS).encode(moving_picture(0), key_frame=True)
+    assert nal_types(unit).count(5) == slices
 
 
 @each_encoder
