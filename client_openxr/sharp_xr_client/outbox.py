@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from sharp_xr_client.connection import Connection
 from sharp_xr_client.decoder import Newest
 from sharp_xr_client.scenes import neighbour
-from sharp_xr_protocol.messages import Report, SceneSelect, Tracking
+from sharp_xr_protocol.messages import DisplayTimes, Report, SceneSelect, Tracking
 
 MAX_REPORTS = 64
 
@@ -32,14 +32,14 @@ class Outbox:
         self._loop = asyncio.get_running_loop()
         self._filled = asyncio.Event()
         self._pose: Newest[Tracking] = Newest()
-        self._told: deque[Report | SceneStep] = deque(maxlen=MAX_REPORTS)
+        self._told: deque[Report | DisplayTimes | SceneStep] = deque(maxlen=MAX_REPORTS)
 
     def track(self, tracking: Tracking) -> None:
         """Send this pose, instead of any that was not sent yet."""
         self._pose.put(tracking)
         self._wake()
 
-    def tell(self, report: Report) -> None:
+    def tell(self, report: Report | DisplayTimes) -> None:
         """Send this before the next pose."""
         self._told.append(report)
         self._wake()
@@ -74,10 +74,14 @@ class Outbox:
             return  # the loop is closed: the program ends, nobody waits for this any more
 
 
-async def _send(connection: Connection, message: Report | SceneStep) -> None:
-    if isinstance(message, Report):
-        await connection.send(message)
-        return
-    scene = neighbour(connection.scenes, connection.scene, message.step)
-    if scene is not None:
-        await connection.send(SceneSelect(scene.id))
+async def _send(connection: Connection, message: Report | DisplayTimes | SceneStep) -> None:
+    match message:
+        case Report():
+            await connection.send(message)
+        case DisplayTimes():
+            if "display_times" in connection.welcome.capabilities:
+                await connection.send(message)
+        case SceneStep():
+            scene = neighbour(connection.scenes, connection.scene, message.step)
+            if scene is not None:
+                await connection.send(SceneSelect(scene.id))

@@ -8,8 +8,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from statistics import median
 
+from sharp_xr_protocol.messages import DisplayTimes
+
 KEPT = 600
 """Frames that medians are of: the last ten seconds."""
+TELL_S = 10.0
+"""Between two reports to the server."""
 
 
 class Timing:
@@ -26,7 +30,7 @@ class Timing:
         """That nobody would have seen: the headset is off, or shows something else."""
         self.focused = 0
         """With the person's hands and eyes on us alone."""
-        self._told_s, self._told = time.monotonic(), (0, 0, 0)
+        self._written, self._told = Rates(self), Rates(self)
         self._ms: dict[str, deque[float]] = {}
 
     @contextmanager
@@ -59,13 +63,7 @@ class Timing:
             undecodable: frames of the stream, so far.
             now_s: of ``time.monotonic``; now without it.
         """
-        now_s = time.monotonic() if now_s is None else now_s
-        counts = (self.frames, self.fresh, self.reused)
-        seconds = max(now_s - self._told_s, 1e-3)
-        frames, fresh, reused = (
-            (now - before) / seconds for now, before in zip(counts, self._told, strict=True)
-        )
-        self._told_s, self._told = now_s, counts
+        frames, fresh, reused = self._written.since(now_s)
         return [
             f"display {frames:.0f}/s",
             f"new {fresh:.0f}/s again {reused:.0f}/s",
@@ -76,6 +74,46 @@ class Timing:
             f"undecodable {undecodable}",
         ]
 
+    def due(self, undecodable: int, now_s: float | None = None) -> DisplayTimes | None:
+        """For the server, each TELL_S; None in between. Arguments as of :meth:`lines`."""
+        if self._told.age_s(now_s) < TELL_S:
+            return None
+        frames, fresh, reused = self._told.since(now_s)
+        return DisplayTimes(
+            frames_hz=frames,
+            fresh_hz=fresh,
+            reused_hz=reused,
+            pose_age_ms=self._median("pose_age"),
+            wait_ms=self._median("wait"),
+            locate_ms=self._median("locate"),
+            upload_ms=self._median("upload"),
+            paint_ms=self._median("paint"),
+            end_ms=self._median("end"),
+            undecodable=undecodable % (1 << 32),
+        )
+
     def _median(self, name: str) -> float:
         values = self._ms.get(name)
         return median(list(values)) if values else 0.0
+
+
+class Rates:
+    """How many a second, between two looks; each who looks has one."""
+
+    def __init__(self, timing: Timing) -> None:
+        self._timing = timing
+        self._looked_s, self._counts = time.monotonic(), (0, 0, 0)
+
+    def age_s(self, now_s: float | None = None) -> float:
+        """Since the last look."""
+        return (time.monotonic() if now_s is None else now_s) - self._looked_s
+
+    def since(self, now_s: float | None = None) -> tuple[float, float, float]:
+        """Frames, fresh and reused ones per second since the last look, which is now."""
+        timing, seconds = self._timing, max(self.age_s(now_s), 1e-3)
+        before, self._counts = self._counts, (timing.frames, timing.fresh, timing.reused)
+        self._looked_s += seconds
+        frames, fresh, reused = (
+            (now - then) / seconds for now, then in zip(self._counts, before, strict=True)
+        )
+        return frames, fresh, reused

@@ -264,6 +264,32 @@ class QualityChoice(msgspec.Struct, tag="quality_choice", frozen=True):
     goal: QualityGoal
 
 
+class DisplayTimes(msgspec.Struct, tag="display_times", frozen=True):
+    """How a display's loop goes: rates since the last of these, medians of its stages.
+
+    Only to a server that has the capability "display_times".
+    """
+
+    frames_hz: float
+    """Pictures that the display asked for."""
+    fresh_hz: float
+    """Of these, with a frame that was not shown before."""
+    reused_hz: float
+    """With one that was: none newer had come."""
+    pose_age_ms: float
+    """From sending a pose until its frame is submitted."""
+    wait_ms: float
+    """For the runtime."""
+    locate_ms: float
+    upload_ms: float
+    paint_ms: float
+    """Both eyes warped."""
+    end_ms: float
+    """Submitting."""
+    undecodable: UInt32
+    """Frames that could not be decoded, since the session began."""
+
+
 # --- server to client --------------------------------------------------------------------------
 
 
@@ -281,7 +307,7 @@ class Welcome(msgspec.Struct, tag="welcome", frozen=True):
     version: int = VERSION
     capabilities: list[str] = []
     """Optional behaviour that the server has; unknown names are ignored. "quality": QualityChoice
-    moves it."""
+    moves it; "display_times": wants DisplayTimes."""
 
 
 class SceneList(msgspec.Struct, tag="scene_list", frozen=True):
@@ -365,6 +391,7 @@ FromClient = (
     | SceneSelect
     | QualityChoice
     | Report
+    | DisplayTimes
     | Ping
     | Pong
     | Bye

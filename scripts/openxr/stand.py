@@ -23,6 +23,7 @@ from sharp_xr.stream.stream import Stream
 from sharp_xr_protocol.geometry import Fov
 from sharp_xr_protocol.messages import (
     Answer,
+    DisplayTimes,
     FrameHeader,
     FromClient,
     Hello,
@@ -55,6 +56,7 @@ class Stand:
         """All that came."""
         self.hellos: list[Hello] = []
         self.reports: list[Report] = []
+        self.times: list[DisplayTimes] = []
         self.selected: list[str] = []
         """Scenes that were asked for."""
         self.is_frozen = False
@@ -127,6 +129,8 @@ class Stand:
                 self.hellos.append(message)
             case Report():
                 self.reports.append(message)
+            case DisplayTimes():
+                self.times.append(message)
             case SceneSelect():
                 self.selected.append(message.scene)
             case _:

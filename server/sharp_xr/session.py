@@ -24,6 +24,8 @@ from collections import deque
 from collections.abc import Callable, Collection, Coroutine
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar, assert_never
 
+import msgspec
+
 from sharp_xr.outbox import DisconnectedError, Outbox, Socket
 from sharp_xr.stream import overscan
 from sharp_xr.stream.latest import Latest
@@ -32,6 +34,7 @@ from sharp_xr_protocol.messages import (
     Bye,
     Candidate,
     Display,
+    DisplayTimes,
     FrameHeader,
     FromServer,
     Hello,
@@ -66,6 +69,8 @@ HELLO_TIMEOUT_S = 5.0
 """A client that says nothing for so long is sent away."""
 BYE_TIMEOUT_S = 1.0
 """A client that does not take the Bye is left."""
+DISPLAY_S = 5.0
+"""Between two lines of the log about a client's display."""
 MAX_SIGNALLING = 64
 """Offers and candidates that may wait; a browser sends about a dozen."""
 MAX_HZ = 120.0
@@ -142,6 +147,7 @@ class Session:
         self._asked: str | None = None  # id of the scene that is shown or on its way
         self._decoded_ms: deque[float] = deque(maxlen=1024)
         self._reports = 0
+        self._display_told_s = float("-inf")
 
     async def run(self) -> None:
         """Until one side ends it. Only cancelling raises, nothing that the client does."""
@@ -222,7 +228,7 @@ class Session:
                 renderer=self._host.renderer,
                 model=self._host.model,
                 video=video,
-                capabilities=["quality"],
+                capabilities=["quality", "display_times"],
             )
         )
         self._outbox.put(SceneList(scenes))
@@ -256,6 +262,8 @@ class Session:
                     self._reports += 1
                     self._decoded_ms.append(message.decoded_ms)
                     self._video.report(message)
+                case DisplayTimes():
+                    self._told_of_display(message)
                 case QualityChoice():
                     self._video.prefer(message.goal)
                 case SceneSelect():
@@ -271,6 +279,13 @@ class Session:
                     return "the client said bye"
                 case _:
                     assert_never(message)
+
+    def _told_of_display(self, times: DisplayTimes) -> None:
+        """One line of the log for each, however many a client sends."""
+        now_s = time.monotonic()
+        if now_s - self._display_told_s >= DISPLAY_S:
+            self._display_told_s = now_s
+            self._log("display", **_rounded(msgspec.structs.asdict(times)))
 
     def _queue_signalling(self, message: Offer | Candidate) -> None:
         try:

@@ -4,11 +4,22 @@ import asyncio
 import threading
 from typing import cast
 
+import pytest
+
 from sharp_xr_client.connection import Connection
 from sharp_xr_client.outbox import MAX_REPORTS, Outbox
 from sharp_xr_client.simulated import eyes
 from sharp_xr_protocol.geometry import Fov, Pose
-from sharp_xr_protocol.messages import FromClient, Report, Scene, SceneSelect, Tracking
+from sharp_xr_protocol.messages import (
+    DisplayTimes,
+    FromClient,
+    Report,
+    Scene,
+    SceneSelect,
+    Tracking,
+    Video,
+    Welcome,
+)
 
 
 class Wire:
@@ -20,6 +31,7 @@ class Wire:
         self.open.set()
         self.scenes = [scene("a"), scene("b")]
         self.scene = self.scenes[0]
+        self.welcome: Welcome | None = None
 
     async def send(self, message: FromClient) -> None:
         await self.open.wait()
@@ -63,6 +75,26 @@ def test_a_network_that_stands_still_gets_the_newest_pose_and_the_reports() -> N
 
     reports = [Report(key, 1.0) for key in (2, 3, 4)]
     assert asyncio.run(run()) == [pose(1), *reports, pose(4)]
+
+
+@pytest.mark.parametrize("capabilities", [[], ["display_times"]])
+def test_only_a_server_that_wants_them_is_told_the_display_s_times(capabilities: list[str]) -> None:
+    times = DisplayTimes(72.0, 30.0, 42.0, 34.25, 9.0, 0.25, 0.75, 0.5, 0.125, 2)
+
+    async def run() -> list[FromClient]:
+        outbox, wire = Outbox(), Wire()
+        wire.welcome = Welcome(
+            "test", "s", "straw", "lite", Video(64, 64, 60.0), capabilities=capabilities
+        )
+        task = await sending(outbox, wire)
+        outbox.tell(times)
+        outbox.tell(Report(1, 1.0))
+        await settle()
+        task.cancel()
+        return wire.sent
+
+    told = [times] if capabilities else []
+    assert asyncio.run(run()) == [*told, Report(1, 1.0)]
 
 
 def test_reports_do_not_pile_up() -> None:

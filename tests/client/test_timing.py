@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from sharp_xr_client.timing import KEPT, Timing
+from sharp_xr_client.timing import KEPT, TELL_S, Timing
 
 
 def test_stages_are_medians_of_the_newest() -> None:
@@ -35,3 +35,21 @@ def test_rates_are_since_the_last_look() -> None:
     assert lines[-1] == "undecodable 3"
     assert timing.lines(3, start_s + 4.0)[0] == "display 0/s"
     assert all(len(line) <= 26 for line in lines)
+
+
+def test_the_server_is_told_now_and_then_whatever_the_panel_shows() -> None:
+    timing = Timing()
+    start_s = time.monotonic()
+    assert timing.due(0, start_s + TELL_S / 2) is None
+    timing.frames, timing.fresh, timing.reused = 600, 200, 400
+    for stage in ("pose_age", "wait", "locate", "upload", "paint"):
+        timing.add(stage, 1.5)
+    timing.lines(0, start_s + TELL_S)
+    times = timing.due(7, start_s + 2 * TELL_S)
+    assert times is not None
+    assert (times.frames_hz, times.fresh_hz) == pytest.approx((30.0, 10.0), rel=0.01)
+    assert (times.pose_age_ms, times.paint_ms, times.end_ms) == (1.5, 1.5, 0.0)
+    assert times.undecodable == 7
+    assert timing.due(7, start_s + 2.5 * TELL_S) is None
+    later = timing.due(1 << 32, start_s + 3.5 * TELL_S)
+    assert later is not None and (later.frames_hz, later.undecodable) == (0.0, 0)

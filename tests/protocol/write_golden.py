@@ -16,6 +16,7 @@ from sharp_xr_protocol.messages import (
     Bye,
     Candidate,
     Display,
+    DisplayTimes,
     Eye,
     FrameHeader,
     FrameTimes,
@@ -74,6 +75,7 @@ FROM_CLIENT: dict[str, FromClient] = {
     "quality choice": QualityChoice("smoother"),
     "report": Report(90, 8.25, 16.5),
     "report of a frame not shown": Report(180, 8.25),
+    "display times": DisplayTimes(72.0, 30.0, 41.5, 34.25, 9.0, 0.25, 0.75, 0.5, 0.125, 2),
     **BOTH,
 }
 FROM_SERVER: dict[str, FromServer] = {

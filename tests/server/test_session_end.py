@@ -14,6 +14,7 @@ from sharp_xr_protocol.messages import (
     Answer,
     Bye,
     Candidate,
+    DisplayTimes,
     Hello,
     Offer,
     Ping,
@@ -135,6 +136,28 @@ def test_reports_and_figures_of_the_stream_end_in_the_log(
         await client.ended()
 
     play(test)
-    fields = next(r.__dict__["fields"] for r in caplog.records if r.message == "session closed")
+    fields = logged(caplog, "session closed")[0]
     assert (fields["reports"], fields["decoded_median_ms"], fields["frames"]) == (3, 12.0, 7)
     assert fields["reason"] == "the client said bye"
+
+
+def test_what_a_headset_says_of_its_display_is_in_the_log_however_often_it_says_it(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level("INFO", "sharp_xr")
+    times = DisplayTimes(72.0, 30.0, 42.0, 34.2512, 9.0, 0.25, 0.75, 0.5, 0.125, 2)
+
+    async def test() -> None:
+        client = Client()
+        await client.welcomed()
+        client.say(*[times] * 50, Bye(""))
+        await client.ended()
+
+    play(test)
+    (fields,) = logged(caplog, "display")
+    assert (fields["frames_hz"], fields["pose_age_ms"], fields["undecodable"]) == (72.0, 34.251, 2)
+
+
+def logged(caplog: pytest.LogCaptureFixture, event: str) -> list[dict[str, Any]]:
+    """The fields of each line of this kind."""
+    return [r.__dict__["fields"] for r in caplog.records if r.message == event]

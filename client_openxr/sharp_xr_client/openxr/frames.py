@@ -153,6 +153,9 @@ class Frames:
         timing.reused += not is_fresh and state.picture is not None
         if now is not None:
             self._paint(now)
+        times = timing.due(state.undecodable())
+        if times is not None:
+            state.outbox.tell(times)
 
     def _place(self, moment: Moment, now: Sight) -> None:
         """Around the head at first, again when the headset was recentred, then where hands put

@@ -130,6 +130,18 @@ export const FROM_CLIENT = {
   scene_select: record({ scene: text }),
   quality_choice: record({ goal }),
   report: record({ key: uint32, decoded_ms: real, shown_ms: nullable(real) }),
+  display_times: record({
+    frames_hz: real,
+    fresh_hz: real,
+    reused_hz: real,
+    pose_age_ms: real,
+    wait_ms: real,
+    locate_ms: real,
+    upload_ms: real,
+    paint_ms: real,
+    end_ms: real,
+    undecodable: uint32,
+  }),
 };
 
 export const FROM_SERVER = {

@@ -22,8 +22,10 @@ Wear = Callable[..., Wearer]
 def test_it_is_focused_streams_and_leaves_on_ctrl_c(
     null_monado: Monado, stand: Stand, wear: Wear
 ) -> None:
-    client = wear(null_monado)
+    client = wear(null_monado, code="import sharp_xr_client.timing as t; t.TELL_S = 0.5")
     client.until(lambda: len(stand.reports) > 5, "reports of frames that were shown")
+    client.until(lambda: len(stand.times) > 1, "what the display's stages take")
+    assert stand.times[-1].frames_hz > 0 and stand.times[-1].pose_age_ms > 0
     code, report = client.leave()
     assert code == 0, client.said()
     assert "Monado" in client.said() and "Traceback" not in client.said()
