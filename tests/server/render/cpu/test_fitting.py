@@ -48,7 +48,7 @@ def test_pictures_are_far_more_alike(
     assert np.mean((after - wanted) ** 2) < 0.4 * np.mean((before - wanted) ** 2)
 
 
-def test_depth_and_cover_are_no_worse(
+def test_depth_and_cover_are_more_alike_too(
     cpu: CpuRenderer, merged: Gaussians, fitted: Gaussians
 ) -> None:
     wanted, before, after = (seen(cpu, each) for each in (SCENE, merged, fitted))
@@ -57,7 +57,7 @@ def test_depth_and_cover_are_no_worse(
     def depth_error(frame: Frame) -> float:
         return float(np.mean(np.abs(frame.depth / np.maximum(wanted.depth, 1e-3) - 1)[solid]))
 
-    assert depth_error(after) < depth_error(before)
+    assert depth_error(after) < 0.7 * depth_error(before)
     cover = [np.mean((frame.alpha - wanted.alpha) ** 2) for frame in (after, before)]
     assert cover[0] < cover[1]
 
