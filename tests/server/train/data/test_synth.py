@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -47,9 +48,10 @@ def test_after_a_kill_the_same_command_ends_with_the_same_shards(
     assets: Path, tmp_path: Path
 ) -> None:
     whole, cut = tmp_path / "whole", tmp_path / "cut"
-    synth(assets, whole, 4).run()
-    words = ["--assets", str(assets), "--out", str(cut), "--count", "4"]
-    words += ["--instances", "1", "--novel", "1", "--size", "32", "--shard", "2"]
+    command = replace(synth(assets, whole, 2), shard=1)
+    command.run()
+    words = ["--assets", str(assets), "--out", str(cut), "--count", "2"]
+    words += ["--instances", "1", "--novel", "1", "--size", "32", "--shard", "1"]
     main = "import sys; from sharp_xr.train.cli import main; main(sys.argv[1:])"
     process = subprocess.Popen([sys.executable, "-c", main, "data", "synth", *words])
     while process.poll() is None and not list(cut.glob("*.part")) + shard_paths(cut):
@@ -57,7 +59,7 @@ def test_after_a_kill_the_same_command_ends_with_the_same_shards(
     os.kill(process.pid, signal.SIGKILL)
     process.wait()
     assert all(Shard(path).keys for path in shard_paths(cut)), "no half shard"
-    synth(assets, cut, 4).run()
+    replace(command, out=cut).run()
     assert [p.name for p in shard_paths(cut)] == [p.name for p in shard_paths(whole)]
     for a, b in zip(shard_paths(whole), shard_paths(cut), strict=True):
         assert a.read_bytes() == b.read_bytes()
