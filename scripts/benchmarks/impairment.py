@@ -42,6 +42,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import uvloop
 from scripts.impairment.link import Impairment, Lane, TcpRelay, UdpRelay, without_candidates
 
 import sharp_xr_client.connection
@@ -299,7 +300,7 @@ def main() -> None:
     figures: Figures = {}
     for name in options.only:
         with server() as page:
-            figures |= asyncio.run(runs[name](page))
+            figures |= uvloop.run(runs[name](page))  # as the client itself does
     for key, value in figures.items():
         print(f"{key:24} {value:10.3f}")
     if options.json:
