@@ -16,6 +16,11 @@ counts. With --folder the pictures are kept there.
 | far_error_px | of the far dots |
 | upload_ms, paint_ms | medians on the display's thread: a frame to the GPU, both eyes warped |
 | wait_ms, locate_ms, end_ms | medians of its other stages |
+| idle_cpu_ms | processor time of the client's two threads, display and network, for one frame of the
+display, while nobody moves and nothing comes: at 60 Hz, 1.67 are a tenth of a core |
+| own_cpu_ms | the same while the head moves and each frame is new |
+| decoding_cpu_ms, drawing_cpu_ms | beside that, of the decoder and of software GL's threads: for the
+latter a headset's machine has a graphics chip |
 | pose_age_ms | median, from sending a pose until its frame is submitted |
 | recovered_from | faults that it outlived, of 4: hidden by another program, runtime killed, server
 killed, network cut for 3 s |
@@ -28,11 +33,11 @@ import json
 import math
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from PIL import Image
-from scripts.openxr import faults
+from scripts.openxr import faults, processor
 from scripts.openxr.gaze import STANDING, WRONG_POSE, Gaze
 from scripts.openxr.monado import Monado, NoMonadoError, installed
 from scripts.openxr.stand import Stand
@@ -40,11 +45,14 @@ from scripts.openxr.wearer import Wearer
 
 from sharp_xr.stream import colour
 from sharp_xr_protocol.geometry import Pose, from_rotation_vector
+from sharp_xr_protocol.messages import Tracking
 
 TURNED = Pose((0.0, 0.0, 0.0), from_rotation_vector((0.0, math.radians(10), 0.0)))
 ASIDE = Pose((0.1, 0.0, 0.0))
 FULL = ("--quality", "full")
 """Pixels are compared: of the size that they are wanted in."""
+IDLE_POSES = 300
+"""While nobody moves: five seconds at 60 Hz."""
 NEAR_DOTS = 2
 """One in each eye; they come last."""
 
@@ -55,16 +63,24 @@ def seen(monado: Monado, folder: Path) -> Figures:
     """What the compositor shows of a client that is right."""
     stand = Stand()
     try:
-        with Wearer(monado, folder, stand.address, *FULL) as client:
+        folder.mkdir(parents=True, exist_ok=True)
+        record = folder / "threads.jsonl"
+        code = processor.metered(record)
+        with Wearer(monado, folder, stand.address, *FULL, code=code) as client:
             gaze = Gaze(monado, stand, client)
             gaze.begin()
             keep(monado, folder / "standing.png")
+            busy = processor.lines(record)
             # Some seconds of a moving head, so that stage times are of a stream that flows.
             for step in range(120):
                 monado.move(STANDING @ Pose((0.002 * (step % 60), 0.0, 0.0)))
                 gaze.settle(2)
+            still = processor.lines(record)
             gaze.move(Pose())
             gaze.freeze()
+            idle = processor.lines(record)
+            gaze.settle(IDLE_POSES)
+            last = processor.lines(record) - 1
             turned = gaze.move(TURNED)
             keep(monado, folder / "turned.png")
             aside = gaze.move(ASIDE)
@@ -80,7 +96,21 @@ def seen(monado: Monado, folder: Path) -> Figures:
         "far_error_px": max(aside[:-NEAR_DOTS], default=math.inf),
     }
     stages = ("upload", "paint", "wait", "locate", "end", "pose_age")
-    return found | {f"{stage}_ms": report[f"{stage}_ms"] for stage in stages}
+    found |= {f"{stage}_ms": report[f"{stage}_ms"] for stage in stages}
+    moving = by_part_ms(processor.taken(record, busy, still - 1), stand.poses)
+    resting = by_part_ms(processor.taken(record, idle, last), stand.poses)
+    return found | {
+        "idle_cpu_ms": resting["display"] + resting["network"],
+        "own_cpu_ms": moving["display"] + moving["network"],
+        "decoding_cpu_ms": moving["decoding"],
+        "drawing_cpu_ms": moving["drawing"],
+    }
+
+
+def by_part_ms(taken: processor.Taken, poses: Sequence[Tracking]) -> Figures:
+    """For one frame of the display, each of which has sent a pose."""
+    frames = sum(taken.begin_ns <= pose.time_ns < taken.end_ns for pose in poses)
+    return {part: 1e3 * seconds / frames for part, seconds in taken.by_part.items()}
 
 
 def control(monado: Monado, folder: Path) -> Figures:
