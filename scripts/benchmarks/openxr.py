@@ -16,11 +16,11 @@ counts. With --folder the pictures are kept there.
 | far_error_px | of the far dots |
 | upload_ms, paint_ms | medians on the display's thread: a frame to the GPU, both eyes warped |
 | wait_ms, locate_ms, end_ms | medians of its other stages |
-| idle_cpu_ms | processor time of the client's two threads, display and network, for one frame of the
+| idle_cpu_ms | processor time of the client's two threads, display and network, for a frame of the
 display, while nobody moves and nothing comes: at 60 Hz, 1.67 are a tenth of a core |
 | own_cpu_ms | the same while the head moves and each frame is new |
-| decoding_cpu_ms, drawing_cpu_ms | beside that, of the decoder and of software GL's threads: for the
-latter a headset's machine has a graphics chip |
+| decoding_cpu_ms, drawing_cpu_ms | beside that, of the decoder and of software GL's threads: a
+headset's machine has a graphics chip for the latter |
 | pose_age_ms | median, from sending a pose until its frame is submitted |
 | recovered_from | faults that it outlived, of 4: hidden by another program, runtime killed, server
 killed, network cut for 3 s |
