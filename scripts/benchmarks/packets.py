@@ -1,16 +1,17 @@
 """What a packet costs: processor time of the transport at both ends, without encoder and decoder.
 
-    scripts/bench packets [--json FILE] [--seconds S] [--mbps RATE...]
+    scripts/bench packets [--json FILE] [--seconds S] [--hz HZ] [--mbps RATE...]
 
 The server's sender and the Python client's receiver, a process each, on the loopback: frames of
-random bytes at 60 Hz. What is counted is the time that a process spent, kernel included, over
-packets: from an access unit to datagrams, and from datagrams to an access unit.
+random bytes at 60 Hz, or another rate. What is counted is the time that a process spent, kernel
+included, over packets: from an access unit to datagrams, and from datagrams to an access unit.
 
 | figure | what |
 |---|---|
 | send_us_8, receive_us_8 | microseconds of processor time per packet at 8 Mbit/s; others likewise |
 | send_us_8_copied, ... | the same with each packet sent twice, per packet that leaves or comes |
 | lost_50, ... | packets that did not come, where sockets overflow |
+| fps_50, ... | whole frames that came in a second |
 """
 
 from __future__ import annotations
@@ -33,21 +34,22 @@ from sharp_xr.stream.peer import Peer
 from sharp_xr.stream.sender import use_loopback_candidates
 from sharp_xr_client.jitter import AccessUnit, Counts
 from sharp_xr_client.receiver import VideoReceiver
+from sharp_xr_protocol.messages import CLOCK_HZ
 
 ROOT = Path(__file__).parents[2]
-HZ = 60
-TICKS = 90_000 // HZ
 Figures = dict[str, float]
 
 
 class NoDecoder:
-    """Takes frames and forgets them."""
+    """Counts frames and forgets them."""
+
+    units = 0
 
     def __init__(self, on_frame: Any) -> None:
-        self.units = 0
+        """``on_frame`` is never called."""
 
     def push(self, unit: AccessUnit) -> bool:
-        self.units += 1
+        NoDecoder.units += 1
         return True
 
     def failed(self) -> bool:
@@ -75,7 +77,7 @@ async def receive() -> None:
     await client.setRemoteDescription(RTCSessionDescription(answer, "answer"))
     while await asyncio.to_thread(sys.stdin.readline):
         figures = {"cpu_s": time.process_time(), "received": counts.received}
-        print(json.dumps(figures | {"missing": counts.missing}), flush=True)
+        print(json.dumps(figures | {"frames": NoDecoder.units}), flush=True)
     feedback.cancel()
     await asyncio.gather(feedback, return_exceptions=True)
     await client.close()
@@ -115,7 +117,7 @@ class Receiver:
         self._process.wait(20)
 
 
-async def measure(rates_mbps: list[int], seconds: float) -> Figures:
+async def measure(rates_mbps: list[int], seconds: float, hz: int) -> Figures:
     """All rates, one after another, on one connection."""
     use_loopback_candidates()
     ready = asyncio.Event()
@@ -134,7 +136,9 @@ async def measure(rates_mbps: list[int], seconds: float) -> Figures:
         for mbps in rates_mbps:
             for name, copies in (("", 0), ("_copied", 1)):
                 before, cpu_s = await receiver.figures(), time.process_time()
-                key, sent = await send(peer, key, mbps * 125_000 // HZ, seconds, copies)
+                began_s = time.monotonic()
+                key, sent = await send(peer, key, mbps * 125_000 // hz, seconds, hz, copies)
+                took_s = time.monotonic() - began_s
                 await asyncio.sleep(0.1)
                 cpu_s, after = time.process_time() - cpu_s, await receiver.figures()
                 received = after["received"] - before["received"]
@@ -142,6 +146,8 @@ async def measure(rates_mbps: list[int], seconds: float) -> Figures:
                 spent_s = after["cpu_s"] - before["cpu_s"]
                 figures[f"receive_us_{mbps}{name}"] = 1e6 * spent_s / max(received, 1)
                 figures[f"lost_{mbps}{name}"] = sent - received
+                frames = after["frames"] - before["frames"]
+                figures[f"fps_{mbps}{name}"] = frames / took_s
     finally:
         await peer.close()
         receiver.close()
@@ -149,32 +155,35 @@ async def measure(rates_mbps: list[int], seconds: float) -> Figures:
 
 
 async def send(
-    peer: Peer, key: int, frame_bytes: int, seconds: float, copies: int
+    peer: Peer, key: int, frame_bytes: int, seconds: float, hz: int, copies: int
 ) -> tuple[int, int]:
-    """Frames at 60 Hz. Returns the next key and how many packets left."""
+    """Frames, the first a key frame. Returns the next key and how many packets left."""
     sender = peer.sender
     assert sender is not None
-    units = [b"\0\0\0\1\x61" + secrets.token_bytes(frame_bytes).replace(b"\0", b"\1")] * 2
+    slices = secrets.token_bytes(frame_bytes).replace(b"\0", b"\1")
+    head, other = b"\0\0\0\1\x67\x42\0\0\0\1\x65", b"\0\0\0\1\x61"
     began_s, before, number = time.monotonic(), sender.packets, 0
-    while number < seconds * HZ:
-        await sender.push(units[number % 2], key + number * TICKS, copies=copies)
+    while number < seconds * hz:
+        unit = (other if number else head) + slices
+        await sender.push(unit, key + number * CLOCK_HZ // hz, copies=copies)
         number += 1
-        await asyncio.sleep(max(0.0, began_s + number / HZ - time.monotonic()))
+        await asyncio.sleep(max(0.0, began_s + number / hz - time.monotonic()))
     packets = sender.packets - before
-    return key + number * TICKS, packets * (1 + copies)
+    return key + number * CLOCK_HZ // hz, packets * (1 + copies)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--json", type=Path, help="write the figures to this file")
     parser.add_argument("--seconds", type=float, default=4.0, help="of each rate")
+    parser.add_argument("--hz", type=int, default=60, help="frames a second")
     parser.add_argument("--mbps", type=int, nargs="+", default=[8, 50])
     parser.add_argument("--receive", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.receive:
         uvloop.run(receive())
         return
-    figures = uvloop.run(measure(options.mbps, options.seconds))
+    figures = uvloop.run(measure(options.mbps, options.seconds, options.hz))
     for name, value in figures.items():
         print(f"{name:24} {value:10.2f}")
     if options.json:
