@@ -11,13 +11,11 @@ from contextlib import AsyncExitStack
 from typing import Any
 
 from scripts.impairment.link import Impairment, Lane, TcpRelay, UdpRelay, without_candidates
-from scripts.openxr.dots import Dots, DotsScene
+from scripts.openxr.dots import Dots
+from scripts.openxr.served import Gallery, Served
 from websockets.asyncio.server import ServerConnection, serve
-from websockets.exceptions import ConnectionClosed
 
-from sharp_xr.outbox import DisconnectedError
 from sharp_xr.session import Host, Session
-from sharp_xr.stream.loop import ShownScene
 from sharp_xr.stream.sender import use_loopback_candidates
 from sharp_xr.stream.stream import Stream
 from sharp_xr_protocol.geometry import Fov
@@ -28,9 +26,7 @@ from sharp_xr_protocol.messages import (
     FromClient,
     Hello,
     Offer,
-    ProtocolError,
     Report,
-    Scene,
     SceneSelect,
     Tracking,
     Video,
@@ -41,6 +37,7 @@ from sharp_xr_protocol.messages import (
 
 NAMES = ("garden", "kitchen")
 """Scenes, newest first; all are the same dots."""
+PHOTO_FOV = Fov.symmetric(1.2, 1.0)
 
 
 class Stand:
@@ -111,7 +108,7 @@ class Stand:
                 connection.transport.abort()
 
     async def _handle(self, connection: ServerConnection) -> None:
-        host = Host("stand", "dots", "none", _Gallery(), self._open_video)
+        host = Host("stand", "dots", "none", Gallery(NAMES, PHOTO_FOV), self._open_video)
         await Session(_Ear(self, connection), host).run()
 
     def _open_video(
@@ -138,20 +135,16 @@ class Stand:
         return True
 
 
-class _Ear:
+class _Ear(Served):
     """A connection as a session wants it, listened in on."""
 
     def __init__(self, stand: Stand, connection: ServerConnection) -> None:
-        self._stand, self._connection = stand, connection
+        super().__init__(connection)
+        self._stand = stand
 
     async def receive(self) -> bytes:
         while True:
-            try:
-                data = await self._connection.recv()
-            except ConnectionClosed as error:
-                raise DisconnectedError from error
-            if isinstance(data, str):
-                raise ProtocolError("a text message")
+            data = await super().receive()
             message = decode_from_client(data)
             if not self._stand.hears(message):
                 continue
@@ -164,22 +157,4 @@ class _Ear:
             message = decode_from_server(data)
             if isinstance(message, Answer):
                 data = encode(Answer(self._stand.relay.rewritten(message.sdp)))
-        try:
-            await self._connection.send(data)
-        except ConnectionClosed as error:
-            raise DisconnectedError from error
-
-    async def close(self) -> None:
-        await self._connection.close()
-
-
-class _Gallery:
-    def scenes(self) -> list[Scene]:
-        fov = Fov.symmetric(1.2, 1.0)
-        return [Scene(f"id-{name}", name, 0.0, 6, "test", fov, 2.0) for name in NAMES]
-
-    async def load(self, scene_id: str) -> tuple[Scene, ShownScene]:
-        for scene in self.scenes():
-            if scene.id == scene_id:
-                return scene, ShownScene(scene.id, DotsScene())
-        raise LookupError(f"there is no scene {scene_id!r}")
+        await super().send(data)

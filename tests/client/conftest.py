@@ -16,21 +16,19 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from scripts.openxr.dots import Dots
+from scripts.openxr.served import Gallery, Served
 from websockets.asyncio.server import Server, ServerConnection
 from websockets.asyncio.server import serve as serve_websocket
-from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
 
-from sharp_xr.gaussians import Gaussians
-from sharp_xr.outbox import DisconnectedError
 from sharp_xr.render import Frame, PreparedScene, RenderSettings
 from sharp_xr.render.camera import View
 from sharp_xr.session import Host, Session
-from sharp_xr.stream.loop import ShownScene
 from sharp_xr.stream.sender import use_loopback_candidates
 from sharp_xr.stream.stream import Stream
 from sharp_xr_protocol.geometry import Fov
-from sharp_xr_protocol.messages import FrameHeader, ProtocolError, Scene, Video
+from sharp_xr_protocol.messages import FrameHeader, Video
 
 Handler = Callable[[ServerConnection], Awaitable[None]]
 Guard = Callable[[ServerConnection, Request], Response | None]
@@ -83,51 +81,10 @@ def serve() -> Iterator[Callable[..., str]]:
         server.close()
 
 
-class SocketOfWebsockets:
-    """A connection of ``websockets`` as a session wants it."""
-
-    def __init__(self, connection: ServerConnection) -> None:
-        self._connection = connection
-
-    async def receive(self) -> bytes:
-        try:
-            data = await self._connection.recv()
-        except ConnectionClosed as error:
-            raise DisconnectedError from error
-        if isinstance(data, str):
-            raise ProtocolError("a text message")
-        return data
-
-    async def send(self, data: bytes) -> None:
-        try:
-            await self._connection.send(data)
-        except ConnectionClosed as error:
-            raise DisconnectedError from error
-
-    async def close(self) -> None:
-        await self._connection.close()
-
-
-class TwoSquares:
-    """The scene of :class:`Squares`."""
-
-    def __len__(self) -> int:
-        return 2
-
-    def refocused(self, ratio: float) -> TwoSquares:
-        raise NotImplementedError("these squares are not Gaussians")
-
-
-class Squares:
+class Squares(Dots):
     """A renderer of two squares straight ahead of the photo's camera: near red, far green."""
 
     name = "squares"
-
-    def warm_up(self) -> None:
-        return
-
-    def prepare(self, gaussians: Gaussians) -> PreparedScene:
-        raise NotImplementedError("these squares are not Gaussians")
 
     def render(
         self,
@@ -154,33 +111,16 @@ def _draw_squares(view: View) -> NDArray[np.float32]:
 
 
 @dataclass
-class Scenes:
-    """A gallery of scenes that are all two squares."""
-
-    names: list[str] = field(default_factory=list)
-
-    def scenes(self) -> list[Scene]:
-        fov = Fov.symmetric(1.0, 1.0)
-        return [Scene(f"id-{name}", name, 0.0, 2, "test", fov, 2.0) for name in self.names]
-
-    async def load(self, scene_id: str) -> tuple[Scene, ShownScene]:
-        for scene in self.scenes():
-            if scene.id == scene_id:
-                return scene, ShownScene(scene.id, TwoSquares())
-        raise LookupError(f"there is no scene {scene_id!r}")
-
-
-@dataclass
 class StreamingServer:
     """The product's session and stream behind a plain WebSocket server."""
 
-    gallery: Scenes
+    gallery: Gallery
     render_thread: ThreadPoolExecutor
     sessions: list[Session] = field(default_factory=list)
 
     async def handle(self, connection: ServerConnection) -> None:
         host = Host("test server", "squares", "test", self.gallery, self._open_video)
-        session = Session(SocketOfWebsockets(connection), host)
+        session = Session(Served(connection), host)
         self.sessions.append(session)
         await session.run()
 
@@ -197,7 +137,7 @@ def streaming(serve: Callable[..., str]) -> Iterator[Callable[..., str]]:
     with ThreadPoolExecutor(1) as render_thread:
 
         def start(*names: str) -> str:
-            server = StreamingServer(Scenes(list(names)), render_thread)
+            server = StreamingServer(Gallery(names, Fov.symmetric(1.0, 1.0)), render_thread)
             return serve(server.handle)
 
         yield start

@@ -1,7 +1,9 @@
 """What a headset's machine has to have."""
 
+import re
 import subprocess
 import sys
+from importlib.metadata import requires
 
 import pytest
 
@@ -30,3 +32,15 @@ def test_the_headset_needs_neither_torch_nor_the_server() -> None:
 
 def test_a_simulated_head_needs_no_openxr_either() -> None:
     assert imported("simulated") == []
+
+
+def test_what_is_installed_for_a_headset_has_no_torch_in_it() -> None:
+    """``pip install 'sharp-xr[client]'``: what has no extra's mark, and what has the client's."""
+    marked = [line.partition(";") for line in requires("sharp-xr") or []]
+    ours = {
+        re.split(r"[^A-Za-z0-9-]", name)[0].lower()
+        for name, _, mark in marked
+        if "extra" not in mark or re.search(r"extra == ['\"]client['\"]", mark)
+    }
+    assert {"pyopenxr", "aiortc", "numpy"} <= ours
+    assert not ours & {"torch", "torchvision", "numba", "gsplat", "scipy", "starlette"}
