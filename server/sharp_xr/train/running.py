@@ -78,6 +78,7 @@ def run(stage: Stage, samples: Samples, world: Processes) -> Run:
             if training.step % stage.save_every == 0 or training.step == stage.steps:
                 training.save()
     finally:
+        training.close()
         if journal is not None:
             journal.end(f"{training.step} of {stage.steps} steps are done, see {stage.out}")
     return training

@@ -21,6 +21,7 @@ from sharp_xr.model.sharp.checkpoint import save_network
 from sharp_xr.model.sharp.config import TINY
 from sharp_xr.model.sharp.network import SharpNetwork
 from sharp_xr.photo import Photo
+from sharp_xr.serve import ServeConfig
 
 
 @pytest.fixture(scope="module")
@@ -98,3 +99,15 @@ def test_the_command_line_takes_a_training_s_folder(trained: Path, tmp_path: Pat
     assert run(words) == 0
     assert len(read_ply(out)[0]) > 2 * 384 * 384
     assert run(["serve", "--model", str(tmp_path / "none"), "--data", str(tmp_path / "d")]) == 1
+
+
+def test_serve_serves_what_a_training_came_to(
+    trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    served: list[ServeConfig] = []
+    monkeypatch.setattr("sharp_xr.serve.run", served.append)
+    monkeypatch.setattr("sharp_xr.logs.configure", lambda **options: None)
+    words = ["serve", "--device", "cpu", "--model", str(trained), "--data", str(tmp_path)]
+    assert run(words) == 0
+    (config,) = served
+    assert (config.model, config.checkpoint) == ("lite", trained / "model.safetensors")

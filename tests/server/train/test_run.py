@@ -9,6 +9,8 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -27,25 +29,34 @@ from sharp_xr.train.stages import Stage2, StageError, configured
 ROOT = Path(__file__).parents[3]
 
 
-def process(out: Path, changes: dict[str, object], *runner: str) -> subprocess.Popen[bytes]:
-    words = [*(runner or (sys.executable,)), "-m", "tests.server.train.training"]
+@contextmanager
+def process(
+    out: Path, changes: dict[str, object], *runner: str
+) -> Iterator[subprocess.Popen[bytes]]:
+    """A training of its own; it does not outlive the block."""
+    words = [sys.executable, *runner, "-m", "tests.server.train.training"]
     environment = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
-    return subprocess.Popen(
+    with subprocess.Popen(
         [*words, str(out), json.dumps(changes)], cwd=ROOT, env=environment, stderr=subprocess.PIPE
-    )
+    ) as running:
+        try:
+            yield running
+        finally:
+            running.kill()
 
 
+@pytest.mark.timeout(400)  # three trainings, two processes: a minute on a busy machine
 def test_a_killed_training_ends_as_an_unkilled_one_to_the_bit(tmp_path: Path) -> None:
     """kill -9 somewhere between checkpoints; the same command again."""
-    changes: dict[str, object] = {"steps": 40, "save_every": 3}
-    doomed = process(tmp_path / "killed", changes)
-    while len(read_losses(tmp_path / "killed")) < 8:
-        assert doomed.poll() is None, doomed.communicate()[1].decode()
-        time.sleep(0.01)
-    os.kill(doomed.pid, signal.SIGKILL)
-    doomed.communicate()
+    changes: dict[str, object] = {"steps": 14, "save_every": 3}
+    with process(tmp_path / "killed", changes) as doomed:
+        while len(read_losses(tmp_path / "killed")) < 5:
+            assert doomed.poll() is None, doomed.communicate()[1].decode()
+            time.sleep(0.005)
+        os.kill(doomed.pid, signal.SIGKILL)
+        doomed.communicate()
     before = read_losses(tmp_path / "killed")
-    assert 8 <= len(before) < 40
+    assert 5 <= len(before)
     train(tmp_path / "killed", changes)
     train(tmp_path / "whole", changes)
     assert read_losses(tmp_path / "killed") == read_losses(tmp_path / "whole")
@@ -55,12 +66,13 @@ def test_a_killed_training_ends_as_an_unkilled_one_to_the_bit(tmp_path: Path) ->
         assert torch.equal(tensor, served[name]), name
 
 
+@pytest.mark.timeout(400)
 def test_two_processes_are_one_with_the_joint_batch(tmp_path: Path) -> None:
     changes: dict[str, object] = {"steps": 4, "warm_up": 1, "batch": 2}
     torchrun = "-m torch.distributed.run --standalone --nproc-per-node 2".split()
-    shared = process(tmp_path / "two", changes, sys.executable, *torchrun)
-    words = shared.communicate()[1].decode()
-    assert shared.returncode == 0, words
+    with process(tmp_path / "two", changes, *torchrun) as shared:
+        words = shared.communicate()[1].decode()
+        assert shared.returncode == 0, words
     train(tmp_path / "one", changes | {"batch": 4})
     for two, one in zip(read_losses(tmp_path / "two"), read_losses(tmp_path / "one"), strict=True):
         assert two == pytest.approx(one, rel=1e-4, abs=1e-6)

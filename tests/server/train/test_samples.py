@@ -9,8 +9,9 @@ import pytest
 import torch
 from tests.server.train.planes import BOARD_M, WALL_M, Planes
 
+from sharp_xr.train.ahead import Ahead
 from sharp_xr.train.objective.image import frustum_mask
-from sharp_xr.train.samples import batch_of
+from sharp_xr.train.samples import Batch, batch_of
 
 
 def test_a_step_s_pictures_follow_from_seed_and_step_whoever_draws_them() -> None:
@@ -56,3 +57,22 @@ def test_a_sample_of_another_shape_is_refused_by_name() -> None:
     sample = Planes()[0]
     with pytest.raises(ValueError, match=r"lenses has shape \(2, 4\), wanted \(3, 4\)"):
         dataclasses.replace(sample, lenses=np.zeros((2, 4)))
+
+
+def test_batches_that_are_read_ahead_are_the_same_and_faults_come_in_their_turn() -> None:
+    samples = Planes()
+    read: list[int] = []
+
+    def make(step: int) -> Batch:
+        read.append(step)
+        if step == 3:
+            raise OSError("the disk is gone")
+        return batch_of(samples, 0, step, [0], (32, 32))
+
+    ahead = Ahead(make)
+    for step in (0, 1, 7, 2):
+        assert torch.equal(ahead(step).rgb, batch_of(samples, 0, step, [0], (32, 32)).rgb)
+    with pytest.raises(OSError, match="disk"):
+        ahead(3)
+    ahead.close()
+    assert read.count(1) == 1, "what was read ahead is not read again"
