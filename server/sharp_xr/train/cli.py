@@ -11,7 +11,8 @@ import tyro
 
 from sharp_xr.train.ablate import Ablate
 from sharp_xr.train.data.look import Look
-from sharp_xr.train.data.synth import SettingError, Synth
+from sharp_xr.train.data.settings import SettingError
+from sharp_xr.train.data.synth import Synth
 from sharp_xr.train.depth_training import TrainLite
 
 Data = (

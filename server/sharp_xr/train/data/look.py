@@ -12,6 +12,7 @@ from PIL import Image
 from sharp_xr.train.data.instances import Instance
 from sharp_xr.train.data.raycast import REFLECTIVE, TRANSPARENT
 from sharp_xr.train.data.scene import FAR_M
+from sharp_xr.train.data.settings import within
 from sharp_xr.train.data.shards import Shard, ShardError, seeds_of
 
 Picture = NDArray[np.uint8]
@@ -39,7 +40,11 @@ class Look:
 
         Raises:
             ShardError: nothing to look at.
+            SettingError: a number that makes no sense.
         """
+        within("--rows", self.rows, 1, 1000)
+        within("--novel", self.novel, 0, 10)
+        within("--size", self.size, 8, 4096)
         paths = [self.data] if self.data.is_file() else sorted(self.data.glob("synth-*.tar"))
         if not (paths := [p for p in paths if seeds_of(p) or p == self.data]):
             raise ShardError(f"there are no shards in {self.data}")

@@ -9,11 +9,8 @@ from pathlib import Path
 
 from sharp_xr.train.data.furniture import Library
 from sharp_xr.train.data.instances import Drawing, Instance, draw
+from sharp_xr.train.data.settings import within
 from sharp_xr.train.data.shards import seeds_of, shard_path, write_shard
-
-
-class SettingError(Exception):
-    """A number that makes no sense; one sentence for the user."""
 
 
 @dataclass(frozen=True)
@@ -76,14 +73,10 @@ class Synth:
         return runs
 
     def _checked(self) -> Drawing:
-        for name, value, low, high in (
-            ("--first-seed", self.first_seed, 0, 10**9),
-            ("--count", self.count, 1, 10**9),
-            ("--instances", self.instances, 1, 100),
-            ("--novel", self.novel, 0, 10),
-            ("--size", self.size, 32, 4096),
-            ("--shard", self.shard, 1, 1000),
-        ):
-            if not low <= value <= high:
-                raise SettingError(f"{name} is {value}, wanted {low} to {high}")
+        within("--first-seed", self.first_seed, 0, 10**9)
+        within("--count", self.count, 1, 10**9)
+        within("--instances", self.instances, 1, 100)
+        within("--novel", self.novel, 0, 10)
+        within("--size", self.size, 32, 4096)
+        within("--shard", self.shard, 1, 1000)
         return Drawing(self.instances, self.novel, self.size)

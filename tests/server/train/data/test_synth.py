@@ -104,3 +104,11 @@ def test_a_folder_without_shards_is_one_sentence(
         cli.main(["data", "look", "--data", str(tmp_path), "--out", str(tmp_path / "s.png")]) == 1
     )
     assert "no shards in" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("option", "value"), [("--rows", "0"), ("--novel", "-1"), ("--size", "0")])
+def test_a_sheet_without_pictures_is_refused(
+    tmp_path: Path, option: str, value: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(["data", "look", "--data", str(tmp_path), option, value]) == 1
+    assert f"{option} is {value}, wanted" in capsys.readouterr().err
