@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 
 from scripts.openxr.dots import errors
 from scripts.openxr.monado import Monado
@@ -38,6 +39,10 @@ class Gaze:
 
     def __init__(self, monado: Monado, stand: Stand, wearer: Wearer) -> None:
         self._monado, self._stand, self._wearer = monado, stand, wearer
+
+    def until(self, what: Callable[[], bool], name: str) -> None:
+        """Wait for it, as of :meth:`Wearer.until`."""
+        self._wearer.until(what, name)
 
     def settle(self, poses: int = SETTLED) -> None:
         """Until the client shows what belongs to where the head stands."""

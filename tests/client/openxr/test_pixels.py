@@ -1,7 +1,7 @@
 """What the compositor of a simulated headset shows: the scene, where the head says."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import pytest
@@ -14,81 +14,76 @@ from sharp_xr_protocol.geometry import Pose, from_rotation_vector
 
 pytestmark = [pytest.mark.monado, pytest.mark.slow, pytest.mark.timeout(240)]
 
-Wear = Callable[..., Wearer]
+Look = Callable[..., Gaze]
 
 TURNED_LEFT = Pose((0.0, 0.0, 0.0), from_rotation_vector((0.0, math.radians(10), 0.0)))
 FULL = ("--quality", "full")
 """Pixels are compared: of the size that they are wanted in."""
 ASIDE = Pose((0.1, 0.0, 0.0))
+RIGHT_PX = 1.5
+"""A dot that is off by less is in its place."""
 
 
-def test_a_turn_moves_a_frozen_picture_as_it_must(
-    seen_monado: Monado, stand: Stand, wear: Wear
-) -> None:
-    client = wear(seen_monado, *FULL)
-    gaze = Gaze(seen_monado, stand, client)
-    assert max(gaze.begin()) < 1.5
+@pytest.fixture
+def look(
+    seen_monado: Monado, stand: Stand, wear: Callable[..., Wearer]
+) -> Iterator[Callable[..., Gaze]]:
+    """``look(*arguments)``: a client that shows all in its place; it must leave well afterwards."""
+    clients: list[Wearer] = []
+
+    def start(*arguments: str, code: str | None = None) -> Gaze:
+        clients.append(wear(seen_monado, *FULL, *arguments, code=code))
+        gaze = Gaze(seen_monado, stand, clients[-1])
+        assert max(gaze.begin()) < RIGHT_PX
+        return gaze
+
+    yield start
+    for client in clients:
+        assert client.leave()[0] == 0, client.said()
+
+
+def test_a_turn_moves_a_frozen_picture_as_it_must(look: Look) -> None:
+    gaze = look()
     gaze.freeze()
-    assert max(gaze.move(TURNED_LEFT)) < 1.5
-    assert client.leave()[0] == 0
+    assert max(gaze.move(TURNED_LEFT)) < RIGHT_PX
 
 
-def test_a_picture_that_is_said_to_be_of_another_pose_is_seen_to_be_wrong(
-    seen_monado: Monado, stand: Stand, wear: Wear
-) -> None:
-    gaze = Gaze(seen_monado, stand, wear(seen_monado, *FULL, code=WRONG_POSE))
-    assert max(gaze.begin()) < 1.5, "who stands still does not see the mistake"
+def test_a_picture_that_is_said_to_be_of_another_pose_is_seen_to_be_wrong(look: Look) -> None:
+    gaze = look(code=WRONG_POSE)  # who stands still does not see the mistake
     gaze.freeze()
     assert max(gaze.move(TURNED_LEFT)) > 20
 
 
-def test_a_step_aside_moves_near_things_more_than_far_ones(
-    seen_monado: Monado, stand: Stand, wear: Wear
-) -> None:
-    client = wear(seen_monado, *FULL)
-    gaze = Gaze(seen_monado, stand, client)
-    assert max(gaze.begin()) < 1.5
+def test_a_step_aside_moves_near_things_more_than_far_ones(look: Look) -> None:
+    gaze = look()
     gaze.freeze()
     *far, left_near, right_near = gaze.move(ASIDE)
     # The near dot has moved by 26 px, the far ones by 7. The far side of the near one is
     # smeared a little where nothing behind it was seen, which pulls its centre.
-    assert max(far) < 1.5
+    assert max(far) < RIGHT_PX
     assert max(left_near, right_near) < 3.0
-    assert client.leave()[0] == 0
 
 
-def test_what_streams_on_is_in_its_place_after_a_step(
-    seen_monado: Monado, stand: Stand, wear: Wear
-) -> None:
-    client = wear(seen_monado, *FULL)
-    gaze = Gaze(seen_monado, stand, client)
-    gaze.begin()
-    assert max(gaze.move(ASIDE @ TURNED_LEFT)) < 1.5
-    assert client.leave()[0] == 0
+def test_what_streams_on_is_in_its_place_after_a_step(look: Look) -> None:
+    assert max(look().move(ASIDE @ TURNED_LEFT)) < RIGHT_PX
 
 
 def test_far_from_the_photos_camera_a_still_vignette_is_seen_and_near_it_the_scene_again(
-    seen_monado: Monado, stand: Stand, wear: Wear
+    look: Look, seen_monado: Monado
 ) -> None:
-    client = wear(seen_monado, *FULL)
-    gaze = Gaze(seen_monado, stand, client)
-    gaze.begin()
+    gaze = look()
     seen_monado.move(STANDING @ Pose((0.0, 0.0, 1.5)))
-    client.until(lambda: bool((np.ptp(seen_monado.pixels(), axis=(0, 1)) < 4).all()), "a vignette")
+    gaze.until(lambda: bool((np.ptp(seen_monado.pixels(), axis=(0, 1)) < 4).all()), "a vignette")
     assert 10 < seen_monado.pixels().mean() < 40, "dark, not black"
     seen_monado.move(STANDING)
-    client.until(lambda: max(gaze.look()) < 1.5, "the scene")
-    assert client.leave()[0] == 0
+    gaze.until(lambda: max(gaze.look()) < RIGHT_PX, "the scene")
 
 
 def test_the_panel_of_figures_is_seen_where_it_is_wished_and_the_world_around_it(
-    seen_monado: Monado, stand: Stand, wear: Wear
+    look: Look, seen_monado: Monado
 ) -> None:
-    client = wear(seen_monado, *FULL, "--panel")
-    gaze = Gaze(seen_monado, stand, client)
-    assert max(gaze.begin()) < 1.5
+    look("--panel")
     # A metre ahead and 0.42 m below, 0.4 m wide: in the left eye's picture.
     panel = seen_monado.pixels()[365:405, 200:290]
     dark, ink = (panel.max(-1) < 40).mean(), (panel.min(-1) > 120).mean()
     assert dark > 0.6 and 0.02 < ink < 0.4, (dark, ink)
-    assert client.leave()[0] == 0
