@@ -110,3 +110,17 @@ def test_a_run_without_data_is_a_sentence_and_not_a_traceback(
     assert "there are no photos in" in capsys.readouterr().err
     assert running.main(["--config", "none"]) == 1
     assert "no configuration 'none'" in capsys.readouterr().err
+
+
+def test_the_commands_of_the_documentation_are_understood() -> None:
+    page = (Path(__file__).parents[3] / "docs" / "train-your-own.md").read_text()
+    lines = page.replace("\\\n", " ").splitlines()
+    found = []
+    for line in lines:
+        words = line.split("#")[0].split()
+        for start in (["sharp-xr", "train", "run"], ["-m", "sharp_xr.train.running"]):
+            for i in range(len(words)):
+                if words[i : i + len(start)] == start and len(words) > i + len(start) + 1:
+                    found.append(running.stage_of(words[i + len(start) :]))
+    assert [type(stage).__name__ for stage in found] == ["Stage1", "Stage2", "Stage1"]
+    assert [stage.network for stage in found] == ["lite", "lite", "sharp"]
