@@ -40,7 +40,8 @@ def browse(
 ) -> list[Sample]:
     """What a page decoded in so many seconds; ``path`` is how it takes pictures of the track.
 
-    "processor" is MediaStreamTrackProcessor, "callback" a <video>'s requestVideoFrameCallback.
+    "processor" is MediaStreamTrackProcessor, "callback" a <video>'s requestVideoFrameCallback,
+    "blind" one that tells no RTP timestamps: they are read from the coded frames.
     ``capabilities`` are what its Hello has. ``asked``: see ``page.js``. ``is_cut``: its WebSocket
     breaks after the first half, and the second begins when frames come again. ``link``: what its
     video goes through.

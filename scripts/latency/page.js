@@ -1,11 +1,13 @@
 // The page's own modules with a scripted head, and a reader of the barcodes that the bench's renderer paints.
 //
 //     ?callback         takes pictures as browsers without MediaStreamTrackProcessor do
+//     ?blind            the same of browsers that tell no RTP timestamp with a decoded picture
 //     ?capability=NAME  says so in the Hello
 //     ?wrap             its keys begin anew after three seconds, as after 13 hours
 //     ?lose             three of four headers of frames do not come
 
 import { sessionUrl } from "/web/api.js";
+import { CarriedKeys } from "/web/carried.js";
 import { Connection } from "/web/connection.js";
 import { Frames } from "/web/frame.js";
 import { PoseHistory } from "/web/history.js";
@@ -19,7 +21,14 @@ if (asked.has("wrap")) {
   performance.now = () => now() + ahead;
 }
 // The module looks once, as it is loaded, how this browser can take pictures.
-if (asked.has("callback")) delete globalThis.MediaStreamTrackProcessor;
+if (asked.has("callback") || asked.has("blind")) delete globalThis.MediaStreamTrackProcessor;
+if (asked.has("blind")) {
+  delete VideoFrame.prototype.metadata;
+  const request = HTMLVideoElement.prototype.requestVideoFrameCallback;
+  HTMLVideoElement.prototype.requestVideoFrameCallback = function (hear) {
+    return request.call(this, (now, { rtpTimestamp, ...metadata }) => hear(now, metadata));
+  };
+}
 const { Pictures } = await import("/web/pictures.js");
 
 const [COLUMNS, ROWS, CELL] = [8, 4, 16];
@@ -51,12 +60,14 @@ const connection = new Connection({
   onMessage: hear,
   whyKeptOut: async () => "",
 });
+const carried = new CarriedKeys(() => receiver.start());
 const receiver = new Receiver({
   send: (message) => connection.send(message),
   onTrack: (track) => pictures.attach(track),
   onTrouble: (sentence) => console.error(sentence),
+  carried,
 });
-const pictures = new Pictures({ video, onPicture: take });
+const pictures = new Pictures({ video, onPicture: take, carried });
 const head = {
   get pose() {
     const seconds = performance.now() / 1000;

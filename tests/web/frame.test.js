@@ -67,3 +67,13 @@ test("takes all for colour where no header ever came", () => {
   const { layout, near_m } = certain(world.frames.identify(1, 1024, 480));
   assert.deepEqual([layout, near_m], [{ eye_width: 512, eye_height: 480, ...NONE }, 0]);
 });
+
+test("where the browser tells no keys, a picture is as the newest header says, and as it was drawn", () => {
+  const world = made();
+  assert.equal(world.frames.identify(null, 1024, 720), null);
+  send(world, 1, small);
+  send(world, 2, large);
+  const { sent, layout, drawn } = certain(world.frames.identify(null, 1024, 720));
+  assert.deepEqual([sent, layout, drawn.head], [null, large, DRAWN]);
+  assert.equal(world.frames.identify(null, 896, 624), null);
+});

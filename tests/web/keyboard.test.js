@@ -52,6 +52,16 @@ function typed() {
   return { keyboard, press, moves, actions };
 }
 
+test("a key that is let go before the next turn has moved the head, once", () => {
+  const { keyboard, press, moves } = typed();
+  press("keydown", { code: "ArrowRight", key: "ArrowRight" });
+  press("keyup", { code: "ArrowRight", key: "ArrowRight" });
+  keyboard.advance(0.1);
+  keyboard.advance(0.1);
+  assert.equal(moves.length, 1);
+  assert.ok(certain(moves[0].x) > 0);
+});
+
 test("a held key moves the head until it is let go", () => {
   const { keyboard, press, moves } = typed();
   keyboard.advance(0.1);

@@ -24,7 +24,7 @@ export class Frames {
 
   /**
    * @param {object} parts
-   * @param {Pick<import("./history.js").PoseHistory<Header>, "find">} parts.headers the server's, by key
+   * @param {Pick<import("./history.js").PoseHistory<Header>, "find" | "newest">} parts.headers the server's, by key
    * @param {Pick<import("./history.js").PoseHistory<Sent>, "find">} parts.history
    */
   constructor({ headers, history }) {
@@ -50,6 +50,18 @@ export class Frames {
   }
 
   /**
+   * Where the browser tells no keys: as the newest one, if it has its size. To be shown as it was drawn.
+   * @param {number} width
+   * @param {number} height
+   * @returns {Frame | null}
+   */
+  #asDrawn(width, height) {
+    const header = this.#headers.newest;
+    if (header === null || !fits(header.layout, width, height)) return null;
+    return { key: null, sent: null, layout: header.layout, near_m: header.near_m, drawn: header };
+  }
+
+  /**
    * Without its header: as the last one was, if the picture still has its size. All of it is colour where none
    * came before; of another size it may be anything.
    * @param {number | null} key
@@ -60,6 +72,7 @@ export class Frames {
    */
   #guess(key, sent, width, height) {
     const last = this.#last;
+    if (last === null && sent === null) return this.#asDrawn(width, height);
     if (last && !fits(last.header.layout, width, height)) return null;
     if (last === null) {
       const layout = { eye_width: width / 2, eye_height: height, depth_width: 0, depth_height: 0 };

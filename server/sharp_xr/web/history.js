@@ -26,6 +26,10 @@ export class PoseHistory {
     return this.#entries.get(key) ?? null;
   }
 
+  get newest() {
+    return [...this.#entries.values()].at(-1) ?? null;
+  }
+
   clear() {
     this.#entries.clear();
   }

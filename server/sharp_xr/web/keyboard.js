@@ -31,6 +31,8 @@ const TILT = { KeyQ: { roll: 1 }, KeyE: { roll: -1 } };
 export class Keyboard {
   /** @type {Set<string>} */
   #held = new Set(); // KeyboardEvent.code: the place of a key, the same on every layout
+  /** @type {Set<string>} */
+  #fresh = new Set(); // pressed since the last turn: they move the head even if they are let go before the next
   #turning = false;
 
   /**
@@ -42,7 +44,10 @@ export class Keyboard {
     this.head = head;
     target.addEventListener("keydown", (event) => this.#down(event, actions));
     target.addEventListener("keyup", (event) => this.#up(event));
-    target.addEventListener("blur", () => this.#held.clear());
+    target.addEventListener("blur", () => {
+      this.#held.clear();
+      this.#fresh.clear();
+    });
   }
 
   /**
@@ -50,7 +55,9 @@ export class Keyboard {
    * @param {number} seconds since the last call
    */
   advance(seconds) {
-    if (this.#held.size) this.head.move(heldMove(this.#held, this.#turning, seconds, this.head.reach));
+    const pressed = new Set([...this.#held, ...this.#fresh]);
+    this.#fresh.clear();
+    if (pressed.size) this.head.move(heldMove(pressed, this.#turning, seconds, this.head.reach));
   }
 
   /**
@@ -61,6 +68,7 @@ export class Keyboard {
     if (event.ctrlKey || event.metaKey || event.altKey || isTaken(event)) return;
     this.#turning = event.shiftKey;
     if (moves(event.code)) {
+      if (!this.#held.has(event.code)) this.#fresh.add(event.code);
       this.#held.add(event.code);
       event.preventDefault(); // arrows would scroll
       return;

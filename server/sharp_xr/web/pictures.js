@@ -17,16 +17,20 @@ const processes = framesTell && "MediaStreamTrackProcessor" in globalThis;
 export class Pictures {
   #video;
   #onPicture;
+  #carried;
   /** @type {Reader | null} */
   #reader = null;
+  #timesAgree = false; // of a VideoFrame of the video, and of what is told of it
   #hasKeys = false; // whether this browser tells RTP timestamps, which the standard leaves open
 
   /**
    * @param {object} parts
    * @param {HTMLVideoElement} parts.video
    * @param {(picture: Picture) => void} parts.onPicture hears of each
+   * @param {import("./carried.js").CarriedKeys} [parts.carried] knows keys that the browser does not tell
    */
-  constructor({ video, onPicture }) {
+  constructor({ video, onPicture, carried }) {
+    this.#carried = carried;
     this.#video = video;
     this.#onPicture = onPicture;
     this.#wait();
@@ -79,13 +83,26 @@ export class Pictures {
   #wait() {
     const video = this.#video;
     // Not the video's size: where that changes, it may be of another picture.
-    video.requestVideoFrameCallback((_, { rtpTimestamp, width, height }) => {
+    video.requestVideoFrameCallback((_, metadata) => {
+      const { rtpTimestamp, width, height } = metadata;
       this.#wait();
-      const frame = framesTell ? new VideoFrame(video) : null;
-      const key = frame?.metadata().rtpTimestamp ?? rtpTimestamp ?? null;
+      const frame = "VideoFrame" in globalThis ? new VideoFrame(video) : null;
+      const told = (framesTell ? frame?.metadata().rtpTimestamp : null) ?? rtpTimestamp;
+      const key = told ?? (this.#isOfItsTime(frame, metadata) ? this.#carried?.find(metadata) : null) ?? null;
       this.#take(frame ?? video, frame?.displayWidth ?? width, frame?.displayHeight ?? height, key);
       frame?.close();
     });
+  }
+
+  /**
+   * Whether the picture is the one that was told of, where that can be known.
+   * @param {VideoFrame | null} frame
+   * @param {VideoFrameCallbackMetadata} metadata
+   */
+  #isOfItsTime(frame, { mediaTime }) {
+    const isSame = frame !== null && Math.abs(frame.timestamp - 1e6 * mediaTime) < 1;
+    this.#timesAgree ||= isSame;
+    return isSame || !this.#timesAgree;
   }
 
   /**
@@ -96,6 +113,7 @@ export class Pictures {
    */
   #take(picture, width, height, key) {
     this.#hasKeys ||= key !== null;
+    if (!this.#hasKeys) this.#carried?.missed();
     // Chromium ends a track with a black frame of its own; the last picture stays instead.
     if (this.#hasKeys && key === null) return;
     this.#onPicture({ picture, width, height, key });

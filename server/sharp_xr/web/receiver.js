@@ -13,6 +13,7 @@ export class Receiver {
   #send;
   #onTrack;
   #onTrouble;
+  #carried;
   #failures = 0; // since the last path that worked
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   #grace;
@@ -22,8 +23,10 @@ export class Receiver {
    * @param {(message: import("./wire.js").FromClient) => void} parts.send
    * @param {(track: MediaStreamTrack) => void} parts.onTrack
    * @param {(sentence: string) => void} parts.onTrouble what a person can do about video that does not come
+   * @param {import("./carried.js").CarriedKeys} [parts.carried] reads what comes
    */
-  constructor({ send, onTrack, onTrouble }) {
+  constructor({ send, onTrack, onTrouble, carried }) {
+    this.#carried = carried;
     this.#send = send;
     this.#onTrack = onTrack;
     this.#onTrouble = onTrouble;
@@ -38,6 +41,7 @@ export class Receiver {
     this.#peer = peer;
     const transceiver = peer.addTransceiver("video", { direction: "recvonly" });
     if ("jitterBufferTarget" in transceiver.receiver) transceiver.receiver.jitterBufferTarget = 0;
+    this.#carried?.read(transceiver.receiver);
     peer.ontrack = (event) => this.#onTrack(event.track);
     peer.onicecandidate = (event) => this.#trickle(event.candidate);
     peer.onconnectionstatechange = () => this.#watch(peer);

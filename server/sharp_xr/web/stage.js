@@ -46,8 +46,9 @@ export class Stage {
    * @param {(shown: Shown) => void} parts.onFrame hears of each frame when it is first shown: what was remembered with
    *   its key (null where it matches no pose), when it was decoded and when it was drawn
    * @param {(key: number) => void} parts.onDecoded hears of every frame that came, whether it is shown or not
+   * @param {import("./carried.js").CarriedKeys} parts.carried
    */
-  constructor({ area, canvas, video, history, headers, viewOf, onFrame, onDecoded }) {
+  constructor({ area, canvas, video, history, headers, viewOf, onFrame, onDecoded, carried }) {
     this.area = area;
     this.canvas = canvas;
     this.viewOf = viewOf;
@@ -57,7 +58,7 @@ export class Stage {
     this.#painter = new Painter(canvas);
     this.#effort = new Effort(this.#painter.isSoftware);
     canvas.addEventListener("webglcontextrestored", () => (this.#frame = null));
-    this.#pictures = new Pictures({ video, onPicture: (picture) => this.#take(picture) });
+    this.#pictures = new Pictures({ video, onPicture: (picture) => this.#take(picture), carried });
     new ResizeObserver(() => this.#fit()).observe(area);
   }
 
