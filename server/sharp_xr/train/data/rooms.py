@@ -9,11 +9,11 @@ from numpy.typing import NDArray
 
 from sharp_xr.train.data import figures, people, shapes, textures
 from sharp_xr.train.data.furniture import Furniture, Library
-from sharp_xr.train.data.houses import house_or_tree
+from sharp_xr.train.data.houses import view_outside
 from sharp_xr.train.data.mesh import Mesh, SceneBuilder, joined, turn_about_y
 from sharp_xr.train.data.places import Place, Subject, faces_of, placed
 from sharp_xr.train.data.scene import Lights, Scene, scene_of
-from sharp_xr.train.data.shells import Shell, shell, view_outside
+from sharp_xr.train.data.shells import Shell, shell
 from sharp_xr.train.data.sky import Weather, weather
 
 Float = NDArray[np.float32]
@@ -173,7 +173,7 @@ def lit_room(rng: Rng, scene: SceneBuilder, built: Shell) -> Scene:
     """Lamps, and where there are windows the world before them and its daylight."""
     if not built.windows:
         return scene_of(scene, lamps(rng, built.size), _dark)
-    view_outside(rng, scene, built.size, house_or_tree)
+    view_outside(rng, scene, built.size)
     outside = weather(rng)
     inside = lamps(rng, built.size)
     return scene_of(scene, _with_daylight(rng, inside, built, outside), outside.sky(rng, 2.0))

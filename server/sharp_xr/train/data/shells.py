@@ -1,11 +1,7 @@
-"""A room's shell: floor, ceiling, walls with openings, and what hangs on them; all one object.
-
-Through its windows there is the outside: ground, houses, trees and a sky that outshines the room.
-"""
+"""A room's shell: floor, ceiling, walls with openings, and what hangs on them; all one object."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -283,26 +279,3 @@ def _hung(rng: Rng, scene: SceneBuilder, wall: Wall, layout: _Layout) -> list[Me
         x = float(rng.uniform(0.1, wall.length - 0.2))
         parts.append(wall.block((x, 1.1, 0.08, 0.08), 0.012, np.full(3, 0.8, np.float32)))
     return parts
-
-
-# --- outside -------------------------------------------------------------------------------------
-
-
-def view_outside(
-    rng: Rng, scene: SceneBuilder, size: Float, house: Callable[[Rng, SceneBuilder], Mesh]
-) -> None:
-    """Ground, and things on it, for windows to look at; the room is on any floor of its house."""
-    ground = -float(rng.choice([0.1, 3.0, 6.0, 12.0]))
-    texture = scene.add_texture(textures.any_of(rng, textures.GROUNDS))
-    far = 150.0
-    corners = np.array([(-far, ground, -far), (far, ground, -far), (far, ground, far)])
-    corners = np.concatenate([corners, [(-far, ground, far)]]).astype(np.float32)
-    scene.add(shapes.quad(corners, texture, (80, 80)))
-    for _ in range(int(rng.integers(4, 14))):
-        angle, away = rng.uniform(0, 2 * np.pi), rng.uniform(9, 60)
-        where = np.array([np.sin(angle) * away, ground, np.cos(angle) * away]) + size * [
-            0.5,
-            0,
-            0.5,
-        ]
-        scene.add(house(rng, scene).moved(np.eye(3, dtype=np.float32), where.astype(np.float32)))

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from sharp_xr.train.data import people
+from sharp_xr.train.data.heads import skull
 from sharp_xr.train.data.mesh import Mesh, SceneBuilder
 from sharp_xr.train.data.people import Pose
 from sharp_xr.train.data.places import Subject, faces_of
@@ -39,7 +40,7 @@ def test_a_face_is_a_few_centimetres_deep() -> None:
 
 
 def test_normals_look_outwards() -> None:
-    head = people._skull(np.random.default_rng(0), 0)
+    head = skull(np.random.default_rng(0), 0)
     outward = (head.points * head.normals).sum(-1)
     assert (outward > 0).mean() > 0.98
     np.testing.assert_allclose(np.linalg.norm(head.normals, axis=-1), 1, atol=1e-3)
