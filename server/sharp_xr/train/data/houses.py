@@ -46,11 +46,6 @@ def view_outside(rng: Rng, scene: SceneBuilder, size: Float) -> None:
     scene.add(shapes.quad(corners, texture, (80, 80)))
     for _ in range(int(rng.integers(4, 14))):
         angle, away = rng.uniform(0, 2 * np.pi), rng.uniform(9, 60)
-        where = np.array([np.sin(angle) * away, ground, np.cos(angle) * away]) + size * [
-            0.5,
-            0,
-            0.5,
-        ]
-        scene.add(
-            house_or_tree(rng, scene).moved(np.eye(3, dtype=np.float32), where.astype(np.float32))
-        )
+        where = np.array([np.sin(angle) * away, ground, np.cos(angle) * away], np.float32)
+        middle = size * np.array([0.5, 0, 0.5], np.float32)
+        scene.add(house_or_tree(rng, scene).moved(np.eye(3, dtype=np.float32), where + middle))

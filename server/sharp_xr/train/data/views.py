@@ -100,13 +100,14 @@ def look_at(eye: Float, target: Float, roll: float) -> Float:
 
 
 def novel_cameras(rng: Rng, place: Place, camera: Camera, shot: Shot, count: int) -> list[Camera]:
-    """Up to `count` cameras in rings around the photo's, all looking at what is in its middle.
+    """Up to `count` cameras in rings around the photo's, all looking at what stands in its middle.
 
     The rings reach to BESIDE_M or, before near things, to half of their distance. Cameras that
     something stands before, or that look into something, are left out.
     """
     third = shot.depth.shape[0] // 3
-    distance = float(np.median(shot.depth[third:-third, third:-third]))
+    # Of what is in the middle third, the nearer: a face rather than the wall beside it.
+    distance = float(np.percentile(shot.depth[third:-third, third:-third], 20))
     farthest = min(BESIDE_M, 0.5 * distance)
     right, up, forward = camera.world_from_camera.T
     target = camera.position + forward * distance

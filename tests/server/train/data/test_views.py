@@ -90,3 +90,13 @@ def test_an_exposure_is_one_for_all_views() -> None:
     np.testing.assert_array_equal(exposure.applied(light[5:]), first[5:])
     brighter = Exposure.of(np.random.default_rng(0), 9 * light)
     assert brighter.gain == pytest.approx(exposure.gain / 9, rel=1e-3), "as a camera does"
+
+
+def test_novel_views_turn_to_a_thing_in_the_middle_rather_than_to_what_is_behind_it() -> None:
+    place, camera = hall(6.0)
+    shot = shoot(place.scene, camera)
+    shot.depth[16:32, 16:22] = 1.0  # a third of the middle third
+    cameras = novel_cameras(np.random.default_rng(0), place, camera, shot, 10)
+    for novel in cameras:
+        local = novel.world_from_camera.T @ (np.array([0, 1, 1]) - novel.position)
+        np.testing.assert_allclose(local[:2] / local[2], 0, atol=1e-4)
