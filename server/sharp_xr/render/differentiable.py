@@ -26,11 +26,9 @@ from torch.autograd.function import once_differentiable
 from sharp_xr.gaussians import COVARIANCE_ENTRIES, Gaussians
 from sharp_xr.render import RenderSettings, View, check_views, tiny_scene
 from sharp_xr.render.cpu.backward import Order, Workshop, visible_only
+from sharp_xr.render.cpu.backward_picture import cotangents_of, picture_of
 from sharp_xr.render.cpu.projection import camera_row, lens_of
 from sharp_xr.render.cuda_training import rasterize_on_gpu
-
-MIN_COVER = 1e-10
-"""Divisor of the expected depth at least, as in reference.py."""
 
 
 @dataclass(frozen=True)
@@ -90,7 +88,7 @@ def rasterize(
         camera_from_photo = torch.from_numpy(np.stack([view.camera_from_photo for view in views]))
     _check(means, covariances, colors, opacities, camera_from_photo, len(views))
     exact = dataclasses.replace(settings, fast=False)
-    planes: Tensor = _Planes.apply(  # type: ignore[no-untyped-call]
+    rgb, depth, alpha = _Picture.apply(  # type: ignore[no-untyped-call]
         means,
         covariances,
         colors,
@@ -98,13 +96,7 @@ def rasterize(
         camera_from_photo,
         (tuple(views), lens_of(width, height, exact), order, _workshop(threads)),
     )
-    cover = planes[:, 4]
-    background = torch.tensor(settings.background).reshape(3, 1, 1)
-    return Drawn(
-        rgb=planes[:, :3] + (1 - cover)[:, None] * background,
-        depth=planes[:, 3] / cover.clamp(min=MIN_COVER),
-        alpha=cover,
-    )
+    return Drawn(rgb, depth, alpha)
 
 
 def covariances_from(quats: Tensor, scales: Tensor) -> Tensor:
@@ -157,11 +149,11 @@ def warm_up() -> None:
     drawn.rgb.sum().backward()  # type: ignore[no-untyped-call]
 
 
-class _Planes(torch.autograd.Function):
-    """Means, covariances, colours, opacities, poses -> the planes of ``Drawing``."""
+class _Picture(torch.autograd.Function):
+    """Means, covariances, colours, opacities, poses -> what ``Drawn`` holds."""
 
     @staticmethod
-    def forward(ctx: Any, *inputs: Any) -> Tensor:
+    def forward(ctx: Any, *inputs: Any) -> tuple[Tensor, ...]:
         *tensors, poses, (views, lens, order, workshop) = inputs
         arrays = (tensor.detach().to(torch.float32).numpy() for tensor in tensors)
         gaussians = visible_only(Gaussians(*arrays))
@@ -173,12 +165,13 @@ class _Planes(torch.autograd.Function):
             ]
         )
         ctx.workshop, ctx.drawing = workshop, workshop.draw(gaussians, cameras, lens, order)
-        return torch.from_numpy(ctx.drawing.planes)
+        return tuple(torch.from_numpy(array) for array in picture_of(ctx.drawing))
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, cotangents: Tensor) -> Any:
-        pulled = ctx.workshop.pull(ctx.drawing, cotangents.contiguous().numpy())
+    def backward(ctx: Any, *wanted: Tensor) -> Any:
+        cotangents = cotangents_of(ctx.drawing, *(each.contiguous().numpy() for each in wanted))
+        pulled = ctx.workshop.pull(ctx.drawing, cotangents)
         poses = np.zeros((len(pulled.poses), 4, 4))
         poses[:, :3, :3] = pulled.poses[:, :9].reshape(-1, 3, 3)
         poses[:, :3, 3] = pulled.poses[:, 9:]

@@ -23,8 +23,8 @@ from sharp_xr.render.cpu import backward_vectors as vectors
 from sharp_xr.render.cpu import blending, drawing
 from sharp_xr.render.cpu.backward_vectors import GRADIENT, SAVED
 from sharp_xr.render.cpu.binning import TILE
-from sharp_xr.render.cpu.blending import BLOCK, PADDING, RECORD, S_COVER, S_RED, STATE, bits_of
-from sharp_xr.render.cpu.compilation import kernel
+from sharp_xr.render.cpu.blending import BLOCK, PADDING, RECORD, S_RED, STATE, bits_of
+from sharp_xr.render.cpu.compilation import inlined_kernel, kernel
 from sharp_xr.render.cpu.compositing import GROUP, blend_numbered
 from sharp_xr.render.cpu.drawing import (
     AT_ONCE,
@@ -66,8 +66,6 @@ class Scratch(NamedTuple):
     found: NDArray[np.int64]
     """How many each of the two has, four and four."""
     state: Float32
-    tints: Float32
-    """[16 * 4] a block's cotangents of colour and depth, pixel by pixel."""
     moments: Float32
     saved: Float32
     """Of a block's entries; memory that no block needs is never touched."""
@@ -85,7 +83,6 @@ def new_scratch(capacity: int) -> Scratch:
         in_blocks=np.empty(AT_ONCE * room, np.uint32),
         found=np.empty(2 * AT_ONCE, np.int64),
         state=aligned(STATE),
-        tints=aligned(4 * LANES),
         moments=MOMENTS,
         saved=aligned(room * SAVED),
     )
@@ -333,7 +330,7 @@ def run_subtile(
     gradients: Float32,
 ) -> None:
     """The blocks of one subtile; record number ``hidden`` is the one that nobody sees."""
-    room, found = len(scratch.flags), scratch.found[AT_ONCE:]
+    room, found, state = len(scratch.flags), scratch.found[AT_ONCE:], scratch.state
     for block in range(BLOCKS_IN_SUBTILE * BLOCKS_IN_SUBTILE):
         kind = block % AT_ONCE
         if kind == 0:
@@ -354,10 +351,22 @@ def run_subtile(
         entries = found[kind]
         in_block = scratch.in_blocks[kind * room : (kind + 1) * room]
         in_block[entries : entries + GROUP] = hidden
-        start_block(scratch.state, f32(x - HALF), f32(y - HALF), columns, rows)
+        start_block(state, f32(x - HALF), f32(y - HALF), columns, rows)
         if len(gradients):
-            read_block(scratch, left + x, top + y, planes)
-            pull_block(scratch, in_block, entries, lens.max_alpha, gradients)
+            if columns < BLOCK or rows < BLOCK:
+                read_part(state, left + x, top + y, planes)
+            else:
+                vectors.read_block(planes, left + x, top + y, state)
+            pull_block(
+                scratch.common.records,
+                in_block,
+                entries,
+                state,
+                lens.max_alpha,
+                scratch.moments,
+                scratch.saved,
+                gradients,
+            )
         else:
             blend_numbered(scratch.common.records, in_block, entries, scratch.state, lens.max_alpha)
             store_block(scratch.state, left + x, top + y, planes)
@@ -375,33 +384,29 @@ def store_block(state: Float32, x: int, y: int, planes: Float32) -> None:
 
 
 @kernel
-def read_block(scratch: Scratch, x: int, y: int, planes: Float32) -> None:
-    """The cotangents of the block's pixels, row by row and pixel by pixel."""
+def read_part(state: Float32, x: int, y: int, planes: Float32) -> None:
+    """``vectors.read_block`` where not all of the block's pixels exist: others ask for nothing."""
     _, height, width = planes.shape
-    state, tints = scratch.state, scratch.tints
-    for i in range(4 * LANES):
-        tints[i] = 0
+    state[S_RED * LANES : (S_RED + PLANES) * LANES] = 0
     for row in range(min(BLOCK, height - y)):
         for column in range(min(BLOCK, width - x)):
-            lane = BLOCK * row + column
             for plane in range(PLANES):
-                state[(S_RED + plane) * LANES + lane] = planes[plane, y + row, x + column]
-            for plane in range(S_COVER - S_RED):
-                tints[4 * lane + plane] = planes[plane, y + row, x + column]
+                value = planes[plane, y + row, x + column]
+                state[(S_RED + plane) * LANES + BLOCK * row + column] = value
 
 
-@kernel
+@inlined_kernel
 def pull_block(
-    scratch: Scratch,
+    records: Float32,
     in_block: UInt32,
     entries: int,
+    state: Float32,
     max_alpha: np.float32,
+    moments: Float32,
+    saved: Float32,
     gradients: Float32,
 ) -> None:
     """Add what the block's pixels ask of its splats."""
-    records, state, saved = scratch.common.records, scratch.state, scratch.saved
     seen = vectors.record(records, in_block, entries, state, max_alpha, saved)
     vectors.unwind(records, in_block, seen, state, max_alpha, saved)
-    vectors.collect(
-        records, in_block, seen, state, saved, scratch.moments, scratch.tints, gradients
-    )
+    vectors.collect(records, in_block, seen, state, saved, moments, gradients)

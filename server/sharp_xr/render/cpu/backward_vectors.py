@@ -39,6 +39,7 @@ from sharp_xr.render.cpu.compositing import (
     record_at,
     tint_of,
 )
+from sharp_xr.render.cpu.gathering import quarters
 from sharp_xr.render.cpu.vectors import (
     BIT,
     FLOAT,
@@ -212,6 +213,37 @@ def unwind(
     return signature, generate
 
 
+@instruction
+def read_block(typing_context: Any, planes: Any, x: Any, y: Any, state: Any) -> Any:
+    """The cotangents of a block's five sums, of which the pixel (x, y) is the first, to the places
+    of the sums in the state; all 16 pixels must be inside of the picture."""
+
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        (state_at,) = addresses(context, builder, signature, args, (3,))
+        array = context.make_array(signature.args[0])(context, builder, args[0])
+        plane, line, pixel = (builder.extract_value(array.strides, k) for k in range(3))
+        first = builder.ptrtoint(array.data, INT64)
+        first = builder.add(first, builder.mul(args[2], line))
+        first = builder.add(first, builder.mul(args[1], pixel))
+        for k in range(5):
+            lines = []
+            for row in range(4):
+                skip = builder.mul(line, ir.Constant(INT64, row))
+                lines.append(load(builder, builder.add(first, skip), 0, FOUR))
+            halves = [joined(builder, *pair) for pair in (lines[:2], lines[2:])]
+            store(builder, joined(builder, *halves), state_at, 64 * (S_RED + k))
+            first = builder.add(first, plane)
+        return context.get_dummy_value()
+
+    return types.none(planes, types.intp, types.intp, state), generate
+
+
+def joined(builder: Any, low: Any, high: Any) -> Any:
+    """One vector of two."""
+    picks = list(range(2 * low.type.count))
+    return builder.shuffle_vector(low, high, ir.Constant(ir.VectorType(INT32, len(picks)), picks))
+
+
 def products_with(builder: Any, places: Values, matrix: Values) -> Values:
     """16 floats at each place times the matrix's 16 rows. Side by side, and each in two sums, so
     that no FMA waits for the one before."""
@@ -225,12 +257,13 @@ def products_with(builder: Any, places: Values, matrix: Values) -> Values:
 
 
 def tinted(builder: Any, place: Any, tints: Values) -> Any:
-    """16 weights times [16, 4] in four vectors: red, green, blue, depth. Here a row of four pixels
-    fills a vector, each weight four times; memory could not deliver as many broadcasts."""
+    """16 weights times [16, 4] in four vectors: red, green, blue, depth. The k-th vector has the
+    pixels k, k + 4, k + 8 and k + 12, so that a shuffle stays within four lanes; memory could not
+    deliver as many broadcasts."""
     weights = load(builder, place, 0, FLOATS)
     total = constant(0.0)
-    for row, tint in enumerate(tints):
-        lanes = [4 * row + lane // 4 for lane in range(LANES)]
+    for k, tint in enumerate(tints):
+        lanes = [k + 4 * (lane // 4) for lane in range(LANES)]
         total = fma(builder, shuffle(builder, weights, lanes), tint, total)
     for half in (8, 4):
         low, high = list(range(half)), list(range(half, 2 * half))
@@ -263,18 +296,17 @@ def collect(
     state: Any,
     saved: Any,
     moments: Any,
-    tints: Any,
     gradients: Any,
 ) -> Any:
     """Add each entry's sums over the pixels to its splat's gradient.
 
-    ``moments`` is ``moment_rows()``, ``tints`` [16, 4] the pixels' cotangents of colour and depth.
-    Each has its own pass, so that its matrix stays in registers.
+    ``moments`` is ``moment_rows()``. Shapes and colours have a pass each, so that their matrices
+    stay in registers.
     """
 
     def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        records_at, entries_at, state_at, saved_at, moments_at, tints_at, gradients_at = addresses(
-            context, builder, signature, args, (0, 1, 3, 4, 5, 6, 7)
+        records_at, entries_at, state_at, saved_at, moments_at, gradients_at = addresses(
+            context, builder, signature, args, (0, 1, 3, 4, 5, 6)
         )
         corner = constant(0.0, FOUR)  # the pixel at X = Y = 0
         for lane, row in enumerate((PIXEL_X, PIXEL_Y)):
@@ -305,9 +337,10 @@ def collect(
             return [], ir.Constant(BIT, 1)
 
         over_groups(builder, args[2], GROUP, [], shapes)
-        rows = [load(builder, tints_at, 64 * i, FLOATS) for i in range(4)]
+        tints = [load(builder, state_at, 64 * (S_RED + k), FLOATS) for k in range(4)]
+        rows = quarters(builder, tints)
         over_groups(builder, args[2], GROUP, [], colors)
         return context.get_dummy_value()
 
-    signature = types.none(records, entries, types.intp, state, saved, moments, tints, gradients)
+    signature = types.none(records, entries, types.intp, state, saved, moments, gradients)
     return signature, generate
