@@ -43,6 +43,7 @@ from scripts.fidelity.packages import HED, HED_WEIGHTS, PackageError
 from sharp_xr.eval.judges import judges
 from sharp_xr.eval.measures import Measure, perceptual
 from sharp_xr.eval.pair import StereoPair
+from sharp_xr.eval.predicted import left_depth
 from sharp_xr.eval.scoring import (
     Scored,
     Truth,
@@ -55,6 +56,7 @@ from sharp_xr.eval.scoring import (
 from sharp_xr.eval.stereo import filled, matched_disparity
 from sharp_xr.eval.table import Table
 from sharp_xr.gaussians import Float32
+from sharp_xr.model import ModelError, Predictor, WarmsUp, load_predictor
 from sharp_xr.model.lite import LitePredictor
 from sharp_xr.perceptual import load_features
 from sharp_xr.photo import read_photo
@@ -65,9 +67,13 @@ Depths = dict[str, Float32]
 SHOWN = ("none", "plane", "pilot", "lite", "lite_gaussians", "stereo")
 
 
-def depths_of(pair: StereoPair, lite: LitePredictor, pilot: Path | None) -> Depths:
+def depths_of(pair: StereoPair, lite: Predictor, pilot: Path | None, renderer: Renderer) -> Depths:
     """What each network says of the left photo, metres."""
-    found = {"lite": lite.depth(pair.photo)}
+    if isinstance(lite, LitePredictor):
+        found = {"lite": lite.depth(pair.photo)}
+    else:  # a checkpoint whose Gaussians are all that it says
+        seen = left_depth(renderer, lite.predict(pair.photo), pair)
+        found = {"lite": np.where(np.isfinite(seen), seen, np.float32(np.nanmedian(seen)))}
     if pilot is not None:
         from scripts.fidelity.pilot import load_pilot, pilot_depth
 
@@ -84,7 +90,7 @@ class Bench:
         self.table = Table([pair.name for pair in scenes])
         self.absrel = Table([pair.name for pair in scenes])
 
-    def run(self, lite: LitePredictor, pilot: Path | None, renderer: Renderer) -> None:
+    def run(self, lite: Predictor, pilot: Path | None, renderer: Renderer) -> None:
         """One pair after the other."""
         for index, (pair, truth) in enumerate(zip(self.scenes, self.truths, strict=True)):
             self.keep_picture(pair, "left", pair.left)
@@ -94,7 +100,7 @@ class Bench:
             shape = pair.left.shape[:2]
             plane = np.full(shape, float(np.mean(others)), np.float32)
             self.put_both(pair, truth, "plane", plane)
-            for name, depth in depths_of(pair, lite, pilot).items():
+            for name, depth in depths_of(pair, lite, pilot, renderer).items():
                 self.put_both(pair, truth, name, depth)
             self.put_gaussians(pair, truth, lite, renderer)
             matched = pair.calibration.depth(filled(matched_disparity(pair)))
@@ -110,7 +116,7 @@ class Bench:
         self.absrel.add(name, errors)
 
     def put_gaussians(
-        self, pair: StereoPair, truth: Truth, lite: LitePredictor, renderer: Renderer
+        self, pair: StereoPair, truth: Truth, lite: Predictor, renderer: Renderer
     ) -> None:
         gaussians = lite.predict(pair.photo)
         done = judge_gaussians(gaussians, renderer, pair, truth, self.by)
@@ -158,12 +164,13 @@ class Bench:
         return "\n\n".join([*parts, self.absrel.scenes_markdown("absrel_metric"), "\n".join(gains)])
 
 
-def photo_to_gaussians_s(lite: LitePredictor, repeats: int = 5) -> float:
+def photo_to_gaussians_s(lite: Predictor, repeats: int = 5) -> float:
     """Seconds from a JPEG's bytes; what is compiled is compiled before."""
     coffee = Image.open(io.BytesIO((files("skimage") / "data" / "coffee.png").read_bytes()))
     file = io.BytesIO()
     coffee.convert("RGB").resize((4000, 2667), Image.Resampling.BICUBIC).save(file, "JPEG")
-    lite.warm_up()
+    if isinstance(lite, WarmsUp):
+        lite.warm_up()
     times = []
     for _ in range(repeats):
         began_s = time.perf_counter()
@@ -204,10 +211,10 @@ def main() -> int:
         "--quick", action="store_true", help="PSNR and SSIM only: a tenth of the time"
     )
     options = parser.parse_args()
-    lite = LitePredictor(options.checkpoint)
     try:
+        lite = load_predictor("lite", options.checkpoint)
         bench = Bench(pairs(), measures_there_are(quick=options.quick), options.keep)
-    except PackageError as error:
+    except (PackageError, ModelError) as error:
         print(f"fidelity: {error}", file=sys.stderr)
         return 1
     bench.run(lite, pilot_path(options.pilot), create_renderer("cpu"))

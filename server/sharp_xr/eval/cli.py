@@ -15,6 +15,7 @@ from tyro.conf import FlagCreatePairsOff, Positional, arg
 from sharp_xr.eval.pair import Calibration, PairError, Picture, StereoPair, read_pair
 from sharp_xr.eval.table import Table
 from sharp_xr.model import ModelError, load_predictor
+from sharp_xr.model.family import resolved
 
 if TYPE_CHECKING:
     from sharp_xr.eval.measures import Measure
@@ -28,7 +29,7 @@ class Model:
     """What is judged, and by what."""
 
     model: str = "lite"
-    """Name of the predictor."""
+    """Name of the predictor, or a file of weights."""
     checkpoint: MaybePath = None
     """Weights in place of the packaged ones."""
     device: str = "cpu"
@@ -48,7 +49,7 @@ class Model:
         from sharp_xr.eval.scoring import judge, truth_of
         from sharp_xr.render import create_renderer
 
-        predictor = load_predictor(self.model, self.checkpoint, self.device)
+        predictor = load_predictor(*resolved(self.model, self.checkpoint), self.device)
         renderer, by = create_renderer("cpu"), self.measures()
         for pair in pairs:
             yield pair, judge(predictor, renderer, pair, truth_of(pair), by)
@@ -113,7 +114,7 @@ class Pairs(Model):
         pair = read_pair(self.left, self.right, calibration)
         table = Table([pair.name])
         for _, judged in self.judged([pair]):
-            enter(table, self.model, judged)
+            enter(table, Path(self.model).stem, judged)
             beside = output.with_name(f"{output.stem}_scaled.png")
             for file, scored in ((output, judged.metric), (beside, judged.scaled)):
                 write(file, scored.picture)
@@ -135,7 +136,7 @@ class Middlebury(Model):
         table = Table([])
         for pair, judged in self.judged(read_scenes(self.folder)):
             table.scenes = [*table.scenes, pair.name]
-            enter(table, self.model, judged)
+            enter(table, Path(self.model).stem, judged)
             print(f"sharp-xr: {pair.name} done", file=sys.stderr)
         for measure in table.measures:
             print(table.scenes_markdown(measure), end="\n\n")
