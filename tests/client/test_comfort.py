@@ -8,7 +8,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from sharp_xr_client.comfort import LOST_M, PER_SECOND, TRUSTED_M, Comfort, fade_for, hole_share
+from sharp_xr_client.comfort import (
+    LOOK_S,
+    LOST_M,
+    PER_SECOND,
+    TRUSTED_M,
+    Comfort,
+    fade_for,
+    hole_share,
+)
 from sharp_xr_protocol.geometry import Fov, Pose, from_rotation_vector
 
 WIDE = Fov.symmetric(2 * math.atan(1.0), 2 * math.atan(1.0))
@@ -55,6 +63,17 @@ def test_it_goes_gently_and_comes_back() -> None:
     assert fades[-1] == 1.0
     back = [comfort.update(Pose(), period_s) for _ in range(60)]
     assert back[0] > 0.9 and back[-1] == 0.0
+
+
+def test_holes_are_counted_now_and_then_and_at_once_in_another_scene() -> None:
+    comfort = Comfort()
+    assert comfort.wants("a", 5.0)
+    comfort.saw("a", 0.0)
+    assert not comfort.wants("a", 5.0 + 0.9 * LOOK_S)
+    assert comfort.wants("b", 5.0 + 0.9 * LOOK_S)
+    comfort.saw("b", 0.0)
+    assert not comfort.wants("b", 5.0 + 1.8 * LOOK_S)
+    assert comfort.wants("b", 5.0 + 2.0 * LOOK_S)
 
 
 def test_holes_count_where_the_photo_should_be_alone() -> None:

@@ -218,6 +218,8 @@ class Frames:
         scene, layout = self._state.scene_of(header.scene), header.layout
         if scene is None or not layout.depth_height or not header.near_m:
             return
+        if not self._state.comfort.wants(scene.id, time.monotonic()):
+            return
         plane = picture.frame.picture.planes[0]
         luma = np.frombuffer(memoryview(plane), np.uint8).reshape(-1, plane.line_size)
         below = luma[layout.eye_height : layout.eye_height + layout.depth_height]
