@@ -86,4 +86,5 @@ def _sample(row: dict[str, Any]) -> Sample:
         *times,
         is_guessed=bool(row["isGuessed"]),
         session=int(row["session"]),
+        is_read=bool(row["isRead"]),
     )

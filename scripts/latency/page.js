@@ -115,9 +115,11 @@ function take({ picture, width, height, key }) {
   const sent = history.find(key);
   corner.drawImage(picture, 0, 0);
   const frame = frames.identify(key, width, height);
-  const isTrue = isOf(read(), sent) && isAsTold(frame, told.find(key));
+  const painted = read();
+  const isTrue = isOf(painted, sent) && isAsTold(frame, told.find(key));
+  const isRead = painted !== null;
   const isGuessed = frame !== null && headers.find(key) === null;
-  samples.push({ key, width, height, sent: sent?.at ?? null, decoded, isTrue, isGuessed, session: sessions });
+  samples.push({ key, width, height, sent: sent?.at ?? null, decoded, isTrue, isRead, isGuessed, session: sessions });
   if (sent) connection.send({ type: "report", key, decoded_ms: decoded - sent.at, shown_ms: null });
 }
 
@@ -125,14 +127,21 @@ function read() {
   const { data, width } = corner.getImageData(0, 0, COLUMNS * CELL, ROWS * CELL);
   let [x, y, checksum] = [0, 0, 0];
   for (let i = 0; i < COLUMNS * ROWS; i += 1) {
-    const across = (i % COLUMNS) * CELL + CELL / 2;
-    const down = Math.floor(i / COLUMNS) * CELL + CELL / 2;
-    const bit = data[4 * (down * width + across) + 1] > 127 ? 1 : 0;
+    const bit = mean(data, width, (i % COLUMNS) * CELL, Math.floor(i / COLUMNS) * CELL) > 127 ? 1 : 0;
     if (i < 12) x |= bit << i;
     else if (i < 24) y |= bit << (i - 12);
     else checksum |= bit << (i - 24);
   }
   return checksum === (crc32([x & 255, (x >> 8) | ((y & 15) << 4), y >> 4]) & 255) ? [x - HALF, y - HALF] : null;
+}
+
+// Of a cell's green: a key frame of few bits has the cell's mean right, but not each of its pixels.
+function mean(data, width, left, top) {
+  let sum = 0;
+  for (let down = top; down < top + CELL; down += 1) {
+    for (let across = left; across < left + CELL; across += 1) sum += data[4 * (down * width + across) + 1];
+  }
+  return sum / (CELL * CELL);
 }
 
 function crc32(bytes) {

@@ -37,6 +37,8 @@ class Sample:
     """Whether its header had not come, or never does, so that the page had to guess what it is."""
     session: int = 1
     """Counts a client's connections."""
+    is_read: bool = True
+    """Whether its barcode could be read: of a key frame of one kilobyte only its grey is left."""
 
 
 class Reader(Viewer):
