@@ -10,8 +10,14 @@ import pytest
 from PIL import Image
 from tests.server.eval.synthetic import board_pair
 
-from sharp_xr import cli
+from sharp_xr import cli, perceptual
 from sharp_xr.eval.pair import StereoPair
+from sharp_xr.gaussians import Gaussians
+from sharp_xr.model import Progress, silent
+from sharp_xr.model.grid import Grid, to_linear
+from sharp_xr.model.initializer import surface_gaussians
+from sharp_xr.perceptual import PerceptualError
+from sharp_xr.photo import Photo
 
 CAMERA = ["--fx", "120", "--cx", "80", "--cy", "48", "--baseline", "0.1"]
 
@@ -25,6 +31,32 @@ def files(tmp_path: Path) -> list[str]:
     return [str(path) for path in paths]
 
 
+@pytest.fixture
+def no_hed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As where the package is missing: its network would cost most of a test's time."""
+
+    def missing() -> Path:
+        raise PerceptualError("it comes from a package")
+
+    monkeypatch.setattr(perceptual, "find_hed", missing)
+
+
+class Wall:
+    """A predictor: everything is 2 m away."""
+
+    name = "lite"
+
+    def predict(self, photo: Photo, progress: Progress = silent) -> Gaussians:
+        grid = Grid.of(photo, photo.width * photo.height)
+        inverse = np.full((grid.rows, grid.columns), 0.5, np.float32)
+        torn = (
+            np.zeros((grid.rows, grid.columns - 1), bool),
+            np.zeros((grid.rows - 1, grid.columns), bool),
+        )
+        return surface_gaussians(inverse, torn, grid, to_linear(photo.image))
+
+
+@pytest.mark.usefixtures("no_hed")
 def test_a_pair_is_scored_and_both_views_are_written(
     files: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -33,7 +65,9 @@ def test_a_pair_is_scored_and_both_views_are_written(
     assert code == 0
     values = json.loads(figures.read_text())
     assert {"lite_psnr", "lite_ssim", "lite_absrel", "lite_metric_psnr"} <= set(values)
-    assert f"| lite_metric | {values['lite_metric_psnr']:.3f} ± nan |" in capsys.readouterr().out
+    said = capsys.readouterr()
+    assert f"| lite_metric | {values['lite_metric_psnr']:.3f} ± nan |" in said.out
+    assert "vgg is left out: it comes from a package" in said.err and "lite_vgg" not in values
     for path in (out, tmp_path / "view_scaled.png"):
         view = np.asarray(Image.open(path))
         assert view.shape == board_pair().right.shape and view.std() > 20
@@ -62,9 +96,14 @@ def test_what_cannot_be_is_one_sentence(
     assert last.startswith("sharp-xr: ") and sentence in last
 
 
+@pytest.mark.usefixtures("no_hed")
 def test_a_set_has_a_line_for_each_scene(
-    files: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    files: list[str],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr("sharp_xr.eval.cli.load_predictor", lambda *wanted: Wall())
     scene = tmp_path / "set" / "board"
     scene.mkdir(parents=True)
     for source, name in zip(files, ("im0.png", "im1.png"), strict=True):
