@@ -8,7 +8,7 @@ import av
 import numpy as np
 import pytest
 
-from sharp_xr.stream.coding import FRESH, Coded, Coder
+from sharp_xr.stream.coding import FRESH, THIN_BPP, Coded, Coder
 from sharp_xr_protocol.frame_key import key_of_message
 
 HZ, RATE = 60.0, 1_000_000
@@ -74,6 +74,24 @@ def test_the_first_picture_of_another_size_gets_more_bits_and_the_next_one_does_
         share = RATE / HZ / 8
         assert max(len(plain.access_unit), len(after.access_unit)) < 1.3 * share
         assert 2 * share < len(fresh.access_unit) < 1.3 * FRESH * share
+
+    with_coder(test)
+
+
+def test_at_a_thin_rate_every_key_frame_gets_the_bits_of_a_picture_and_no_other_frame() -> None:
+    thin_bps = round(0.5 * THIN_BPP * LARGE[0] * LARGE[1] * HZ)
+    share, keys = thin_bps / HZ / 8, (0, 4, 8)
+
+    async def test(coder: Coder) -> None:
+        units = []
+        for key in range(10):
+            shown = picture(LARGE, 4 * key)
+            units.append(await coder.encode(shown, key, thin_bps, key_frame=key in keys))
+        assert [frame.key_frame for frame in decoded(units)] == [n in keys for n in range(10)]
+        sizes = [len(unit.access_unit) for unit in units]
+        assert all(2 * share < sizes[key] < 1.5 * FRESH * share for key in keys[1:])
+        others = [size for key, size in enumerate(sizes) if key not in keys]
+        assert sum(others) / len(others) < 1.5 * share
 
     with_coder(test)
 
