@@ -47,7 +47,7 @@ WIDTH = LANES if has_wide_vectors() else 8
 GROUP = 4
 """Splats whose alphas are computed side by side, to hide the latency of the exponential. Lists are
 filled up to a multiple of it with a record that nobody sees."""
-LONG_GROUP = 2 * GROUP if has_wide_vectors() else GROUP
+LONG_GROUP = 2 * GROUP
 """The same for drawing, whose lists are longer: the question whether a block is through is asked
 less."""
 
