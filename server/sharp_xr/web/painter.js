@@ -47,16 +47,17 @@ export class Painter {
    * @param {VideoFrame | HTMLVideoElement} picture what a video shows now, or a frame of it
    * @param {number} width pixels
    * @param {number} height
+   * @param {boolean} isOfTrack see Picture
    */
-  upload(picture, width, height) {
+  upload(picture, width, height, isOfTrack) {
     const { gl } = this;
     const [widthBefore, heightBefore] = this.#picture;
     this.#picture = [width, height];
     gl.bindTexture(gl.TEXTURE_2D, this.#own.texture);
     const how = /** @type {const} */ ([gl.RGBA, gl.UNSIGNED_BYTE]);
-    if (!this.isSoftware) return gl.texImage2D(gl.TEXTURE_2D, 0, gl.RGBA, ...how, picture);
+    if (!this.isSoftware || !isOfTrack) return gl.texImage2D(gl.TEXTURE_2D, 0, gl.RGBA, ...how, picture);
     // Into a texture that is there the browser converts pictures itself; into a new one it has the graphics do it,
-    // which took ten times as long where they are a processor's.
+    // which took ten times as long where they are a processor's. Of a <video> it may give an older picture then.
     if (width !== widthBefore || height !== heightBefore) {
       gl.texImage2D(gl.TEXTURE_2D, 0, gl.RGBA, width, height, 0, ...how, null);
     }

@@ -8,6 +8,7 @@ const processes = framesTell && "MediaStreamTrackProcessor" in globalThis;
 /**
  * @typedef {object} Picture
  * @property {VideoFrame | HTMLVideoElement} picture for texImage2D, and for this call only
+ * @property {boolean} isOfTrack taken from the track, not from what a <video> shows
  * @property {number} width
  * @property {number} height
  * @property {number | null} key RTP timestamp; null: this browser does not tell
@@ -61,7 +62,7 @@ export class Pictures {
         reader.cancel();
         return this.#play(track);
       }
-      this.#take(frame, frame.displayWidth, frame.displayHeight, key);
+      this.#take(frame, frame.displayWidth, frame.displayHeight, key, true);
       frame.close();
     }
   }
@@ -89,7 +90,7 @@ export class Pictures {
       const frame = "VideoFrame" in globalThis ? new VideoFrame(video) : null;
       const told = (framesTell ? frame?.metadata().rtpTimestamp : null) ?? rtpTimestamp;
       const key = told ?? (this.#isOfItsTime(frame, metadata) ? this.#carried?.find(metadata) : null) ?? null;
-      this.#take(frame ?? video, frame?.displayWidth ?? width, frame?.displayHeight ?? height, key);
+      this.#take(frame ?? video, frame?.displayWidth ?? width, frame?.displayHeight ?? height, key, false);
       frame?.close();
     });
   }
@@ -110,12 +111,13 @@ export class Pictures {
    * @param {number} width
    * @param {number} height
    * @param {number | null} key
+   * @param {boolean} isOfTrack
    */
-  #take(picture, width, height, key) {
+  #take(picture, width, height, key, isOfTrack) {
     this.#hasKeys ||= key !== null;
     if (!this.#hasKeys) this.#carried?.missed();
     // Chromium ends a track with a black frame of its own; the last picture stays instead.
     if (this.#hasKeys && key === null) return;
-    this.#onPicture({ picture, width, height, key });
+    this.#onPicture({ picture, width, height, key, isOfTrack });
   }
 }

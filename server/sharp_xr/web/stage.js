@@ -151,12 +151,12 @@ export class Stage {
   }
 
   /** @param {import("./pictures.js").Picture} picture */
-  #take({ picture, width, height, key }) {
+  #take({ picture, width, height, key, isOfTrack }) {
     if (key !== null) this.#onDecoded(key);
     const frame = this.#frames.identify(key, width, height);
     if (frame === null || (frame.sent && frame.sent.scene !== this.#scene)) return;
     if (frame.sent) this.#aspect = aspectOf(frame.sent.scene);
-    this.#painter.upload(picture, width, height);
+    this.#painter.upload(picture, width, height, isOfTrack);
     this.#frame = frame;
     this.#arrived = performance.now();
   }
