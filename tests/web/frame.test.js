@@ -61,6 +61,15 @@ test("leaves out the frame of a new size whose header has not come: depth would 
   assert.deepEqual(world.frames.identify(3, 896, 624)?.layout, small);
 });
 
+test("takes the first frames to be as the newest header says, also where its own picture was never seen", () => {
+  const world = made();
+  send(world, 1, large);
+  send(world, 2);
+  assert.deepEqual(world.frames.identify(2, 1024, 720)?.layout, large);
+  send(world, 3);
+  assert.equal(world.frames.identify(3, 896, 624), null);
+});
+
 test("takes all for colour where no header ever came", () => {
   const world = made();
   send(world, 1);

@@ -11,7 +11,8 @@ The client says which frame it has decoded last (in each Tracking) and how long 
     window     more bytes on their way than the link takes in its least lag and 2.5 poses more (6 if
                packets get lost): nothing is encoded until an acknowledgement comes
     stall      acknowledgements stopped rising, for 100 ms or twice the usual lag, while frames are
-               on their way -> key frames, one in 30 ms, until one is acknowledged
+               on their way -> key frames, one in 30 ms, until one is acknowledged; seldomer the
+               longer nobody answers
     watchdog   ... for twice that -> half the rate as well
     loss       more than a tenth of the packets lost -> the rate less half that share (a link that
                drops instead of queueing)
@@ -58,6 +59,7 @@ class RateControl:
         self._losses = Losses()
         self._key_frame_wanted = True
         self._stalled = False
+        self._quiet_s = 0.0  # the stall's length
         self._key_frame_s = self._dropped_s = self._climbed_s = self._held_s = float("-inf")
         self._progress_s = self._heard_s = 0.0
         self._period_s = 1 / 60  # between the client's messages, smoothed
@@ -150,7 +152,8 @@ class RateControl:
         """Whether the next frame is to be a key frame."""
         interval_s = self._settings.key_frame_interval_s
         if self._stalled:
-            interval_s = self._settings.stall_interval_s
+            part_s = min(self._settings.stall_part * self._quiet_s, self._settings.stall_most_s)
+            interval_s = max(self._settings.stall_interval_s, part_s)
         elif self.acks.newest is not None:
             interval_s = min(interval_s, max(0.05, 1.5 * self.lag_s))
         return self._key_frame_wanted and now_s - self._key_frame_s >= interval_s
@@ -187,6 +190,7 @@ class RateControl:
             quiet_s = min(now_s - self._progress_s, quiet_s)
         # A slow link, or a client short of processor time, is not a lossy one.
         patience_s = max(self._settings.stall_s, 2 * self.lag_s)
+        self._quiet_s = quiet_s
         if quiet_s > patience_s:
             self._key_frame_wanted = self._stalled = True
         watchdog_s = max(self._settings.watchdog_s, 2 * patience_s)

@@ -26,6 +26,10 @@ class RateSettings:
     shorter: a request that was sent before the last key frame came must not bring another one."""
     stall_interval_s: float = 0.03
     """The same in a stall: the first key frame after an outage ends it, so one must be near."""
+    stall_part: float = 0.1
+    stall_most_s: float = 0.2
+    """Of a stall's length, so much between two of them, at most: a link that was dead for two
+    seconds is used again a fifth of a second later, and a client that is gone costs little."""
     start_s: float = 2.0
     """Until the first acknowledgement, for so long, key frames come as in a stall."""
     watchdog_s: float = 0.2

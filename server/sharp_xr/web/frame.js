@@ -61,6 +61,13 @@ export class Frames {
     return { key: null, sent: null, layout: header.layout, near_m: header.near_m, drawn: header };
   }
 
+  // Before any header's picture was seen: the newest header alone, with the view that was asked for.
+  #first() {
+    const header = this.#headers.newest;
+    const sent = header && this.#history.find(header.key);
+    return header && sent && { header, sent };
+  }
+
   /**
    * Without its header: as the last one was, if the picture still has its size. All of it is colour where none
    * came before; of another size it may be anything.
@@ -71,7 +78,7 @@ export class Frames {
    * @returns {Frame | null}
    */
   #guess(key, sent, width, height) {
-    const last = this.#last;
+    const last = (this.#last ??= this.#first());
     if (last === null && sent === null) return this.#asDrawn(width, height);
     if (last && !fits(last.header.layout, width, height)) return null;
     if (last === null) {

@@ -14,6 +14,8 @@ import { warpsFor } from "./warp.js";
 /** @typedef {import("./wire.js").Scene} Scene */
 /** @typedef {{key: number | null, sent: Sent | null, at: number, shownAt: number}} Shown see `onFrame` */
 
+const SOFTWARE_TURN_MS = 40; // a processor that draws shows frames, and where none comes, the head's motion this often
+
 export class Stage {
   #painter;
   #pictures;
@@ -29,6 +31,7 @@ export class Stage {
   /** @type {number | null} */
   #arrived = null; // when it came, until it has been shown
   #drawnFor = ""; // what the canvas shows by now
+  #drawnAt = -Infinity; // performance.now()
   isElsewhere = false; // while a headset shows the frames
   isHeld = false; // shows frames as they were drawn, instead of warped to where the head is
   /** @type {import("./painter.js").View} */
@@ -102,7 +105,10 @@ export class Stage {
    * @param {number} now performance.now()
    */
   turn(now) {
-    this.#effort.turned(now, this.#paint());
+    const isSpared = this.#painter.isSoftware && this.#arrived === null && now - this.#drawnAt < SOFTWARE_TURN_MS;
+    const draws = !isSpared && this.#paint();
+    if (draws) this.#drawnAt = now;
+    this.#effort.turned(now, draws);
     this.#painter.isCoarse = this.#effort.isCoarse;
   }
 
