@@ -142,7 +142,7 @@ def run_chunks(
             for view in range(len(cameras)):
                 first, last = starts[view][chunk], starts[view][chunk + 1]
                 if first < last:
-                    add_pairs(pairs[view][first:last], tallies[view], gradients[view], scratch)
+                    add_pairs(pairs[view], first, last, tallies[view], gradients[view], scratch)
                     pull_chunk(
                         rows[base : base + ROWS * CHUNK],
                         cameras[view],
@@ -170,15 +170,25 @@ def run_chunks(
 
 @kernel
 def add_pairs(
-    pairs: NDArray[np.int32], tally: Tally, gradients: Float32, scratch: Scratch
+    pairs: NDArray[np.int32],
+    first: int,
+    last: int,
+    tally: Tally,
+    gradients: Float32,
+    scratch: Scratch,
 ) -> None:
-    """One chunk's gradients of one view, over all tiles."""
+    """One chunk's gradients of one view, over all tiles; those of the pair that comes next are
+    fetched meanwhile."""
     totals, sums = scratch.totals, scratch.sums
     for i in range(len(totals)):
         totals[i] = 0
-    for pair in pairs:
+    for k in range(first, last):
+        pair, following = pairs[k], pairs[min(k + 1, len(pairs) - 1)]
         at, lanes = tally.starts[pair] * GRADIENT, tally.lanes[pair]
+        ahead = tally.starts[following] * GRADIENT
         while lanes:
+            fetch(gradients, ahead)
+            ahead += GRADIENT
             add_gradient(gradients, at, totals, lowest_bit(lanes) * ROOMY)
             lanes &= lanes - np.uint64(1)
             at += GRADIENT

@@ -275,10 +275,12 @@ def list_blocks(
     found = len(in_subtile)
     for i in range(found):
         number = np.int64(in_subtile[i])
-        flags[i] = touched(boxes[number], np.int32(15), left, top)
+        flags[i] = boxes[number]
         vectors.fetch(records, number * RECORD)
         if len(gradients):
             vectors.fetch(gradients, number * ROOMY)
+    for i in range(found):
+        flags[i] = touched(flags[i], np.int32(15), left, top)
     flags[found : found + PADDING] = 0
 
 
@@ -315,6 +317,7 @@ def run_blocks(
         column, row = subtile % SUBTILES, subtile // SUBTILES
         if left + column * SUBTILE < lens.width and top + row * SUBTILE < lens.height:
             in_subtile = scratch.in_subtiles[kind * room : kind * room + found[kind]]
+            fetch_pixels(left + column * SUBTILE, top + row * SUBTILE, planes)
             list_blocks(in_subtile, column, row, scratch, gradients)
             run_subtile(count, in_subtile, column, row, left, top, lens, scratch, planes, gradients)
 
@@ -373,6 +376,17 @@ def run_subtile(
         else:
             blend_numbered(scratch.common.records, in_block, entries, scratch.state, lens.max_alpha)
             store_block(scratch.state, left + x, top + y, planes)
+
+
+@inlined_kernel
+def fetch_pixels(x: int, y: int, planes: Float32) -> None:
+    """Those of the subtile at the pixel (x, y): in no order that the processor would foresee."""
+    height, width = planes.shape[1:]
+    for plane in range(PLANES):
+        for row in range(y, min(y + SUBTILE, height)):
+            first = (plane * height + row) * width + x
+            vectors.fetch(planes, first)
+            vectors.fetch(planes, first + SUBTILE - 1)
 
 
 @kernel
