@@ -8,8 +8,9 @@ tiles, then groups of chunks from a shared counter; no sum depends on who got wh
 
 Memory: a ``Drawing`` keeps 72 bytes per Gaussian, 12 for each splat on each tile of each view (on
 three tiles it counts three times) and 24 for each chunk on each tile. A pull takes 40 bytes more
-per splat, which the workshop keeps for the next one, and 52 per Gaussian for the gradients. Of what
-is allocated, about half is never touched.
+per splat and 52 per Gaussian for the gradients, which the workshop keeps for the next one once
+nobody has them; who keeps one of the gradients keeps them all. Of what is allocated, about half is
+never touched.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from sharp_xr.gaussians import Float32, Gaussians
 from sharp_xr.render import RenderSettings, View, check_views
 from sharp_xr.render.cpu import backward_chunks
 from sharp_xr.render.cpu.backward_chunks import GROUP, POSE, pairs_by_chunk, run_chunks
+from sharp_xr.render.cpu.backward_gradients import GRADIENT
 from sharp_xr.render.cpu.backward_tiles import (
     PLANES,
     Scratch,
@@ -35,7 +37,6 @@ from sharp_xr.render.cpu.backward_tiles import (
     places,
     run_tiles,
 )
-from sharp_xr.render.cpu.backward_vectors import GRADIENT
 from sharp_xr.render.cpu.binning import Bins
 from sharp_xr.render.cpu.projection import Lens, camera_row, lens_of
 from sharp_xr.render.cpu.rooms import Rooms

@@ -20,15 +20,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sharp_xr.gaussians import Float32
-from sharp_xr.render.cpu.backward_tiles import Tally
-from sharp_xr.render.cpu.backward_vectors import (
+from sharp_xr.render.cpu.backward_gradients import (
     GRADIENT,
     ROOMY,
     add_gradient,
-    fetch,
     lowest_bit,
     turn_gradients,
 )
+from sharp_xr.render.cpu.backward_tiles import Tally
+from sharp_xr.render.cpu.backward_vectors import fetch
 from sharp_xr.render.cpu.compilation import kernel
 from sharp_xr.render.cpu.drawing import aligned, take_ticket
 from sharp_xr.render.cpu.projection import FRUSTUM_MARGIN, Lens

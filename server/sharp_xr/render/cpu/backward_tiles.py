@@ -21,7 +21,8 @@ from numpy.typing import NDArray
 from sharp_xr.gaussians import Float32
 from sharp_xr.render.cpu import backward_vectors as vectors
 from sharp_xr.render.cpu import blending, drawing
-from sharp_xr.render.cpu.backward_vectors import GRADIENT, ROOMY, SAVED
+from sharp_xr.render.cpu.backward_gradients import GRADIENT, ROOMY, pack_gradient
+from sharp_xr.render.cpu.backward_vectors import SAVED
 from sharp_xr.render.cpu.binning import TILE
 from sharp_xr.render.cpu.blending import BLOCK, PADDING, RECORD, S_RED, STATE, bits_of
 from sharp_xr.render.cpu.compilation import inlined_kernel, kernel
@@ -170,7 +171,7 @@ def run_tiles(
         run_blocks(count, left, top, lens, numbers, scratch, planes[view], sums)
         if len(own):
             for i in range(count):
-                vectors.pack_gradient(sums, i * ROOMY, own, i * GRADIENT)
+                pack_gradient(sums, i * ROOMY, own, i * GRADIENT)
 
 
 @kernel

@@ -1,4 +1,4 @@
-"""Memory that is used again: the system takes longer to find fresh pages than we take to fill them."""
+"""Memory that is used again: the system takes longer to find new pages than we to fill them."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ class Rooms:
 
     def take(self, floats: int) -> Float32:
         """Uninitialised."""
+        if not floats:
+            return np.empty(0, np.float32)
         try:
             room = self._free.pop()
         except IndexError:
             room = np.empty(floats, np.float32)
         if len(room) < floats:
             room = np.empty(int(floats * SPARE), np.float32)
-        if not floats:
-            return room[:0]
         # Not a slice: numpy would let the slices of a slice refer to the room itself.
         lent: Float32 = np.frombuffer(memoryview(room), np.float32, floats)
         weakref.finalize(lent, self._free.append, room).atexit = False
