@@ -37,7 +37,7 @@ from sharp_xr.render.cpu.compositing import (
     record_at,
     tint_of,
 )
-from sharp_xr.render.cpu.turning import joined_four, of_fours, of_lanes, turned
+from sharp_xr.render.cpu.turning import Quad, joined_four, of_fours, of_lanes, turned
 from sharp_xr.render.cpu.vectors import (
     BIT,
     FLOAT,
@@ -179,12 +179,12 @@ def color_sums(builder: Any, weights: Values, tints: list[Values]) -> Any:
             total = fma(builder, row, values, total)
         totals.append(total)
 
-    def added(a: Any, b: Any, picks: tuple[tuple[int, ...], tuple[int, ...]]) -> Any:
-        return builder.fadd(*(of_fours(builder, a, b, pick) for pick in picks))
+    def added(pair: Values, one: Quad, other: Quad) -> Any:
+        a, b = pair
+        return builder.fadd(of_fours(builder, a, b, one), of_fours(builder, a, b, other))
 
-    ends = ((0, 4, 1, 5), (2, 6, 3, 7))
-    pairs = (added(*totals[k : k + 2], ends) for k in (0, 2))
-    return added(*pairs, ((0, 1, 4, 5), (2, 3, 6, 7)))
+    pairs = [added(totals[k : k + 2], (0, 4, 1, 5), (2, 6, 3, 7)) for k in (0, 2)]
+    return added(pairs, (0, 1, 4, 5), (2, 3, 6, 7))
 
 
 @instruction
@@ -224,7 +224,8 @@ def pull(
             splats = [record_at(builder, records_at, number) for number in numbers]
             place = builder.add(saved_at, times(builder, first, 4 * SAVED))
             (behind,) = carried
-            effects, weights = [], []
+            effects: Values = []
+            weights: Values = []
             for k in reversed(range(GROUP)):
                 product = base
                 values = tint_of(builder, splats[k], FLOATS)

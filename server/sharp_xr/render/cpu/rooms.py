@@ -32,6 +32,6 @@ class Rooms:
         if len(room) < floats:
             room = np.empty(int(floats * SPARE), np.float32)
         # Not a slice: numpy would let the slices of a slice refer to the room itself.
-        lent: Float32 = np.frombuffer(memoryview(room), np.float32, floats)
+        lent: Float32 = np.frombuffer(room.data, np.float32, floats)
         weakref.finalize(lent, self._free.append, room).atexit = False
         return lent

@@ -13,6 +13,8 @@ from llvmlite import ir
 from sharp_xr.render.cpu.gathering import shuffled
 from sharp_xr.render.cpu.vectors import INT32, LANES, Values
 
+Quad = tuple[int, int, int, int]
+
 
 def joined(builder: Any, low: Any, high: Any) -> Any:
     """One vector of two."""
@@ -25,12 +27,12 @@ def joined_four(builder: Any, parts: Values) -> Any:
     return joined(builder, joined(builder, *parts[:2]), joined(builder, *parts[2:]))
 
 
-def of_lanes(builder: Any, a: Any, b: Any, picks: tuple[int, int, int, int]) -> Any:
+def of_lanes(builder: Any, a: Any, b: Any, picks: Quad) -> Any:
     """Four floats of each of those of the eight quarters of both."""
     return shuffled(builder, a, b, [4 * pick + i for pick in picks for i in range(4)])
 
 
-def of_fours(builder: Any, a: Any, b: Any, picks: tuple[int, int, int, int]) -> Any:
+def of_fours(builder: Any, a: Any, b: Any, picks: Quad) -> Any:
     """In each quarter: those of its eight floats in both."""
     lanes = [pick if pick < 4 else LANES + pick - 4 for pick in picks]
     return shuffled(builder, a, b, [first + lane for first in range(0, LANES, 4) for lane in lanes])
