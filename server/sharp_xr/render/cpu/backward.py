@@ -8,8 +8,9 @@ tiles, then groups of chunks from a shared counter; no sum depends on who got wh
 
 Memory: a ``Drawing`` keeps 72 bytes per Gaussian, 12 for each splat on each tile of each view (on
 three tiles it counts three times) and 24 for each chunk on each tile. A pull takes 40 bytes more
-per splat, which the workshop keeps for the next one, and 52 per Gaussian for the gradients. Of what
-is allocated, about half is never touched.
+per splat and 52 per Gaussian for the gradients, which the workshop keeps for the next one once
+nobody has them; who keeps one of the gradients keeps them all. Of what is allocated, about half is
+never touched.
 """
 
 from __future__ import annotations
@@ -24,7 +25,9 @@ from numpy.typing import NDArray
 
 from sharp_xr.gaussians import Float32, Gaussians
 from sharp_xr.render import RenderSettings, View, check_views
+from sharp_xr.render.cpu import backward_chunks
 from sharp_xr.render.cpu.backward_chunks import GROUP, POSE, pairs_by_chunk, run_chunks
+from sharp_xr.render.cpu.backward_gradients import GRADIENT
 from sharp_xr.render.cpu.backward_tiles import (
     PLANES,
     Scratch,
@@ -34,9 +37,9 @@ from sharp_xr.render.cpu.backward_tiles import (
     places,
     run_tiles,
 )
-from sharp_xr.render.cpu.backward_vectors import GRADIENT
-from sharp_xr.render.cpu.binning import ROOM, Bins
+from sharp_xr.render.cpu.binning import Bins
 from sharp_xr.render.cpu.projection import Lens, camera_row, lens_of
+from sharp_xr.render.cpu.rooms import Rooms
 from sharp_xr.render.cpu.scene import (
     BLUE,
     CHUNK,
@@ -49,6 +52,8 @@ from sharp_xr.render.cpu.scene import (
 from sharp_xr.render.cpu.threads import usable_processors
 
 Order = NDArray[np.int64]
+COLUMNS = 3, 6, 3, 1
+"""Of a Gaussian's place, covariance, colour and opacity."""
 
 
 @dataclass(frozen=True)
@@ -99,7 +104,7 @@ class Workshop:
     def __init__(self, threads: int | None = None) -> None:
         self._threads = threads or usable_processors()
         self._scratches: deque[Scratch] = deque(maxlen=2 * self._threads)
-        self._rooms: deque[Float32] = deque(maxlen=1)
+        self._splats, self._results = Rooms(1), Rooms(1)
 
     def draw(
         self, gaussians: Gaussians, cameras: Float32, lens: Lens, order: Order | None = None
@@ -136,13 +141,11 @@ class Workshop:
             places(len(members), len(drawing.offsets[0]) - 1) * GRADIENT
             for members in drawing.members
         ]
-        room = self._take_room(sum(sizes))
+        room = self._splats.take(sum(sizes))
         ends = np.cumsum(sizes)
         gradients = tuple(room[end - size : end] for size, end in zip(sizes, ends, strict=True))
         self._run_tiles(drawing, cotangents, gradients)
-        pulled = self._run_chunks(drawing, gradients)
-        self._rooms.append(room)
-        return pulled
+        return self._run_chunks(drawing, gradients)
 
     def _run_tiles(self, drawing: Drawing, planes: Float32, gradients: tuple[Float32, ...]) -> None:
         counter = np.zeros(1, np.int64)
@@ -174,14 +177,15 @@ class Workshop:
         pairs = tuple(np.empty(len(members), np.int32) for members in drawing.members)
         for members, start, pair in zip(drawing.members, starts, pairs, strict=True):
             pairs_by_chunk(members, start, pair)
-        # np.zeros would be on small pages, and it takes them longer to be found than to be filled.
-        means, covariances, colors, opacities = (
-            np.empty((count, columns), np.float32) for columns in (3, 6, 3, 1)
-        )
+        room = self._results.take(count * sum(COLUMNS))
         if len(drawing.order) < count:
-            for array in (means, covariances, colors, opacities):
-                array.fill(0)
-        poses = np.zeros((-(-chunks // GROUP), len(gradients), POSE))
+            room.fill(0)
+        parts = np.split(room, count * np.cumsum(COLUMNS)[:-1])
+        means, covariances, colors, opacities = (
+            part.reshape(count, columns) for part, columns in zip(parts, COLUMNS, strict=True)
+        )
+        views = len(gradients)
+        poses = np.zeros((-(-chunks // GROUP), views, POSE))
         counter = np.zeros(1, np.int64)
 
         def work(_: int) -> None:
@@ -196,6 +200,7 @@ class Workshop:
                 pairs,
                 drawing.tallies,
                 gradients,
+                backward_chunks.new_scratch(views),
                 means,
                 covariances,
                 colors,
@@ -205,14 +210,6 @@ class Workshop:
 
         self._spread(self._threads, work)
         return Gradients(means, covariances, colors, opacities[:, 0], poses.sum(axis=0))
-
-    def _take_room(self, floats: int) -> Float32:
-        """Where splats' gradients go: pages that the last pull has touched, if they suffice."""
-        try:
-            room = self._rooms.pop()
-        except IndexError:
-            return np.empty(floats, np.float32)
-        return room if len(room) >= floats else np.empty(int(floats * ROOM), np.float32)
 
     def _take_scratch(self, splats: int) -> Scratch:
         try:

@@ -14,14 +14,23 @@ and with S = A V A^T + eps2d, A = J R:    loss by V: A^T G A        loss by A: 2
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 from numpy.typing import NDArray
 
 from sharp_xr.gaussians import Float32
+from sharp_xr.render.cpu.backward_gradients import (
+    GRADIENT,
+    ROOMY,
+    add_gradient,
+    lowest_bit,
+    turn_gradients,
+)
 from sharp_xr.render.cpu.backward_tiles import Tally
-from sharp_xr.render.cpu.backward_vectors import GRADIENT, add_gradient, fetch, lowest_bit
-from sharp_xr.render.cpu.compilation import allocating_kernel, kernel
-from sharp_xr.render.cpu.drawing import take_ticket
+from sharp_xr.render.cpu.backward_vectors import fetch
+from sharp_xr.render.cpu.compilation import kernel
+from sharp_xr.render.cpu.drawing import aligned, take_ticket
 from sharp_xr.render.cpu.projection import FRUSTUM_MARGIN, Lens
 from sharp_xr.render.cpu.scene import (
     CHUNK,
@@ -36,12 +45,13 @@ from sharp_xr.render.cpu.scene import (
     Y,
     Z,
 )
+from sharp_xr.render.cpu.vectors import LANES
 
 f32 = np.float32
 
 GROUP = 64
 """Chunks to a job."""
-S, DX, DY, MXX, MXY, MYY, SPLAT_RED, SPLAT_GREEN, SPLAT_BLUE, SPLAT_DEPTH = range(GRADIENT)
+S, DY, MYY, DX, MXY, MXX, SPLAT_RED, SPLAT_GREEN, SPLAT_BLUE, SPLAT_DEPTH = range(GRADIENT)
 """Rows of a chunk's sums over the tiles of one view."""
 MEANS, COVARIANCES, LOG_OPACITY, COLORS = 0, 3, 9, 10
 """First rows of a chunk's result, which adds up the views."""
@@ -50,6 +60,25 @@ POSE = 12
 """Rotation row by row, translation."""
 LARGEST = f32(1e30)
 """What is beyond has overflowed, or will."""
+
+
+class Scratch(NamedTuple):
+    """One thread's room to work in, rows of a chunk's Gaussians at cache lines."""
+
+    totals: Float32
+    sums: Float32
+    result: Float32
+    poses: Float32
+    """[V * POSE * CHUNK] of a group's Gaussians, those of one lane added up."""
+
+
+def new_scratch(views: int) -> Scratch:
+    return Scratch(
+        totals=aligned(ROOMY * CHUNK),
+        sums=aligned(GRADIENT * CHUNK),
+        result=aligned(RESULT * CHUNK),
+        poses=aligned(views * POSE * CHUNK),
+    )
 
 
 @kernel
@@ -73,7 +102,7 @@ def pairs_by_chunk(
     starts[0] = 0
 
 
-@allocating_kernel
+@kernel
 def run_chunks(
     counter: NDArray[np.int64],
     rows: Float32,
@@ -85,6 +114,7 @@ def run_chunks(
     pairs: tuple[NDArray[np.int32], ...],
     tallies: tuple[Tally, ...],
     gradients: tuple[Float32, ...],
+    scratch: Scratch,
     to_means: Float32,
     to_covariances: Float32,
     to_colors: Float32,
@@ -93,10 +123,7 @@ def run_chunks(
 ) -> None:
     """Groups of chunks until none is left; ``to_poses`` is [groups, V, 12]."""
     chunks = len(rows) // (ROWS * CHUNK)
-    totals = np.empty(GRADIENT * CHUNK, np.float32)
-    sums = np.empty(GRADIENT * CHUNK, np.float32)
-    result = np.empty(RESULT * CHUNK, np.float32)
-    poses = np.empty((len(cameras), POSE * CHUNK), np.float32)
+    result, poses = scratch.result, scratch.poses
     while True:
         group = take_ticket(counter)
         if group >= len(to_poses):
@@ -109,19 +136,20 @@ def run_chunks(
                 fetch(to_covariances, 6 * i)
                 fetch(to_colors, 3 * i)
                 fetch(to_opacities, i)
+                fetch(opacities, i)
             result[:] = 0
             base = chunk * ROWS * CHUNK
             for view in range(len(cameras)):
                 first, last = starts[view][chunk], starts[view][chunk + 1]
                 if first < last:
-                    add_pairs(pairs[view][first:last], tallies[view], gradients[view], totals, sums)
+                    add_pairs(pairs[view], first, last, tallies[view], gradients[view], scratch)
                     pull_chunk(
                         rows[base : base + ROWS * CHUNK],
                         cameras[view],
                         lens,
-                        sums,
+                        scratch.sums,
                         result,
-                        poses[view],
+                        poses[view * POSE * CHUNK : (view + 1) * POSE * CHUNK],
                     )
             hand_out(
                 members,
@@ -136,26 +164,36 @@ def run_chunks(
             for k in range(POSE):
                 total = 0.0
                 for lane in range(CHUNK):
-                    total += poses[view, k * CHUNK + lane]
+                    total += poses[(view * POSE + k) * CHUNK + lane]
                 to_poses[group, view, k] = total
 
 
 @kernel
 def add_pairs(
-    pairs: NDArray[np.int32], tally: Tally, gradients: Float32, totals: Float32, sums: Float32
+    pairs: NDArray[np.int32],
+    first: int,
+    last: int,
+    tally: Tally,
+    gradients: Float32,
+    scratch: Scratch,
 ) -> None:
-    """One chunk's gradients of one view, over all tiles."""
+    """One chunk's gradients of one view, over all tiles; those of the pair that comes next are
+    fetched meanwhile."""
+    totals, sums = scratch.totals, scratch.sums
     for i in range(len(totals)):
         totals[i] = 0
-    for pair in pairs:
+    for k in range(first, last):
+        pair, following = pairs[k], pairs[min(k + 1, len(pairs) - 1)]
         at, lanes = tally.starts[pair] * GRADIENT, tally.lanes[pair]
+        ahead = tally.starts[following] * GRADIENT
         while lanes:
-            add_gradient(gradients, at, totals, lowest_bit(lanes) * GRADIENT)
+            fetch(gradients, ahead)
+            ahead += GRADIENT
+            add_gradient(gradients, at, totals, lowest_bit(lanes) * ROOMY)
             lanes &= lanes - np.uint64(1)
             at += GRADIENT
-    for lane in range(CHUNK):
-        for k in range(GRADIENT):
-            sums[k * CHUNK + lane] = totals[lane * GRADIENT + k]
+    for lane in range(0, CHUNK, LANES):
+        turn_gradients(totals, lane * ROOMY, sums, lane, CHUNK)
 
 
 @kernel

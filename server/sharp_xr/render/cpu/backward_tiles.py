@@ -21,7 +21,8 @@ from numpy.typing import NDArray
 from sharp_xr.gaussians import Float32
 from sharp_xr.render.cpu import backward_vectors as vectors
 from sharp_xr.render.cpu import blending, drawing
-from sharp_xr.render.cpu.backward_vectors import GRADIENT, SAVED
+from sharp_xr.render.cpu.backward_gradients import GRADIENT, ROOMY, pack_gradient
+from sharp_xr.render.cpu.backward_vectors import SAVED
 from sharp_xr.render.cpu.binning import TILE
 from sharp_xr.render.cpu.blending import BLOCK, PADDING, RECORD, S_RED, STATE, bits_of
 from sharp_xr.render.cpu.compilation import inlined_kernel, kernel
@@ -48,7 +49,6 @@ UInt32 = NDArray[np.uint32]
 
 PLANES = 5
 HALF = TILE // 2
-MOMENTS = vectors.moment_rows()
 
 
 class Scratch(NamedTuple):
@@ -66,13 +66,14 @@ class Scratch(NamedTuple):
     found: NDArray[np.int64]
     """How many each of the two has, four and four."""
     state: Float32
-    moments: Float32
     saved: Float32
     """Of a block's entries; memory that no block needs is never touched."""
+    gradients: Float32
+    """Of the tile's splats, while they grow."""
 
 
 def new_scratch(capacity: int) -> Scratch:
-    """Room for tiles of up to so many splats: some 250 bytes for each, and 128 for each entry of
+    """Room for tiles of up to so many splats: some 310 bytes for each, and 128 for each entry of
     the longest block."""
     room = capacity + PADDING
     return Scratch(
@@ -83,8 +84,8 @@ def new_scratch(capacity: int) -> Scratch:
         in_blocks=np.empty(AT_ONCE * room, np.uint32),
         found=np.empty(2 * AT_ONCE, np.int64),
         state=aligned(STATE),
-        moments=MOMENTS,
         saved=aligned(room * SAVED),
+        gradients=aligned(room * ROOMY),
     )
 
 
@@ -155,10 +156,10 @@ def run_tiles(
         numbers = tally.numbers[base : base + count + PADDING]
         own = gradients[view][base * GRADIENT : (base + count + 1) * GRADIENT]
         centers = tally.centers[2 * base : 2 * (base + count)]
-        if len(own):
-            for i in range(len(own)):
-                own[i] = 0
-        else:
+        sums = scratch.gradients[: (count + 1) * ROOMY if len(own) else 0]
+        for i in range(len(sums)):
+            sums[i] = 0
+        if not len(own):
             starts, lanes = tally.starts[first:last], tally.lanes[first:last]
             note_pairs(count, base, chunks, scratch, starts, lanes)
             note_centers(
@@ -167,7 +168,10 @@ def run_tiles(
             note_order(count, scratch, numbers)
         complete_records(count, blues, centers, scratch.common.records)
         list_subtiles(count, numbers, scratch)
-        run_blocks(count, left, top, lens, numbers, scratch, planes[view], own)
+        run_blocks(count, left, top, lens, numbers, scratch, planes[view], sums)
+        if len(own):
+            for i in range(count):
+                pack_gradient(sums, i * ROOMY, own, i * GRADIENT)
 
 
 @kernel
@@ -272,10 +276,12 @@ def list_blocks(
     found = len(in_subtile)
     for i in range(found):
         number = np.int64(in_subtile[i])
-        flags[i] = touched(boxes[number], np.int32(15), left, top)
+        flags[i] = boxes[number]
         vectors.fetch(records, number * RECORD)
         if len(gradients):
-            vectors.fetch(gradients, number * GRADIENT)
+            vectors.fetch(gradients, number * ROOMY)
+    for i in range(found):
+        flags[i] = touched(flags[i], np.int32(15), left, top)
     flags[found : found + PADDING] = 0
 
 
@@ -312,6 +318,7 @@ def run_blocks(
         column, row = subtile % SUBTILES, subtile // SUBTILES
         if left + column * SUBTILE < lens.width and top + row * SUBTILE < lens.height:
             in_subtile = scratch.in_subtiles[kind * room : kind * room + found[kind]]
+            fetch_pixels(left + column * SUBTILE, top + row * SUBTILE, planes)
             list_blocks(in_subtile, column, row, scratch, gradients)
             run_subtile(count, in_subtile, column, row, left, top, lens, scratch, planes, gradients)
 
@@ -361,15 +368,26 @@ def run_subtile(
                 scratch.common.records,
                 in_block,
                 entries,
+                hidden,
                 state,
                 lens.max_alpha,
-                scratch.moments,
                 scratch.saved,
                 gradients,
             )
         else:
             blend_numbered(scratch.common.records, in_block, entries, scratch.state, lens.max_alpha)
             store_block(scratch.state, left + x, top + y, planes)
+
+
+@inlined_kernel
+def fetch_pixels(x: int, y: int, planes: Float32) -> None:
+    """Those of the subtile at the pixel (x, y): in no order that the processor would foresee."""
+    height, width = planes.shape[1:]
+    for plane in range(PLANES):
+        for row in range(y, min(y + SUBTILE, height)):
+            first = (plane * height + row) * width + x
+            vectors.fetch(planes, first)
+            vectors.fetch(planes, first + SUBTILE - 1)
 
 
 @kernel
@@ -400,13 +418,12 @@ def pull_block(
     records: Float32,
     in_block: UInt32,
     entries: int,
+    hidden: int,
     state: Float32,
     max_alpha: np.float32,
-    moments: Float32,
     saved: Float32,
     gradients: Float32,
 ) -> None:
     """Add what the block's pixels ask of its splats."""
-    seen = vectors.record(records, in_block, entries, state, max_alpha, saved)
-    vectors.unwind(records, in_block, seen, state, max_alpha, saved)
-    vectors.collect(records, in_block, seen, state, saved, moments, gradients)
+    seen = vectors.record(records, in_block, entries, hidden, state, max_alpha, saved)
+    vectors.pull(records, in_block, seen, state, max_alpha, saved, gradients)

@@ -1,8 +1,7 @@
 """The inner loops of backward_tiles.py, for one block of 4 x 4 pixels, in explicit vectors.
 
-    record   splats front to back -> alpha and weight of each at each pixel (backward, first pass)
-    unwind   back to front        -> what each alpha does to the loss       (second pass)
-    collect  entry by entry       -> sums over the pixels, into the splat's gradient (third pass)
+    record  splats front to back -> alpha and weight of each at each pixel, of those that it sees
+    pull    back to front        -> what each alpha does to the loss, and the sums over the pixels
 
 Let a block's entries have alpha a, transmittance before them T, and let c be a splat's cotangent
 product: colour, depth and 1 times what the loss is to the pixel's five sums. A pixel's part of the
@@ -12,10 +11,10 @@ loss is composited as its colour is, so with B for what lies behind,
 
 There is no division by 1 - a and no difference of large sums, unlike in the textbook's recurrence.
 
-Sums over 16 pixels would cost five shuffles each. ``collect`` multiplies instead: a row of 16
-numbers times a constant matrix [16, 8] of 1, X, Y, X^2, XY, Y^2, an FMA per pixel with the number
-as a broadcast operand. X and Y are -1, 0, 1 or 2 pixels from the block's second pixel, so that
-their products are exact, and two more FMAs move the moments to the splat's centre.
+Sums over 16 pixels would cost five shuffles each. ``pull`` turns four entries' rows of pixels into
+four registers, one of each row: then the rows add up for all four at once, and so do the columns
+after another turn. Pixels are counted -1, 0, 1, 2 from the block's second one, which makes products
+exact; between the turns the moments move to the splats' centres.
 
 All vectors are LLVM's portable IR: of 16 where AVX-512 is, split by LLVM elsewhere.
 """
@@ -24,11 +23,10 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 from llvmlite import ir
 from numba.core import types
 
-from sharp_xr.gaussians import Float32
+from sharp_xr.render.cpu.backward_gradients import ROOMY
 from sharp_xr.render.cpu.blending import PIXEL_X, PIXEL_Y, S_RED, TRANSMITTANCE
 from sharp_xr.render.cpu.compilation import instruction
 from sharp_xr.render.cpu.compositing import (
@@ -39,7 +37,7 @@ from sharp_xr.render.cpu.compositing import (
     record_at,
     tint_of,
 )
-from sharp_xr.render.cpu.gathering import quarters
+from sharp_xr.render.cpu.turning import Quad, joined_four, of_fours, of_lanes, turned
 from sharp_xr.render.cpu.vectors import (
     BIT,
     FLOAT,
@@ -56,26 +54,15 @@ from sharp_xr.render.cpu.vectors import (
     over_groups,
     plus,
     prefetch,
-    shuffle,
     splat,
     store,
     times,
 )
 
-GRADIENT = 10
-"""Floats of a splat's gradient: sums of e, e dx, e dy, e dx^2, e dx dy, e dy^2, where e is
-d loss / d ln alpha and dx, dy lead from the centre to the pixel; then red, green, blue, depth."""
 SAVED = 2 * LANES
-"""Floats kept per entry: alpha, later e; and the weight T a."""
+"""Floats kept per entry: alpha, and the weight T a."""
 
-EIGHT, FOUR = ir.VectorType(FLOAT, 8), ir.VectorType(FLOAT, 4)
-
-
-def moment_rows() -> Float32:
-    """[16, 8] the matrix of ``collect``."""
-    x, y = np.tile(np.arange(-1, 3), 4), np.repeat(np.arange(-1, 3), 4)
-    zero = np.zeros(LANES)
-    return np.stack([x**0, x, y, x * x, x * y, y * y, zero, zero], 1).astype(np.float32)
+FOUR = ir.VectorType(FLOAT, 4)
 
 
 @instruction
@@ -92,81 +79,116 @@ def fetch(typing_context: Any, array: Any, place: Any) -> Any:
 
 
 @instruction
-def lowest_bit(typing_context: Any, bits: Any) -> Any:
-    """The number of the lowest bit that is set."""
-
-    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        return builder.cttz(args[0], ir.Constant(BIT, 1))
-
-    return types.int64(types.uint64), generate
-
-
-@instruction
-def add_gradient(typing_context: Any, source: Any, start: Any, target: Any, place: Any) -> Any:
-    """target[place + k] += source[start + k] for the floats of one gradient."""
-
-    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        arrays = addresses(context, builder, signature, args, (0, 2))
-        from_at, to_at = (
-            builder.add(array, times(builder, place, 4))
-            for array, place in zip(arrays, (args[1], args[3]), strict=True)
-        )
-        for offset, kind in ((0, EIGHT), (32, ir.VectorType(FLOAT, GRADIENT - 8))):
-            total = builder.fadd(
-                load(builder, to_at, offset, kind), load(builder, from_at, offset, kind)
-            )
-            store(builder, total, to_at, offset)
-        return context.get_dummy_value()
-
-    return types.none(source, types.intp, target, types.intp), generate
-
-
-@instruction
 def record(
     typing_context: Any,
     records: Any,
     entries: Any,
     count: Any,
+    hidden: Any,
     state: Any,
     max_alpha: Any,
     saved: Any,
 ) -> Any:
-    """Save each entry's alpha and weight, zeros where it is not drawn; how many entries until no
-    pixel is open."""
+    """Keep those entries that are drawn at any pixel, until no pixel is open, and save their alpha
+    and weight, zeros where they are not drawn; how many, filled up to a multiple of GROUP with
+    entries of record number ``hidden``, which is not drawn."""
 
     def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         records_at, entries_at, state_at, saved_at = addresses(
-            context, builder, signature, args, (0, 1, 3, 5)
+            context, builder, signature, args, (0, 1, 4, 6)
         )
-        highest, nothing = splat(builder, args[4]), constant(0.0)
+        highest, nothing = splat(builder, args[5]), constant(0.0)
 
         def group(i: Any, carried: Values) -> tuple[Values, Any]:
+            numbers = numbers_of(builder, entries_at, i)
             alphas = [
                 alpha_of(builder, record_at(builder, records_at, number), x, y, highest)
-                for number in numbers_of(builder, entries_at, i)
+                for number in numbers
             ]
-            place = builder.add(saved_at, times(builder, i, 4 * SAVED))
-            (before,) = carried
-            for k, alpha in enumerate(alphas):
+            before, found = carried
+            for number, alpha in zip(numbers, alphas, strict=True):
                 after, open_ = pass_through(builder, before, alpha)
                 drawn = builder.select(open_, alpha, nothing)
-                store(builder, drawn, place, 4 * SAVED * k)
-                store(builder, builder.fmul(before, drawn), place, 4 * SAVED * k + 64)
+                keep(number, drawn, builder.fmul(before, drawn), found)
+                seen = any_of(builder, builder.fcmp_ordered(">", drawn, nothing))
+                found = builder.add(found, builder.zext(seen, INT64))
                 before = after
-            return [before], any_of(builder, open_)
+            return [before, found], any_of(builder, open_)
+
+        def keep(number: Any, alpha: Any, weight: Any, found: Any) -> None:
+            number_at = builder.add(entries_at, times(builder, found, 4))
+            store(builder, builder.trunc(number, INT32), number_at)
+            place = builder.add(saved_at, times(builder, found, 4 * SAVED))
+            store(builder, alpha, place)
+            store(builder, weight, place, 4 * LANES)
 
         start, x, y = (
             load(builder, state_at, 64 * row, FLOATS) for row in (TRANSMITTANCE, PIXEL_X, PIXEL_Y)
         )
-        processed, _ = over_groups(builder, args[2], GROUP, [start], group)
-        return processed
+        none = ir.Constant(INT64, 0)
+        _, (_, found) = over_groups(builder, args[2], GROUP, [start, none], group)
+        for k in range(GROUP - 1):
+            keep(args[3], nothing, nothing, plus(builder, found, k))
+        return builder.and_(plus(builder, found, GROUP - 1), ir.Constant(INT64, -GROUP))
 
-    signature = types.intp(records, entries, types.intp, state, types.float32, saved)
+    integer, number = types.intp, types.float32
+    signature = integer(records, entries, integer, integer, state, number, saved)
     return signature, generate
 
 
+def powers(builder: Any, parts: Values) -> tuple[Any, Any, Any]:
+    """Sums of four parts, which stand at -1, 0, 1, 2: of each, times its place, times its
+    square."""
+    a, b, c, d = parts
+    outer = builder.fadd(a, c)
+    zeroth = builder.fadd(outer, builder.fadd(b, d))
+    first = fma(builder, constant(2.0), d, builder.fsub(c, a))
+    return zeroth, first, fma(builder, constant(4.0), d, outer)
+
+
+def moved(builder: Any, sums: tuple[Any, Any, Any], way: Any) -> tuple[Any, Any, Any]:
+    """The same with places that are ``way`` more: sum e (X + d) = sum e X + d sum e, and by doing
+    that twice sum e (X + d)^2."""
+    zeroth, first, second = sums
+    further = fma(builder, way, zeroth, first)
+    return zeroth, further, fma(builder, way, builder.fadd(first, further), second)
+
+
+def shape_sums(builder: Any, effects: Values, ways: Any) -> tuple[Any, Any]:
+    """Of four entries' e, the sums of e, e dy, e dy^2 and something, and of e dx, e dx dy, e dx^2
+    and something, a quarter each. ``ways`` lead from their centres to the block's second pixel."""
+    x, y = (of_fours(builder, ways, ways, (k, k, k, k)) for k in (0, 1))
+    one, up, up_up = moved(builder, powers(builder, turned(builder, effects)), y)
+    halves = [of_fours(builder, one, up, picks) for picks in ((0, 4, 1, 5), (2, 6, 3, 7))]
+    columns = [
+        of_fours(builder, halves[k // 2], up_up, (k % 2 * 2, k % 2 * 2 + 1, 4 + k, 4 + k))
+        for k in range(4)
+    ]
+    one, right, right_right = moved(builder, powers(builder, columns), x)
+    return one, of_fours(builder, right, right_right, (0, 1, 4, 4))
+
+
+def color_sums(builder: Any, weights: Values, tints: list[Values]) -> Any:
+    """Of four entries' weights, the sums of what the loss is to red, green, blue, depth, a quarter
+    each; ``tints`` hold that for each of the block's rows, four times."""
+    rows = turned(builder, weights)
+    totals = []
+    for tint in tints:
+        total = builder.fmul(rows[0], tint[0])
+        for row, values in zip(rows[1:], tint[1:], strict=True):
+            total = fma(builder, row, values, total)
+        totals.append(total)
+
+    def added(pair: Values, one: Quad, other: Quad) -> Any:
+        a, b = pair
+        return builder.fadd(of_fours(builder, a, b, one), of_fours(builder, a, b, other))
+
+    pairs = [added(totals[k : k + 2], (0, 4, 1, 5), (2, 6, 3, 7)) for k in (0, 2)]
+    return added(pairs, (0, 1, 4, 5), (2, 3, 6, 7))
+
+
 @instruction
-def unwind(
+def pull(
     typing_context: Any,
     records: Any,
     entries: Any,
@@ -174,25 +196,39 @@ def unwind(
     state: Any,
     max_alpha: Any,
     saved: Any,
+    gradients: Any,
 ) -> Any:
-    """Replace the saved alphas by d loss / d ln alpha; the state's sums are their cotangents here.
-    ``count`` is a multiple of GROUP."""
+    """Add to the gradients of the splats that ``record`` has kept; the state's sums are their
+    cotangents here. ``count`` is a multiple of GROUP."""
 
     def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        records_at, entries_at, state_at, saved_at = addresses(
-            context, builder, signature, args, (0, 1, 3, 5)
+        records_at, entries_at, state_at, saved_at, gradients_at = addresses(
+            context, builder, signature, args, (0, 1, 3, 5, 6)
         )
         count, highest = args[2], splat(builder, args[4])
         *tints, base = (load(builder, state_at, 64 * (S_RED + k), FLOATS) for k in range(5))
+        rows = [
+            [of_lanes(builder, tint, tint, (row, row, row, row)) for row in range(4)]
+            for tint in tints
+        ]
+        corner = constant(0.0)  # the pixel at X = Y = 0
+        for lane, row in enumerate((PIXEL_X, PIXEL_Y)):
+            number = load(builder, state_at, 64 * row + 4 * 5, FLOAT)
+            for quarter in range(4):
+                at = ir.Constant(INT32, 4 * quarter + lane)
+                corner = builder.insert_element(corner, number, at)
 
         def group(i: Any, carried: Values) -> tuple[Values, Any]:
             first = builder.sub(builder.sub(count, ir.Constant(INT64, GROUP)), i)
             numbers = numbers_of(builder, entries_at, first)
+            splats = [record_at(builder, records_at, number) for number in numbers]
             place = builder.add(saved_at, times(builder, first, 4 * SAVED))
             (behind,) = carried
+            effects: Values = []
+            weights: Values = []
             for k in reversed(range(GROUP)):
                 product = base
-                values = tint_of(builder, record_at(builder, records_at, numbers[k]), FLOATS)
+                values = tint_of(builder, splats[k], FLOATS)
                 for value, tint in zip(values, tints, strict=True):
                     product = fma(builder, value, tint, product)
                 alpha = load(builder, place, 4 * SAVED * k, FLOATS)
@@ -202,14 +238,24 @@ def unwind(
                 # An alpha at its limit does not move.
                 free = builder.fcmp_ordered("<", alpha, highest)
                 effect = builder.fmul(weight, difference)
-                effect = builder.select(free, effect, constant(0.0))
-                store(builder, effect, place, 4 * SAVED * k)
+                effects.insert(0, builder.select(free, effect, constant(0.0)))
+                weights.insert(0, weight)
+            centers = joined_four(builder, [load(builder, at, 0, FOUR) for at in splats])
+            sums = shape_sums(builder, effects, builder.fsub(corner, centers))
+            add(numbers, *sums, color_sums(builder, weights, rows))
             return [behind], ir.Constant(BIT, 1)
+
+        def add(numbers: Values, high: Any, wide: Any, tint: Any) -> None:
+            halves = [of_lanes(builder, high, wide, (k, k + 1, k + 4, k + 5)) for k in (0, 2)]
+            for k, number in enumerate(numbers):
+                sums = of_lanes(builder, halves[k // 2], tint, (k % 2, k % 2 + 2, 4 + k, 4 + k))
+                target = builder.add(gradients_at, times(builder, number, 4 * ROOMY))
+                store(builder, builder.fadd(load(builder, target, 0, FLOATS), sums), target)
 
         over_groups(builder, count, GROUP, [constant(0.0)], group)
         return context.get_dummy_value()
 
-    signature = types.none(records, entries, types.intp, state, types.float32, saved)
+    signature = types.none(records, entries, types.intp, state, types.float32, saved, gradients)
     return signature, generate
 
 
@@ -230,117 +276,8 @@ def read_block(typing_context: Any, planes: Any, x: Any, y: Any, state: Any) -> 
             for row in range(4):
                 skip = builder.mul(line, ir.Constant(INT64, row))
                 lines.append(load(builder, builder.add(first, skip), 0, FOUR))
-            halves = [joined(builder, *pair) for pair in (lines[:2], lines[2:])]
-            store(builder, joined(builder, *halves), state_at, 64 * (S_RED + k))
+            store(builder, joined_four(builder, lines), state_at, 64 * (S_RED + k))
             first = builder.add(first, plane)
         return context.get_dummy_value()
 
     return types.none(planes, types.intp, types.intp, state), generate
-
-
-def joined(builder: Any, low: Any, high: Any) -> Any:
-    """One vector of two."""
-    picks = list(range(2 * low.type.count))
-    return builder.shuffle_vector(low, high, ir.Constant(ir.VectorType(INT32, len(picks)), picks))
-
-
-def products_with(builder: Any, places: Values, matrix: Values) -> Values:
-    """16 floats at each place times the matrix's 16 rows. Side by side, and each in two sums, so
-    that no FMA waits for the one before."""
-    kind = matrix[0].type
-    sums = [[constant(0.0, kind), constant(0.0, kind)] for _ in places]
-    for i, row in enumerate(matrix):
-        for place, pair in zip(places, sums, strict=True):
-            number = splat(builder, load(builder, place, 4 * i, FLOAT), kind)
-            pair[i & 1] = fma(builder, number, row, pair[i & 1])
-    return [builder.fadd(*pair) for pair in sums]
-
-
-def tinted(builder: Any, place: Any, tints: Values) -> Any:
-    """16 weights times [16, 4] in four vectors: red, green, blue, depth. The k-th vector has the
-    pixels k, k + 4, k + 8 and k + 12, so that a shuffle stays within four lanes; memory could not
-    deliver as many broadcasts."""
-    weights = load(builder, place, 0, FLOATS)
-    total = constant(0.0)
-    for k, tint in enumerate(tints):
-        lanes = [k + 4 * (lane // 4) for lane in range(LANES)]
-        total = fma(builder, shuffle(builder, weights, lanes), tint, total)
-    for half in (8, 4):
-        low, high = list(range(half)), list(range(half, 2 * half))
-        total = builder.fadd(shuffle(builder, total, low), shuffle(builder, total, high))
-    return total
-
-
-def about_center(builder: Any, moments: Any, record: Any, corner: Any) -> Any:
-    """Moments about the block's second pixel, ``corner`` -> about the splat's centre.
-
-    sum e (X + d) = sum e X + d sum e, and by doing that twice sum e (X + d)^2. Where nothing is to
-    be added, the zeros in the moments' last lanes are.
-    """
-    center = load(builder, record, 0, FOUR)
-    way = builder.fsub(corner, center)
-    once = shuffle(builder, way, [0, 0, 1, 0, 0, 1, 0, 0])
-    lower = shuffle(builder, moments, [6, 0, 0, 1, 2, 2, 6, 6])
-    moved = fma(builder, once, lower, moments)
-    twice = shuffle(builder, way, [0, 0, 0, 0, 1, 1, 0, 0])
-    lower = shuffle(builder, moved, [6, 6, 6, 1, 1, 2, 6, 6])
-    return fma(builder, twice, lower, moved)
-
-
-@instruction
-def collect(
-    typing_context: Any,
-    records: Any,
-    entries: Any,
-    count: Any,
-    state: Any,
-    saved: Any,
-    moments: Any,
-    gradients: Any,
-) -> Any:
-    """Add each entry's sums over the pixels to its splat's gradient.
-
-    ``moments`` is ``moment_rows()``. Shapes and colours have a pass each, so that their matrices
-    stay in registers.
-    """
-
-    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        records_at, entries_at, state_at, saved_at, moments_at, gradients_at = addresses(
-            context, builder, signature, args, (0, 1, 3, 4, 5, 6)
-        )
-        corner = constant(0.0, FOUR)  # the pixel at X = Y = 0
-        for lane, row in enumerate((PIXEL_X, PIXEL_Y)):
-            number = load(builder, state_at, 64 * row + 4 * 5, FLOAT)
-            corner = builder.insert_element(corner, number, ir.Constant(INT32, lane))
-        matrix = [load(builder, moments_at, 32 * i, EIGHT) for i in range(LANES)]
-
-        def places(i: Any, row: int) -> Values:
-            first = builder.add(saved_at, times(builder, i, 4 * SAVED))
-            return [plus(builder, first, 4 * SAVED * k + 64 * row) for k in range(GROUP)]
-
-        def add(number: Any, offset: int, sums: Any) -> None:
-            target = builder.add(gradients_at, times(builder, number, 4 * GRADIENT))
-            old = load(builder, target, offset, sums.type)
-            store(builder, builder.fadd(old, sums), target, offset)
-
-        def shapes(i: Any, carried: Values) -> tuple[Values, Any]:
-            products = products_with(builder, places(i, 0), matrix)
-            for number, sums in zip(numbers_of(builder, entries_at, i), products, strict=True):
-                record = record_at(builder, records_at, number)
-                add(number, 0, about_center(builder, sums, record, corner))
-            return [], ir.Constant(BIT, 1)
-
-        def colors(i: Any, carried: Values) -> tuple[Values, Any]:
-            numbers = numbers_of(builder, entries_at, i)
-            for number, place in zip(numbers, places(i, 1), strict=True):
-                add(number, 24, tinted(builder, place, rows))
-            return [], ir.Constant(BIT, 1)
-
-        over_groups(builder, args[2], GROUP, [], shapes)
-        tints = [load(builder, state_at, 64 * (S_RED + k), FLOATS) for k in range(4)]
-        rows = quarters(builder, tints)
-        over_groups(builder, args[2], GROUP, [], colors)
-        return context.get_dummy_value()
-
-    signature = types.none(records, entries, types.intp, state, saved, moments, gradients)
-    return signature, generate
