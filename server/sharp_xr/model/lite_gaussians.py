@@ -98,10 +98,7 @@ class LiteGaussians(nn.Module):
         depth = self._metres(self.depth.layers(features), disparity_factor, image.shape[-2:])
         scale = None
         if true_depth is not None:
-            known = torch.where(true_depth > 0, true_depth, depth[:, :1].detach())
-            inverse = 1 / torch.cat([depth[:, :1], known], 1).clamp(min=NEAR_M)
-            with torch.autocast(depth.device.type, enabled=False):  # depth is multiplied with it
-                scale = self.depth_alignment(inverse)
+            scale = self.depth_alignment.between(depth[:, :1], true_depth)
             depth = depth * scale
         base, seen = self._base(image, depth)
         delta = self.head(seen, features)

@@ -39,7 +39,7 @@ class DepthAlignment(nn.Module):
         Args:
             predicted: depth, metres, [B, L, H, W]; of its layers only the first, the visible one,
                 is compared with the truth.
-            true: depth, metres, [B, 1, H, W]; None at inference.
+            true: depth, metres, [B, 1, H, W], 0 where it is not known; None at inference.
 
         Returns:
             [B, 1, H, W], above 0; ones if there is no true depth.
@@ -48,9 +48,7 @@ class DepthAlignment(nn.Module):
         if true is None:
             return torch.ones_like(visible)
         assert true.shape == visible.shape, f"true depth {true.shape}, predicted {visible.shape}"
-        inverse = 1.0 / torch.cat([visible, true], dim=1).clamp(min=NEAREST_M)
-        result: Tensor = self.scale_map_estimator(inverse)
-        return result
+        return self.scale_map_estimator.between(visible, true)
 
 
 class ScaleMapEstimator(nn.Module):
@@ -64,6 +62,18 @@ class ScaleMapEstimator(nn.Module):
         nn.init.zeros_(self.conv_out.weight)
         assert self.conv_out.bias is not None
         nn.init.zeros_(self.conv_out.bias)
+
+    def between(self, visible: Tensor, true: Tensor) -> Tensor:
+        """The factor that brings one depth to the other's scale, both metres, [B, 1, H, W].
+
+        Where the true one is 0 it is not known, and the other is taken for right. In float32
+        whatever the rest is in: depth is multiplied with it.
+        """
+        known = torch.where(true > 0, true, visible.detach())
+        inverse = 1.0 / torch.cat([visible, known], dim=1).clamp(min=NEAREST_M)
+        with torch.autocast(visible.device.type, enabled=False):
+            result: Tensor = self(inverse)
+        return result
 
     def forward(self, inverse: Tensor) -> Tensor:
         """Inverse depths, 1/m, [B, 2, H, W] -> scale map [B, 1, H, W] of any size."""

@@ -28,7 +28,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor, nn
 
 from sharp_xr.model.sharp.composer import NdcGaussians, compose
@@ -90,9 +89,7 @@ class SharpNetwork(nn.Module):
         depth = metric_depth(disparity, disparity_factor)
         scale = None
         if true_depth is not None:
-            known = torch.where(true_depth > 0, true_depth, depth[:, :1].detach())
-            with torch.autocast(depth.device.type, enabled=False):  # depth is multiplied with it
-                scale = self.depth_alignment(depth[:, :1], known)
+            scale = self.depth_alignment(depth, true_depth)
             depth = depth * scale
         base, initial = initialize(image, depth)
         geometry, texture = self.feature_model(initial, features)

@@ -146,3 +146,21 @@ def test_the_finest_map_equals_the_formulas_of_the_specification() -> None:
     x = conv("decoder.conv_out.2", norm("decoder.conv_out.0", x).relu())
     x = conv("conv_out", norm("decoder.conv_out.3", x).relu())
     torch.testing.assert_close(module(predicted, true), x.exp(), rtol=1e-4, atol=1e-5)
+
+
+def test_depth_that_is_not_known_is_taken_for_right() -> None:
+    module = trained()
+    predicted, true = depths()
+    true[:, :, :, ::3] = 0.0
+    filled = torch.where(true > 0, true, predicted[:, :1])
+    assert torch.equal(module(predicted, true), module(predicted, filled))
+    nothing = module(predicted, torch.zeros_like(true))
+    assert torch.equal(nothing, module(predicted, predicted[:, :1]))
+
+
+def test_the_factor_is_float32_whatever_the_rest_is_in() -> None:
+    module = trained()
+    predicted, true = depths()
+    with torch.autocast("cpu", torch.bfloat16):
+        scale = module(predicted, true)
+    assert torch.equal(scale, module(predicted, true))
