@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
+import signal
 import sys
 import time
 from collections.abc import Coroutine
@@ -29,8 +31,8 @@ def run(options: Options) -> int:
         _run_in_loop(_watch(options, address, log))
     except (ClientError, RuntimeError) as error:
         problem = ClientError(str(error))
-    except KeyboardInterrupt:
-        # A headset without --seconds is left that way.
+    except (KeyboardInterrupt, asyncio.CancelledError):
+        # By Ctrl-C or SIGTERM; a headset without --seconds is left that way.
         if options.simulate or options.seconds is not None:
             problem = ClientError("stopped before the time was over")
     if log.frames:
@@ -45,6 +47,10 @@ def run(options: Options) -> int:
 
 
 async def _watch(options: Options, address: Address, log: SessionLog) -> None:
+    this = asyncio.current_task()
+    assert this is not None
+    with contextlib.suppress(NotImplementedError):  # Windows has no SIGTERM that could be heard
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, this.cancel)
     if options.pair is None:
         address = remembered.completed(address)
     else:

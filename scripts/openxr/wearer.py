@@ -15,6 +15,13 @@ from scripts.openxr.monado import Monado
 
 PATIENCE_S = 60.0
 """For anything that is waited for: machines may be busy."""
+HEARING = """
+import faulthandler, signal
+faulthandler.enable()
+signal.signal(signal.SIGINT, signal.default_int_handler)
+"""
+"""Also where these scripts are a shell's background job, whose children ignore Ctrl-C."""
+MAIN = "from sharp_xr_client.cli import main; raise SystemExit(main())"
 
 
 class Wearer:
@@ -31,8 +38,7 @@ class Wearer:
         folder.mkdir(parents=True, exist_ok=True)
         self._log = folder / "client.log"
         self._report = folder / "report.json"
-        main = "from sharp_xr_client.cli import main; raise SystemExit(main())"
-        script = f"{code}\n{main}" if code else main
+        script = f"{HEARING}\n{code or ''}\n{MAIN}"
         command = monado.command("-c", script, *arguments, "--json", str(self._report))
         with self._log.open("wb") as log:
             self.process = subprocess.Popen(
@@ -75,7 +81,16 @@ class Wearer:
         return self.wait()
 
     def wait(self) -> tuple[int, dict[str, Any]]:
-        """Until it ends by itself; the exit code and the report."""
-        code = self.process.wait(PATIENCE_S)
+        """Until it ends by itself; the exit code and the report.
+
+        Raises:
+            AssertionError: it did not; with what its threads were at.
+        """
+        try:
+            code = self.process.wait(PATIENCE_S)
+        except subprocess.TimeoutExpired:
+            self.process.send_signal(signal.SIGABRT)
+            self.process.wait(PATIENCE_S)
+            raise AssertionError(f"the client did not end: {self.said()}") from None
         report = json.loads(self._report.read_text()) if self._report.exists() else {}
         return code, report
