@@ -20,22 +20,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
 
-NACK_TRIES = 3
-NACK_MARGIN_S = 0.010
-"""Over a round trip, until a packet is asked for again."""
-KEYFRAME_MARGIN_S = 0.030
-"""Over a round trip, until a hole asks for a key frame: time for two tries of repair."""
+from sharp_xr_client.counts import Counts
+from sharp_xr_client.holes import Holes
+
 KEYFRAME_AGAIN_S = 0.100
 """Over a round trip, until a key frame is asked for again."""
-GIVE_UP_S = 0.250
-"""Age of a hole that no repair comes for any more: servers answer NACKs for 150 ms."""
 MAX_WAITING = 4096
 """Packets behind a hole, at most: 90 ms of 500 Mbit/s, so that only nonsense gets there."""
-
-MAX_DISORDER_S = 0.030
-"""Who is overtaken by more is lost."""
-DISORDER_FALLS = 0.999
-"""By each packet: to a third in a second or two."""
 
 START_CODE = b"\x00\x00\x00\x01"
 SLICE_IDR, SPS = 5, 7
@@ -67,28 +58,6 @@ class AccessUnit:
     """When its last packet came."""
 
 
-@dataclass
-class Counts:
-    """What the network did, in packets unless said otherwise."""
-
-    received: int = 0
-    received_bytes: int = 0
-    missing: int = 0
-    """Did not come in their turn."""
-    repaired: int = 0
-    """Of those: came later, and in time."""
-    lost: int = 0
-    """Of those: given up."""
-    duplicate: int = 0
-    """Came twice, or after they had been given up."""
-    nacks: int = 0
-    """Packets asked for, again counts."""
-    plis: int = 0
-    """Key frames asked for."""
-    undecodable_frames: int = 0
-    """Frames that came at least in part, but never became a picture."""
-
-
 @dataclass(frozen=True)
 class Feedback:
     """What the sender should be told now."""
@@ -98,29 +67,24 @@ class Feedback:
     keyframe: bool
 
 
-@dataclass
-class _Hole:
-    since_s: float
-    asked_s: float = float("-inf")
-    tries: int = 0
-
-
 class FrameBuffer:
     """Reorders packets, finds frames, and knows what to ask the sender for."""
 
     def __init__(self, round_trip_s: float = 0.05, counts: Counts | None = None) -> None:
-        self.round_trip_s = round_trip_s
         self.counts = counts or Counts()
+        self._holes = Holes(round_trip_s, self.counts)
         # Sequence numbers inside are unwrapped: they only rise.
         self._next: int | None = None  # first packet that is neither handed out nor given up
         self._highest = 0
         self._waiting: dict[int, Fragment] = {}
-        self._holes: dict[int, _Hole] = {}
-        self._disorder_s = 0.0  # what late packets come late by; falls slowly
         self._intact = False  # the decoder has what the next frame refers to
         self._keyframe_wanted = False
         self._keyframe_asked_s = float("-inf")
         self._last_undecodable: int | None = None  # its key
+
+    def set_round_trip(self, seconds: float) -> None:
+        """How long a repair takes at least."""
+        self._holes.round_trip_s = seconds
 
     @property
     def troubled(self) -> bool:
@@ -138,7 +102,8 @@ class FrameBuffer:
         if sequence < self._next or sequence in self._waiting:
             self.counts.duplicate += 1
             return []
-        self._note(sequence, now_s)
+        self._holes.note(self._highest, sequence, now_s)
+        self._highest = max(self._highest, sequence)
         self._waiting[sequence] = fragment
         keyframe = self._keyframe_around(sequence)
         if keyframe is not None:
@@ -147,28 +112,27 @@ class FrameBuffer:
 
     def feedback(self, now_s: float) -> Feedback:
         """What to ask for now; asked for again when it is due again."""
-        self._give_up(now_s)
-        nack = [number & 0xFFFF for number, hole in self._holes.items() if self._ask(hole, now_s)]
-        oldest = min((hole.since_s for hole in self._holes.values()), default=now_s)
-        margin_s = self._wait_s() + self._disorder_s + KEYFRAME_MARGIN_S
-        wanted = self._keyframe_wanted or now_s - oldest > margin_s
-        due = now_s - self._keyframe_asked_s > self.round_trip_s + KEYFRAME_AGAIN_S
+        hopeless = self._holes.hopeless(now_s)
+        if hopeless is not None:
+            # Packets of the hole's own frame may stay: without its head they are no key frame, so
+            # that _take drops them with all the others.
+            self._drop_before(hopeless + 1)
+            self.lose()
+        nack = [number & 0xFFFF for number in self._holes.due(now_s)]
+        wanted = self._keyframe_wanted or self._holes.is_overdue(now_s)
+        again_s = self._holes.round_trip_s + KEYFRAME_AGAIN_S
+        due = now_s - self._keyframe_asked_s > again_s
         if wanted and due:
             self._keyframe_asked_s = now_s
             self.counts.plis += 1
-        self.counts.nacks += len(nack)
         return Feedback(nack, keyframe=wanted and due)
-
-    def _wait_s(self) -> float:
-        """A round trip, and what packets lately overtook each other by."""
-        return self.round_trip_s + self._disorder_s
 
     def lose(self) -> None:
         """The decoder has lost its state: hand out nothing before the next key frame."""
         self._intact = False
         self._keyframe_wanted = True
 
-    # --- sequence numbers and holes ------------------------------------------------------------
+    # --- sequence numbers ----------------------------------------------------------------------
 
     def _unwrapped(self, sequence: int) -> int:
         difference = (sequence - self._highest + 0x8000) % 0x10000 - 0x8000
@@ -180,52 +144,12 @@ class FrameBuffer:
             self.lose()
         self._next, self._highest = sequence, sequence - 1
 
-    def _note(self, sequence: int, now_s: float) -> None:
-        """Every number that was jumped over is a hole; this one is none any more."""
-        for number in range(self._highest + 1, sequence):
-            self._holes[number] = _Hole(now_s)
-            self.counts.missing += 1
-        hole = self._holes.pop(sequence, None)
-        if hole is not None:
-            self.counts.repaired += 1
-            late_s = now_s - hole.since_s
-            # Asked for, it may be a repair: only what comes before one could is disorder.
-            if hole.tries == 0 or now_s - hole.asked_s < self.round_trip_s:
-                self._disorder_s = max(self._disorder_s, min(late_s, MAX_DISORDER_S))
-        self._disorder_s *= DISORDER_FALLS
-        self._highest = max(self._highest, sequence)
-
-    def _ask(self, hole: _Hole, now_s: float) -> bool:
-        """Whether to ask for it now; notes that it was asked for."""
-        # Sooner, late packets would be asked for by the hundred, and their tries used up.
-        if now_s - hole.since_s < self._disorder_s:
-            return False
-        again_s = self._wait_s() + NACK_MARGIN_S
-        if hole.tries == NACK_TRIES or now_s - hole.asked_s < again_s:
-            return False
-        hole.asked_s, hole.tries = now_s, hole.tries + 1
-        return True
-
-    def _give_up(self, now_s: float) -> None:
-        """Drop the frames that wait for a repair which no longer comes."""
-        limit_s = self.round_trip_s + GIVE_UP_S
-        old = [number for number, hole in self._holes.items() if now_s - hole.since_s > limit_s]
-        if not old:
-            return
-        # Packets of the hole's own frame may stay: without its head they are no key frame, so that
-        # _take drops them with all the others.
-        self._drop_before(max(old) + 1)
-        self.lose()
-
     def _drop_before(self, end: int) -> None:
         """Forget all packets and holes below ``end``."""
         gone = [number for number in self._waiting if number < end]
         for number in sorted(gone):
             self._count_undecodable(self._waiting.pop(number).key)
-        holes = [number for number in self._holes if number < end]
-        for number in holes:
-            del self._holes[number]
-        self.counts.lost += len(holes)
+        self._holes.give_up_before(end)
         assert self._next is not None
         self._next = max(self._next, end)
 

@@ -24,8 +24,9 @@ from aiortc import RTCConfiguration, RTCPeerConnection, RTCRtpReceiver
 from aiortc.rtcrtpreceiver import StreamStatistics
 from aiortc.rtp import is_rtcp
 
+from sharp_xr_client.counts import Counts
 from sharp_xr_client.decoder import DecodedFrame, Decoder
-from sharp_xr_client.jitter import Counts, Feedback, Fragment, FrameBuffer
+from sharp_xr_client.jitter import Feedback, Fragment, FrameBuffer
 from sharp_xr_client.rtp import Packet, annex_b, original, read_packet
 from sharp_xr_protocol.messages import CLOCK_HZ
 
@@ -75,7 +76,7 @@ class VideoReceiver:
 
     def set_round_trip(self, seconds: float) -> None:
         """How long a repair takes at least."""
-        self._buffer.round_trip_s = seconds
+        self._buffer.set_round_trip(seconds)
 
     def _data_received(self, data: bytes, component: int) -> None:
         """What aioice calls with each datagram that is not its own."""

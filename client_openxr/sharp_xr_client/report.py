@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from sharp_xr_client import displayed
+from sharp_xr_client.counts import Counts
 from sharp_xr_client.displayed import Displayed
-from sharp_xr_client.jitter import Counts
 from sharp_xr_protocol.messages import FrameHeader, Tracking
 
 Figures = dict[str, float]

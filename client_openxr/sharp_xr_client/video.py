@@ -8,8 +8,8 @@ from collections.abc import Callable
 from aiortc import RTCConfiguration, RTCPeerConnection, RTCRtpReceiver, RTCSessionDescription
 from aiortc.sdp import candidate_from_sdp
 
+from sharp_xr_client.counts import Counts
 from sharp_xr_client.decoder import DecodedFrame
-from sharp_xr_client.jitter import Counts
 from sharp_xr_client.problem import ClientError
 from sharp_xr_client.receiver import VideoReceiver
 from sharp_xr_protocol.messages import Candidate, ProtocolError

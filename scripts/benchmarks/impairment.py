@@ -48,7 +48,7 @@ from scripts.impairment.link import Impairment, Lane, TcpRelay, UdpRelay, withou
 import sharp_xr_client.connection
 from sharp_xr_client.address import parse_address
 from sharp_xr_client.connection import Connection, connect
-from sharp_xr_client.jitter import Counts
+from sharp_xr_client.counts import Counts
 from sharp_xr_client.motion import motion
 from sharp_xr_client.report import SessionLog
 from sharp_xr_client.simulated import Viewer

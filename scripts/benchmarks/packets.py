@@ -32,7 +32,8 @@ from aiortc import RTCConfiguration, RTCPeerConnection, RTCSessionDescription
 import sharp_xr_client.receiver
 from sharp_xr.stream.peer import Peer
 from sharp_xr.stream.sender import use_loopback_candidates
-from sharp_xr_client.jitter import AccessUnit, Counts
+from sharp_xr_client.counts import Counts
+from sharp_xr_client.jitter import AccessUnit
 from sharp_xr_client.receiver import VideoReceiver
 from sharp_xr_protocol.messages import CLOCK_HZ
 

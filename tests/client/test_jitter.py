@@ -4,12 +4,9 @@ import random
 
 import pytest
 
+from sharp_xr_client.holes import GIVE_UP_S, KEYFRAME_MARGIN_S, NACK_MARGIN_S, NACK_TRIES
 from sharp_xr_client.jitter import (
-    GIVE_UP_S,
     KEYFRAME_AGAIN_S,
-    KEYFRAME_MARGIN_S,
-    NACK_MARGIN_S,
-    NACK_TRIES,
     START_CODE,
     AccessUnit,
     Fragment,

@@ -16,8 +16,9 @@ from sharp_xr.stream.encoder import EncoderSettings, open_x264
 from sharp_xr.stream.peer import Peer
 from sharp_xr.stream.sender import use_loopback_candidates
 from sharp_xr_client import receiver
+from sharp_xr_client.counts import Counts
 from sharp_xr_client.decoder import DecodedFrame
-from sharp_xr_client.jitter import AccessUnit, Counts
+from sharp_xr_client.jitter import AccessUnit
 from sharp_xr_client.receiver import VideoReceiver, check_aiortc, offer_loopback
 
 FRAMES, HZ = 90, 60.0

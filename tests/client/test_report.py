@@ -4,7 +4,7 @@ import dataclasses
 
 import pytest
 
-from sharp_xr_client.jitter import Counts
+from sharp_xr_client.counts import Counts
 from sharp_xr_client.report import Seen, SessionLog, figures, table
 from sharp_xr_client.simulated import eyes
 from sharp_xr_protocol.geometry import Pose

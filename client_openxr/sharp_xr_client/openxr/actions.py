@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import xr
 
 from sharp_xr_client.hands import Hand
+from sharp_xr_client.openxr.conversion import pose_from
 from sharp_xr_client.openxr.runtime import HAND_INTERACTION
-from sharp_xr_client.openxr.session import Session, pose_from
+from sharp_xr_client.openxr.session import Session
 from sharp_xr_protocol.geometry import Pose
 
 SIDES = ("left", "right")
@@ -87,10 +88,7 @@ class Actions:
         self._hands = [xr.string_to_path(instance, f"/user/hand/{side}") for side in SIDES]
         self._set = xr.create_action_set(instance, xr.ActionSetCreateInfo("photo", "Photo", 0))
         self._actions = {name: self._action(name) for name in TYPES}
-        for profile, kinds in PROFILES.items():
-            if profile.startswith("ext/") and HAND_INTERACTION not in session.runtime.extensions:
-                continue
-            self._suggest(profile, kinds)
+        self._suggest_all(session.runtime.extensions)
         xr.attach_session_action_sets(
             session.handle, xr.SessionActionSetsAttachInfo(action_sets=[self._set])
         )
@@ -152,6 +150,15 @@ class Actions:
                 subaction_paths=self._hands,
             ),
         )
+
+    def _suggest_all(self, extensions: Sequence[str]) -> None:
+        for profile, kinds in PROFILES.items():
+            if profile.startswith("ext/") and HAND_INTERACTION not in extensions:
+                continue
+            try:
+                self._suggest(profile, kinds)
+            except xr.exception.PathUnsupportedError:
+                continue  # a runtime that knows fewer controllers than it must
 
     def _suggest(self, profile: str, kinds: Kinds) -> None:
         instance = self._session.runtime.instance

@@ -10,9 +10,10 @@ import numpy as np
 import xr
 from OpenGL import GL
 
+from sharp_xr_client.openxr.conversion import posef_from
 from sharp_xr_client.openxr.lettering import HEIGHT, WIDTH, lettered
 from sharp_xr_client.openxr.painting import Canvas
-from sharp_xr_client.openxr.session import Session, posef_from
+from sharp_xr_client.openxr.session import Session
 from sharp_xr_protocol.geometry import Pose
 
 COLUMNS, LINES = 27, 7

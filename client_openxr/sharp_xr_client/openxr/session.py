@@ -11,6 +11,13 @@ from typing import Any
 import xr
 from xr import raw_functions
 
+from sharp_xr_client.openxr.conversion import (
+    fov_from,
+    fovf_from,
+    pose_from,
+    posef_from,
+    velocity_from,
+)
 from sharp_xr_client.openxr.passthrough import Passthrough
 from sharp_xr_client.openxr.runtime import (
     REFRESH_RATE,
@@ -20,7 +27,7 @@ from sharp_xr_client.openxr.runtime import (
     choose_rate,
 )
 from sharp_xr_client.room import Room
-from sharp_xr_protocol.geometry import Fov, Pose, Vector3, Velocity
+from sharp_xr_protocol.geometry import Fov, Pose, Velocity
 from sharp_xr_protocol.messages import Eye
 
 EXIT_S = 3.0
@@ -70,8 +77,6 @@ class Session:
     def __init__(self, runtime: Runtime, binding: Any) -> None:
         self.runtime = runtime
         self.state = xr.SessionState.UNKNOWN
-        self.states: list[str] = []
-        """Names of all states so far, in order."""
         self.is_running = False
         """Between begin and end: only then are there frames."""
         self.is_over = False
@@ -79,8 +84,6 @@ class Session:
         self.room_moves_at_ns: int | None = None
         """When the person recentred by the headset's own means, the display time from which poses
         are in the new room. The frame loop sets it back."""
-        self.profiles_changed = False
-        """Controllers came, went or are others. Whoever looks sets it back."""
         self._asked_hz: float | None = None
         self._leaving_since_s: float | None = None
         self._passthrough: Passthrough | None = None
@@ -133,8 +136,6 @@ class Session:
                 case xr.StructureType.EVENT_DATA_REFERENCE_SPACE_CHANGE_PENDING:
                     if event.reference_space_type == self.room_type.value:
                         self.room_moves_at_ns = int(event.change_time)
-                case xr.StructureType.EVENT_DATA_INTERACTION_PROFILE_CHANGED:
-                    self.profiles_changed = True
         since = self._leaving_since_s
         if since is not None and time.monotonic() - since > EXIT_S:
             self.is_over = True
@@ -201,8 +202,8 @@ class Session:
         if location.location_flags & known.value != known.value:
             return None
         _, views = xr.locate_views(self.handle, xr.ViewLocateInfo(STEREO, time_ns, self.head))
-        left, right = (Eye(pose_from(view.pose), _fov(view.fov)) for view in views)
-        return Sight(pose_from(location.pose), _velocity(velocity), (left, right))
+        left, right = (Eye(pose_from(view.pose), fov_from(view.fov)) for view in views)
+        return Sight(pose_from(location.pose), velocity_from(velocity), (left, right))
 
     def close(self) -> None:
         """Also after the runtime was lost."""
@@ -216,7 +217,6 @@ class Session:
 
     def _enter(self, state: xr.SessionState) -> None:
         self.state = state
-        self.states.append(state.name)
         if state == xr.SessionState.READY:
             xr.begin_session(self.handle, xr.SessionBeginInfo(STEREO))
             self.is_running = True
@@ -248,7 +248,6 @@ EVENTS = {
     xr.StructureType.EVENT_DATA_REFERENCE_SPACE_CHANGE_PENDING: (
         xr.EventDataReferenceSpaceChangePending
     ),
-    xr.StructureType.EVENT_DATA_INTERACTION_PROFILE_CHANGED: xr.EventDataInteractionProfileChanged,
 }
 
 
@@ -265,43 +264,10 @@ def choose_room(offered: Iterable[xr.ReferenceSpaceType]) -> xr.ReferenceSpaceTy
     return floor if floor in set(offered) else xr.ReferenceSpaceType.LOCAL
 
 
-def pose_from(posef: xr.Posef) -> Pose:
-    """Of OpenXR's."""
-    p, q = posef.position, posef.orientation
-    return Pose((p.x, p.y, p.z), (q.x, q.y, q.z, q.w))
-
-
-def posef_from(pose: Pose) -> xr.Posef:
-    """For OpenXR."""
-    return xr.Posef(
-        orientation=xr.Quaternionf(*pose.orientation), position=xr.Vector3f(*pose.position)
-    )
-
-
-def _fov(fov: xr.Fovf) -> Fov:
-    return Fov(fov.angle_left, fov.angle_right, fov.angle_up, fov.angle_down)
-
-
-def _velocity(found: xr.SpaceVelocity) -> Velocity:
-    """What is not known is 0."""
-
-    def vector(value: xr.Vector3f, valid: xr.SpaceVelocityFlags) -> Vector3:
-        if not found.velocity_flags & valid.value:
-            return (0.0, 0.0, 0.0)
-        return (value.x, value.y, value.z)
-
-    flags = xr.SpaceVelocityFlags
-    return Velocity(
-        vector(found.linear_velocity, flags.LINEAR_VALID_BIT),
-        vector(found.angular_velocity, flags.ANGULAR_VALID_BIT),
-    )
-
-
 def _projection_view(swapchain: xr.Swapchain, eye: EyeLayer) -> xr.CompositionLayerProjectionView:
     rectangle = xr.Rect2Di(xr.Offset2Di(eye.left_px, 0), xr.Extent2Di(eye.width_px, eye.height_px))
-    fov = eye.fov
     return xr.CompositionLayerProjectionView(
         pose=posef_from(eye.room_from_eye),
-        fov=xr.Fovf(fov.left, fov.right, fov.up, fov.down),
+        fov=fovf_from(eye.fov),
         sub_image=xr.SwapchainSubImage(swapchain, rectangle, 0),
     )

@@ -11,12 +11,12 @@ except (ImportError, AttributeError) as error:  # AttributeError: no libGL
     pytest.skip(f"no OpenXR or no OpenGL here: {error}", allow_module_level=True)
 
 from sharp_xr_client.hands import Hand
-from sharp_xr_client.openxr import session, window
+from sharp_xr_client.openxr import conversion, session, window
 from sharp_xr_client.openxr.actions import NAMES, PROFILES, SIDES, TYPES, Actions, bindings
 from sharp_xr_client.openxr.painting import choose_format
 from sharp_xr_client.openxr.runtime import choose_rate, display_of
 from sharp_xr_client.problem import ClientError
-from sharp_xr_protocol.geometry import Pose, from_rotation_vector
+from sharp_xr_protocol.geometry import Fov, Pose, Velocity, from_rotation_vector
 
 SPACES = xr.ReferenceSpaceType
 
@@ -91,6 +91,24 @@ def test_a_side_in_a_name_binds_that_hand_alone() -> None:
     assert touch == ["/user/hand/left/input/menu/click", "/user/hand/right/input/b/click"]
 
 
+def test_a_controller_that_the_runtime_does_not_know_is_passed_over(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def only_simple(_: Actions, profile: str, kinds: object) -> None:
+        asked.append(profile)
+        if profile != "khr/simple_controller":
+            raise xr.exception.PathUnsupportedError
+
+    asked: list[str] = []
+    monkeypatch.setattr(Actions, "_suggest", only_simple)
+    actions = Actions.__new__(Actions)
+    actions._suggest_all([])
+    assert asked == [profile for profile in PROFILES if profile != "ext/hand_interaction_ext"]
+    asked.clear()
+    actions._suggest_all(["XR_EXT_hand_interaction"])
+    assert asked == list(PROFILES)
+
+
 def test_focus_that_went_since_the_last_event_is_no_error(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -106,9 +124,29 @@ def test_focus_that_went_since_the_last_event_is_no_error(
 
 def test_poses_go_to_openxr_and_back() -> None:
     pose = Pose((0.25, -0.5, 1.0), from_rotation_vector((0.1, 0.2, 0.3)))
-    back = session.pose_from(session.posef_from(pose))
+    back = conversion.pose_from(conversion.posef_from(pose))
     assert back.position == pose.position
     assert back.orientation == pytest.approx(pose.orientation, abs=1e-7)
+
+
+def test_fields_of_view_go_to_openxr_and_back() -> None:
+    fov = Fov(-0.75, 0.5, 0.625, -0.875)
+    assert conversion.fov_from(conversion.fovf_from(fov)) == fov
+
+
+def test_what_a_runtime_does_not_know_of_a_velocity_is_nothing() -> None:
+    vectors = {
+        "linear_velocity": xr.Vector3f(1, 2, 3),
+        "angular_velocity": xr.Vector3f(4, 5, 6),
+    }
+    flags = xr.SpaceVelocityFlags
+    for bit, found in (
+        (flags.NONE, Velocity()),
+        (flags.LINEAR_VALID_BIT, Velocity((1.0, 2.0, 3.0), (0.0, 0.0, 0.0))),
+        (flags.ANGULAR_VALID_BIT, Velocity((0.0, 0.0, 0.0), (4.0, 5.0, 6.0))),
+    ):
+        known = xr.SpaceVelocity(velocity_flags=bit, **vectors)
+        assert conversion.velocity_from(known) == found
 
 
 @pytest.mark.parametrize(
