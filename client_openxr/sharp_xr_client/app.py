@@ -16,7 +16,7 @@ from sharp_xr_client.options import Options
 from sharp_xr_client.pairing import paired
 from sharp_xr_client.problem import ClientError
 from sharp_xr_client.recording import write_poses
-from sharp_xr_client.report import SessionLog, figures, table
+from sharp_xr_client.report import Figures, SessionLog, figures, table
 from sharp_xr_client.simulating import simulate
 from sharp_xr_client.wearing import wear
 
@@ -35,10 +35,11 @@ def run(options: Options) -> int:
         # By Ctrl-C or SIGTERM; a headset without --seconds is left that way.
         if options.simulate or options.seconds is not None:
             problem = ClientError("stopped before the time was over")
+    found = figures(log)
     if log.frames:
-        print(table(figures(log)))
+        print(table(found))
     try:
-        _write(options, log)
+        _write(options, log, found)
     except ClientError as error:
         problem = problem or error
     for sentence in dict.fromkeys([*log.problems, *([str(problem)] if problem else [])]):
@@ -69,13 +70,13 @@ def _run_in_loop(work: Coroutine[None, None, None]) -> None:
         uvloop.run(work)
 
 
-def _write(options: Options, log: SessionLog) -> None:
+def _write(options: Options, log: SessionLog, found: Figures) -> None:
     if options.record_poses:
         frame_of_key = {frame.key: number for number, frame in enumerate(log.frames)}
         write_poses(options.record_poses, log.poses, frame_of_key)
     if options.json:
         try:
-            options.json.write_text(json.dumps(figures(log), indent=1) + "\n", encoding="utf-8")
+            options.json.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
         except OSError as error:
             sentence = f"cannot write the report to {options.json}: {error.strerror}"
             raise ClientError(sentence) from error

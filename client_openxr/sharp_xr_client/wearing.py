@@ -33,9 +33,16 @@ async def wear(options: Options, address: Address, log: SessionLog) -> None:
     Raises:
         ClientError: there was no headset, no server, or no frame within --seconds.
     """
-    # Late: it needs a screen or EGL, and what --simulate does without.
-    from sharp_xr_client.openxr.frames import State
-    from sharp_xr_client.openxr.headset import Headset
+    # Late: it needs OpenGL, and what --simulate does without.
+    try:
+        from sharp_xr_client.openxr.frames import State
+        from sharp_xr_client.openxr.headset import Headset
+    except (ImportError, AttributeError, OSError) as error:
+        # AttributeError: where there is no libGL, its functions are looked up on None.
+        raise ClientError(
+            f"OpenXR or OpenGL cannot be loaded here ({error}): is a graphics driver installed? "
+            "--simulate needs neither"
+        ) from error
 
     if options.record_poses is None:
         log.kept = KEPT

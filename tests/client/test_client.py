@@ -1,66 +1,40 @@
-"""The command against servers: the product's own session and stream, and some that misbehave."""
+"""The command against the product's own session and stream: what is sent, shown and written."""
 
-import asyncio
-import contextlib
-import inspect
 import json
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
-from http import HTTPStatus
 from pathlib import Path
 
 import av
-import msgpack
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 from scripts.openxr.wearer import HEARING, MAIN
+from tests.client.relay import Relay
+from tests.client.running import Serve, Streaming, simulate
 from tests.server.stream.restless import Restless
-from websockets.asyncio.client import ClientConnection, connect
-from websockets.asyncio.server import ServerConnection
-from websockets.exceptions import ConnectionClosed
-from websockets.http11 import Request, Response
 
 from sharp_xr.stream import colour
-from sharp_xr_client import receiver
-from sharp_xr_client.cli import main
 from sharp_xr_client.poses import key_difference
 from sharp_xr_protocol.messages import (
-    VERSION,
-    Bye,
-    FromClient,
     Hello,
     IceRestart,
     Offer,
     QualityChoice,
     Report,
-    SceneList,
     Tracking,
-    Video,
-    Welcome,
-    decode_from_client,
     encode,
 )
 
-Streaming = Callable[..., str]
-Serve = Callable[..., str]
-
 AS_A_PROGRAM = (sys.executable, "-c", f"{HEARING}\n{MAIN}")
-WELCOME = Welcome("test server", "1", "none", "none", Video(256, 256, 60.0))
 
 
 @pytest.fixture(scope="module", autouse=True)
 def compiled() -> None:
     """So that no test waits for a compiler within the time that it gives a stream."""
     colour.warm_up()
-
-
-def simulate(address: str, *arguments: str) -> int:
-    small = ("--seconds", "1", "--eye-size", "256", "--quality", "full")
-    return main([address, "--simulate", *small, *arguments])
 
 
 def square_columns(film: Path, frame: int, eye: int) -> tuple[float, float]:
@@ -169,153 +143,6 @@ def test_a_server_without_scenes_is_the_reason_for_no_frames(
     assert f"upload a photo first, at http://{address}/" in said
 
 
-def test_nobody_at_the_address_is_one_sentence(capsys: pytest.CaptureFixture[str]) -> None:
-    assert simulate("127.0.0.1:9") == 1
-    said = capsys.readouterr().err
-    assert said.count("\n") == 1
-    assert "no server answers at ws://127.0.0.1:9/session" in said
-
-
-@pytest.mark.parametrize(
-    ("arguments", "sentence"),
-    [
-        (("--hz", "-1"), "--hz -1, wanted a positive number"),
-        (("--eye-size", "5"), "wanted 16 to 8192"),
-        (("--record", "/no/such/folder/out.mp4"), "cannot record to"),
-    ],
-)
-def test_options_that_make_no_sense_are_refused(
-    arguments: tuple[str, ...], sentence: str, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert simulate("127.0.0.1:9", *arguments) == 1
-    assert sentence in capsys.readouterr().err
-
-
-def guard(status: HTTPStatus, body: str) -> Callable[[ServerConnection, Request], Response | None]:
-    """A server that lets in who brings the token "right"."""
-
-    def check(connection: ServerConnection, request: Request) -> Response | None:
-        if request.headers.get("Authorization") == "Bearer right":
-            return None
-        return connection.respond(status, body)
-
-    return check
-
-
-async def say_bye(connection: ServerConnection) -> None:
-    await connection.recv()
-    await connection.send(encode(Bye("enough for today")))
-
-
-def test_a_token_is_asked_for_refused_and_taken(
-    serve: Serve, capsys: pytest.CaptureFixture[str]
-) -> None:
-    refusal = guard(HTTPStatus.UNAUTHORIZED, '{"error": "this server wants its token"}')
-    address = serve(say_bye, refusal)
-    assert simulate(address) == 1
-    assert "without its token (--token): this server wants its token" in capsys.readouterr().err
-    assert simulate(address, "--token", "wrong") == 1
-    assert "refused this token" in capsys.readouterr().err
-    assert simulate(f"http://{address}/?token=right") == 1
-    assert "the server ended the session: enough for today" in capsys.readouterr().err
-
-
-def test_a_place_that_is_no_session_is_named(
-    serve: Serve, capsys: pytest.CaptureFixture[str]
-) -> None:
-    address = serve(say_bye, guard(HTTPStatus.NOT_FOUND, "nothing here"))
-    assert simulate(address) == 1
-    assert "answered HTTP 404: there is no sharp-xr session" in capsys.readouterr().err
-
-
-def test_another_version_is_refused_with_both_numbers(
-    serve: Serve, capsys: pytest.CaptureFixture[str]
-) -> None:
-    async def newer(connection: ServerConnection) -> None:
-        await connection.recv()
-        await connection.send(msgpack.packb({"type": "welcome", "version": VERSION + 1}))
-        await connection.wait_closed()
-
-    assert simulate(serve(newer)) == 1
-    said = capsys.readouterr().err
-    assert f"version {VERSION + 1}, this side speaks {VERSION}" in said
-
-
-@pytest.mark.parametrize(
-    ("data", "sentence"),
-    [
-        (b"\xc1", "the server broke the protocol: a message is not msgpack"),
-        ("text", "the server broke the protocol: a text message"),
-        (encode(Hello("x", "browser", None)), "broke the protocol"),  # type: ignore[arg-type]
-        (None, "the server closed the session without a reason"),
-    ],
-)
-def test_a_server_that_talks_nonsense_is_left_with_a_sentence(
-    data: bytes | str | None, sentence: str, serve: Serve, capsys: pytest.CaptureFixture[str]
-) -> None:
-    async def nonsense(connection: ServerConnection) -> None:
-        await connection.recv()
-        if data is not None:
-            await connection.send(data)
-            await connection.wait_closed()
-
-    assert simulate(serve(nonsense)) == 1
-    assert sentence in capsys.readouterr().err
-
-
-def test_an_answer_that_is_no_sdp_is_refused(
-    serve: Serve, capsys: pytest.CaptureFixture[str]
-) -> None:
-    async def bad_answer(connection: ServerConnection) -> None:
-        hello = decode_from_client(bytes(await connection.recv(decode=False)))
-        assert isinstance(hello, Hello)
-        assert hello.kind == "simulated"
-        assert (hello.display.eye_width, hello.display.refresh_hz) == (256, 60.0)
-        await connection.send(encode(WELCOME))
-        await connection.send(encode(SceneList([])))
-        async for _ in connection:
-            await connection.send(msgpack.packb({"type": "answer", "sdp": "m=nonsense"}))
-            await connection.wait_closed()
-
-    assert simulate(serve(bad_answer)) == 1
-    assert "the server's SDP answer cannot be used" in capsys.readouterr().err
-
-
-class Relay:
-    """Stands between a client and a server, and does something to their session after a second."""
-
-    def __init__(self, behind: str, after_a_second: Callable[[ServerConnection], object]) -> None:
-        self._behind = behind
-        self._after_a_second = after_a_second
-        self.messages: list[FromClient] = []
-        """Of the client."""
-
-    async def handle(self, client: ServerConnection) -> None:
-        async with connect(f"ws://{self._behind}/session") as server, asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._interfere(client))
-            tasks.create_task(self._up(client, server))
-            tasks.create_task(self._down(client, server))
-
-    async def _interfere(self, client: ServerConnection) -> None:
-        await asyncio.sleep(1.0)
-        done = self._after_a_second(client)
-        if inspect.isawaitable(done):
-            await done
-
-    async def _up(self, client: ServerConnection, server: ClientConnection) -> None:
-        with contextlib.suppress(ConnectionClosed):
-            async for data in client:
-                assert isinstance(data, bytes)
-                self.messages.append(decode_from_client(data))
-                await server.send(data)
-        await server.close()
-
-    async def _down(self, client: ServerConnection, server: ClientConnection) -> None:
-        with contextlib.suppress(ConnectionClosed):
-            async for data in server:
-                await client.send(data)
-
-
 def test_a_server_that_dies_in_the_middle_leaves_a_report_and_a_sentence(
     streaming: Streaming, serve: Serve, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -358,7 +185,7 @@ def test_what_is_wished_of_the_quality_is_told_once(
     wish: str, goals: list[str], capabilities: list[str], streaming: Streaming, serve: Serve
 ) -> None:
     relay = Relay(streaming("garden"), lambda client: None)
-    assert simulate(serve(relay.handle), "--quality", wish) == 0
+    assert simulate(serve(relay.handle), "--quality", wish, "--seconds", "0.2") == 0
     hello = relay.messages[0]
     assert isinstance(hello, Hello) and hello.capabilities == capabilities
     told = [message.goal for message in relay.messages if isinstance(message, QualityChoice)]
@@ -398,12 +225,3 @@ def test_a_video_connection_that_the_server_lost_is_offered_again(
     assert figures["matched_share"] == 1.0
     # Frames came over the second connection as well: the first ended after a second.
     assert figures["seconds"] > 2.0
-
-
-def test_an_aiortc_without_our_names_is_refused_with_versions_and_remedy(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setattr(receiver, "RECEIVER_NAMES", ("_send_rtcp_pli", "_gone"))
-    assert simulate("127.0.0.1:9") == 1
-    said = capsys.readouterr().err
-    assert "sharp-xr needs 1.16: RTCRtpReceiver has no '_gone'; install with" in said

@@ -6,7 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from tests.client.test_client import Relay, simulate
+from tests.client.relay import Relay
+from tests.client.running import simulate
 
 from sharp_xr.stream import colour
 from sharp_xr_client.cli import main
