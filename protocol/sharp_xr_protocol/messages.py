@@ -46,6 +46,9 @@ QualityLimit = Literal["display", "machine", "client", "link"]
 """What keeps a stream from being better: nothing but the display's own size and rate, the server's
 machine, the client's, or the way between them."""
 
+MAX_DISTANCE_M = 1e6
+"""A head or an eye further away is refused; poses within it stay finite when they are composed."""
+
 MAX_DEPTH = 8
 """Maps and lists inside each other; no message needs more than 5."""
 
@@ -240,6 +243,11 @@ class Tracking(msgspec.Struct, tag="tracking", frozen=True):
     """Of the head."""
     ack: UInt32 | None = None
     """Key of the newest frame that was decoded; None before the first."""
+
+    def __post_init__(self) -> None:
+        for pose in (self.head, self.eyes[0].pose, self.eyes[1].pose):
+            if not all(abs(metres) <= MAX_DISTANCE_M for metres in pose.position):
+                raise ValueError(f"a head or an eye is at {pose.position} m, wanted within 1000 km")
 
 
 class SceneSelect(msgspec.Struct, tag="scene_select", frozen=True):

@@ -127,6 +127,9 @@ def test_another_version_is_refused_with_both_versions_named(kind: str, decode: 
         (("head", "orientation"), [0.0, 0.0, 0.0, 2.0], "norm 2, wanted a unit quaternion"),
         (("head", "position"), [0.0, float("inf"), 0.0], "wanted a finite one"),
         (("head", "position"), [0.0, 0.0], "length 3"),
+        # Each is finite; head and eye together are not.
+        (("head", "position"), [0.0, 0.0, -1.7e308], "wanted within 1000 km"),
+        (("eyes", 1, "pose", "position"), [1.7e308, 0.0, 0.0], "wanted within 1000 km"),
         (("eyes",), [], "length 2"),
         (("eyes", 0, "fov", "left"), 1.0, "empty"),
         (("eyes", 0, "fov", "up"), 1.6, "below pi/2"),
