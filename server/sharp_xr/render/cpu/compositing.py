@@ -235,7 +235,10 @@ def blend_by(shift: int, size: int, fast: bool = False) -> Callable[..., Any]:
                 before, *sums, cover = carried
                 for record, alpha in zip(records, alphas, strict=True):
                     after, drawn = pass_through(builder, before, alpha)
-                    weight = builder.select(drawn, builder.fmul(before, alpha), nothing)
+                    # A subtraction has pipes of its own, and is off by what a fast picture can be.
+                    gone = builder.fsub if fast else builder.fmul
+                    share = gone(before, after if fast else alpha)
+                    weight = builder.select(drawn, share, nothing)
                     sums = added(builder, sums, weight, spread(builder, record, tint, kind))
                     before, cover = after, builder.fadd(cover, weight)
                 going_on = shows(builder, before, sums) if fast else drawn

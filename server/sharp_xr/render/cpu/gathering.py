@@ -67,7 +67,9 @@ def gather_by(fast: bool) -> Callable[..., Any]:
             for k in range(SINGLE)
         ]
         camera = [] if fast else [exact_of(builder, aspect_at, k) for k in range(16)]
-        reach_of_chunk, *size = (Vector(builder, splat(builder, args[k])) for k in (3, 5, 6))
+        reach_of_chunk, width, height = (
+            Vector(builder, splat(builder, args[k])) for k in (3, 5, 6)
+        )
         nobody = ir.Constant(INT16, 0)
 
         entry = builder.block
@@ -82,12 +84,14 @@ def gather_by(fast: bool) -> Callable[..., Any]:
         fetch_lines(builder, builder.add(next_at, i))
         lanes = [Vector(builder, load(builder, at, 4 * CHUNK * row, FLOATS)) for row in range(ROWS)]
         first_try = rough_centers(lanes, shared)
-        near = mask_of(builder, may_touch(builder, first_try, reach_of_chunk, shared, *size))
+        near = mask_of(
+            builder, may_touch(builder, first_try, reach_of_chunk, shared, width, height)
+        )
         builder.cbranch(builder.icmp_unsigned("!=", near, nobody), shape, after)
 
         builder.position_at_end(shape)
         place_of = first_try if fast else centers(builder, lanes, camera, first_try.inverse)
-        record, box, kept = projected(builder, lanes, place_of, shared, *size, fast)
+        record, box, kept = projected(builder, lanes, place_of, shared, width, height, fast)
         mask = mask_of(builder, kept)
         builder.cbranch(builder.icmp_unsigned("!=", mask, nobody), pack, after)
 

@@ -5,7 +5,7 @@
 
 The first six are rows of projection.py. The four halves overlap: a float that is read two bytes
 before its half has the half on top, and the one before it as its lowest digits. What those will be
-is known when a half is chosen: so it is the nearest, 0.2 % off at most, and to read it takes no
+is known when a half is chosen: so it is the nearest, 0.4 % off at most, and to read it takes no
 more than to read a float. (It wants a processor whose numbers begin with their lowest byte.)
 """
 
