@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import socket
 import ssl
 from collections.abc import Iterator
@@ -63,8 +64,15 @@ class PatientProtocol(H11Protocol):
             self.transport.close()
 
 
+def is_a_complaint(record: logging.LogRecord) -> bool:
+    """False for what uvicorn 0.54 says of each refused WebSocket, whose answer it has sent: that
+    is no error, and the guard has logged it."""
+    return record.getMessage() != "ASGI callable returned without completing handshake."
+
+
 def uvicorn_config(app: App) -> uvicorn.Config:
     """How the application is served."""
+    logging.getLogger("uvicorn.error").addFilter(is_a_complaint)
     return uvicorn.Config(
         create_app(app),
         http=PatientProtocol,

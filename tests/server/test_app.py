@@ -199,6 +199,17 @@ def test_a_foreign_page_can_neither_upload_nor_watch(site: Site) -> None:
         pass
 
 
+def test_who_is_not_let_in_is_no_error_of_the_server_s(
+    make_site: MakeSite, caplog: pytest.LogCaptureFixture
+) -> None:
+    site = make_site(token="secret")
+    with pytest.raises(InvalidStatus), viewer(site):
+        pass
+    site.stop()
+    assert [record.levelname for record in caplog.records] == ["WARNING"]
+    assert "refused" in caplog.text
+
+
 def test_a_server_with_a_token_wants_it_everywhere_but_for_its_health(make_site: MakeSite) -> None:
     site = make_site(token="secret")
     for path in ("/", "/web/main.js", "/scenes"):
