@@ -62,6 +62,14 @@ MAY_IMPORT: dict[str, set[str]] = {
     "sharp_xr.body": {"sharp_xr.refusal"},
     "sharp_xr.jobs": {"sharp_xr.refusal"},
     "sharp_xr.pairing": {"sharp_xr.body", "sharp_xr.refusal", "sharp_xr_protocol"},
+    "sharp_xr.entrance": {
+        "sharp_xr.access",
+        "sharp_xr.body",
+        "sharp_xr.page",
+        "sharp_xr.pairing",
+        "sharp_xr.refusal",
+        "sharp_xr_protocol",
+    },
     "sharp_xr.outbox": {"sharp_xr_protocol"},
     "sharp_xr.session": {"sharp_xr.outbox", "sharp_xr.stream", "sharp_xr_protocol"},
     "sharp_xr.sessions": {"sharp_xr.outbox", "sharp_xr.session", "sharp_xr_protocol"},
@@ -90,6 +98,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "sharp_xr.app": {
         "sharp_xr.access",
         "sharp_xr.body",
+        "sharp_xr.entrance",
         "sharp_xr.gallery",
         "sharp_xr.outbox",
         "sharp_xr.page",
@@ -113,7 +122,11 @@ MAY_IMPORT: dict[str, set[str]] = {
     },
     "sharp_xr.certificates": set(),
     "sharp_xr.https": set(),
-    "sharp_xr.announcement": {"sharp_xr.access", "sharp_xr.certificates"},
+    "sharp_xr.announcement": {
+        "sharp_xr.access",
+        "sharp_xr.certificates",
+        "sharp_xr_protocol",
+    },
     "sharp_xr.web_server": {"sharp_xr.app", "sharp_xr.https", "sharp_xr_protocol"},
     "sharp_xr.serve": {
         "sharp_xr.access",

@@ -19,6 +19,7 @@ from sharp_xr_client.recording import write_poses
 from sharp_xr_client.report import Figures, SessionLog, figures, table
 from sharp_xr_client.simulating import simulate
 from sharp_xr_client.wearing import wear
+from sharp_xr_protocol.pairing import code_in
 
 
 def run(options: Options) -> int:
@@ -52,10 +53,11 @@ async def _watch(options: Options, address: Address, log: SessionLog) -> None:
     assert this is not None
     with contextlib.suppress(NotImplementedError):  # Windows has no SIGTERM that could be heard
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, this.cancel)
-    if options.pair is None:
+    code = options.pair or code_in(options.server)
+    if code is None:
         address = remembered.completed(address)
     else:
-        address = await paired(address, options.pair)
+        address = await paired(address, code)
         remembered.keep(address)
     await (simulate if options.simulate else wear)(options, address, log)
 

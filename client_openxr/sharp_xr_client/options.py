@@ -23,7 +23,7 @@ class Options:
 
     server: tyro.conf.Positional[str]
     """Address: ws://host:port/session, the page's http://host:port/?token=..., or host:port; with
-    wss and https over TLS."""
+    wss and https over TLS. What the server's QR code says is one too: https://host:port/?pair=..."""
     token: str | None = None
     """What the server printed, if it listens on a network."""
     fingerprint: Annotated[str | None, tyro.conf.arg(metavar="SHA256")] = None

@@ -29,9 +29,9 @@ from sharp_xr.refusal import Refusal, refuse
 
 log = logging.getLogger(__name__)
 
-OPEN_PATHS = ("/healthz", "/readyz", "/pairing/begin", "/pairing/finish")
-"""Answered without a token: they tell a supervisor that the server lives, and nothing else; or give
-the token to who knows the pairing code."""
+OPEN_PATHS = ("/healthz", "/readyz", "/enter", "/pairing/begin", "/pairing/finish")
+"""Answered without a token: they tell a supervisor that the server lives, and nothing else; or let
+in who knows the token or the pairing code."""
 READING_METHODS = ("GET", "HEAD", "OPTIONS")
 _TOKEN_IN_ADDRESS = re.compile(r"[?&]token=([^&#\s]+)")
 
@@ -71,9 +71,19 @@ class Access:
 
     def enters_with_token(self, connection: HTTPConnection) -> bool:
         """Whether this request is the first of a browser, which the cookie shall follow."""
-        return self.token is not None and self._is_token(
-            _bare(connection.query_params.get("token"))
-        )
+        return self.is_token(connection.query_params.get("token"))
+
+    def is_token(self, given: str | None) -> bool:
+        """Whether it is, or an address that has it; compared in constant time."""
+        bare = _bare(given)
+        if self.token is None or bare is None:
+            return False
+        return hmac.compare_digest(bare.encode(), self.token.encode())
+
+    def admission(self, scheme: str) -> str:
+        """The cookie that lets a browser in: the value of ``Set-Cookie``."""
+        cookie = f"{self.cookie}={self.token}; Path=/; HttpOnly; SameSite=Strict"
+        return cookie + ("; Secure" if scheme == "https" else "")
 
     def _check_host(self, connection: HTTPConnection) -> None:
         host = connection.headers.get("host", "")
@@ -89,7 +99,7 @@ class Access:
         if self.token is None:
             return
         given = [
-            _bare(connection.query_params.get("token")),
+            connection.query_params.get("token"),
             _bearer(connection),
             connection.cookies.get(self.cookie),
         ]
@@ -99,7 +109,7 @@ class Access:
                 "this server wants its token: open the address that sharp-xr serve printed when it "
                 "started, which has the token",
             )
-        if not any(self._is_token(each) for each in given):
+        if not any(map(self.is_token, given)):
             raise Refusal(401, "that is not this server's token; it prints the right one at start")
 
     def _is_player(self, connection: HTTPConnection) -> bool:
@@ -108,11 +118,7 @@ class Access:
         No browser adds this header by itself, as it does a cookie.
         """
         is_whep = connection.url.path.startswith("/whep/")
-        return is_whep and self.token is not None and self._is_token(_bearer(connection))
-
-    def _is_token(self, given: str | None) -> bool:
-        assert self.token is not None
-        return given is not None and hmac.compare_digest(given.encode(), self.token.encode())
+        return is_whep and self.is_token(_bearer(connection))
 
 
 class Guard:
@@ -137,16 +143,13 @@ class Guard:
             await _answer(refusal, scope, receive, send)
             return
         if scope["type"] == "http" and self._access.enters_with_token(connection):
-            send = self._with_cookie(send, secure=connection.url.scheme == "https")
+            send = self._with_cookie(send, connection.url.scheme)
         await self._app(scope, receive, send)
 
-    def _with_cookie(self, send: Send, *, secure: bool) -> Send:
-        cookie = f"{self._access.cookie}={self._access.token}; Path=/; HttpOnly; SameSite=Strict"
-
+    def _with_cookie(self, send: Send, scheme: str) -> Send:
         async def send_with_cookie(message: Message) -> None:
             if message["type"] == "http.response.start":
-                value = cookie + ("; Secure" if secure else "")
-                MutableHeaders(scope=message).append("Set-Cookie", value)
+                MutableHeaders(scope=message).append("Set-Cookie", self._access.admission(scheme))
             await send(message)
 
         return send_with_cookie
@@ -167,7 +170,7 @@ async def _answer(refusal: Refusal, scope: Scope, receive: Receive, send: Send) 
 def _bearer(connection: HTTPConnection) -> str | None:
     """The token in the Authorization header (RFC 6750)."""
     scheme, _, bearer = connection.headers.get("authorization", "").partition(" ")
-    return _bare(bearer) if scheme.lower() == "bearer" else None
+    return bearer if scheme.lower() == "bearer" else None
 
 
 def _bare(given: str | None) -> str | None:

@@ -7,6 +7,7 @@ import sys
 
 from sharp_xr.access import is_loopback
 from sharp_xr.certificates import Certificate
+from sharp_xr_protocol.pairing import address_with
 
 WARNING = """\
 sharp-xr: browsers warn once, because this server made its certificate itself: no authority
@@ -14,21 +15,24 @@ sharp-xr: browsers warn once, because this server made its certificate itself: n
           "Advanced" and "Proceed". All is encrypted, and WebXR works."""
 
 
-def announce(url: str, host: str, certificate: Certificate | None) -> None:
-    """Print it. ``host`` is what the server is bound to; a QR code helps who types on a headset."""
+def announce(url: str, host: str, certificate: Certificate | None, code: str | None = None) -> None:
+    """Print it.
+
+    Args:
+        host: what the server is bound to.
+        code: for pairing, while it is good: how a headset gets in without the long token.
+    """
     print(f"sharp-xr: open {url}", flush=True)
+    page = url.partition("?")[0]
     if not is_loopback(host) and sys.stdout.isatty():
-        _print_qr(url)
+        # A photo of the code is worth nothing once it is used; one of the token would be.
+        _print_qr(address_with(page, code) if code else url)
     if certificate is not None:
         print(about(certificate, outward_name(host)), flush=True)
-
-
-def announce_code(url: str, code: str) -> None:
-    """How a headset's machine gets in without the long token, while the code is good."""
-    place = url.partition("?")[0].rstrip("/")
-    print(
-        f"sharp-xr: for a headset, soon and once: sharp-xr-client {place} --pair {code}", flush=True
-    )
+    if code is not None:
+        client = f"sharp-xr-client {page.rstrip('/')} --pair {code}"
+        print(f"sharp-xr: for a headset, soon and once: {client}", flush=True)
+        print(f"          or in its browser {page} and the code {code}", flush=True)
 
 
 def about(certificate: Certificate, host: str) -> str:

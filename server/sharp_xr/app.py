@@ -34,6 +34,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 from sharp_xr import page, scenes
 from sharp_xr.access import Access, Guard
 from sharp_xr.body import read_body
+from sharp_xr.entrance import Entrance
 from sharp_xr.gallery import SceneGallery
 from sharp_xr.outbox import DisconnectedError
 from sharp_xr.pairing import Pairing
@@ -176,6 +177,7 @@ class App:
 def create_app(app: App) -> Starlette:
     """The ASGI application in front of the parts. Starting and stopping them is the caller's."""
     routes = Routes(app)
+    access = Access(app.config.token)
     return Starlette(
         routes=[
             Route("/", page.index),
@@ -191,12 +193,13 @@ def create_app(app: App) -> Starlette:
             Route("/readyz", routes.readyz),
             WebSocketRoute("/session", routes.session),
             *app.pairing.routes(),
+            *Entrance(access, app.pairing).routes(),
             *Whep(app.spectators).routes(),
         ],
         middleware=[
             Middleware(Faults),
             Middleware(Cors, any_origin=app.config.token is not None),
-            Middleware(Guard, access=Access(app.config.token)),
+            Middleware(Guard, access=access),
         ],
         exception_handlers={
             Refusal: _on_refusal,

@@ -45,6 +45,9 @@ HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
 }
 
+MAX_CODE = 20
+"""Letters of a pairing code that an address may have filled in."""
+
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
 
 
@@ -66,10 +69,14 @@ def is_for_a_person(connection: HTTPConnection) -> bool:
 
 def refused(connection: HTTPConnection, refusal: Refusal) -> Response:
     """The refusal as a page that stands alone, with a field for the token where that is wanted."""
+    is_answerable = refusal.status == 401
+    code = connection.query_params.get("pair", "")[:MAX_CODE] if is_answerable else ""
+    sentence = "this code lets you in, once" if code else refusal.sentence
     text = Template(_read("refused.html").decode()).substitute(
-        sentence=html.escape(sentence_case(refusal.sentence)),
+        sentence=html.escape(sentence_case(sentence)),
+        code=html.escape(code),
         root="../" * (connection.url.path.count("/") - 1) or "./",
-        hidden="" if refusal.status == 401 else "hidden",
+        hidden="" if is_answerable else "hidden",
     )
     style = text.partition("<style>")[2].partition("</style>")[0]
     digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
@@ -77,6 +84,8 @@ def refused(connection: HTTPConnection, refusal: Refusal) -> Response:
         **HEADERS,
         "Cache-Control": "no-store",
         "Connection": "close",
+        # Else a browser hides the Origin of what the form sends (Fetch, "append a request Origin").
+        "Referrer-Policy": "same-origin",
         "Content-Security-Policy": (
             f"default-src 'none'; style-src 'sha256-{digest}'; "
             "base-uri 'none'; form-action 'self'; frame-ancestors 'none'"

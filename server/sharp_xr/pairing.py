@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import hmac
 import secrets
 import time
 from collections.abc import Callable
@@ -22,7 +23,7 @@ from starlette.routing import Route
 
 from sharp_xr.body import read_body
 from sharp_xr.refusal import Refusal
-from sharp_xr_protocol.pairing import PairingError, Side, new_code
+from sharp_xr_protocol.pairing import PairingError, Side, new_code, read_code
 
 LIFE_S = 600.0
 """Of a code: time to put on a headset."""
@@ -104,6 +105,19 @@ class Pairing:
         self._code = None
         assert self._token is not None
         return self._token
+
+    def redeem(self, text: str) -> None:
+        """Use the code up, for somebody who typed it into this server's own page.
+
+        Raises:
+            Refusal: it is not the code, or there is none.
+            PairingError: it cannot be one.
+        """
+        typed, code = read_code(text), self._current()
+        code.tries += 1
+        if not hmac.compare_digest(typed, read_code(code.text)):
+            raise Refusal(403, WRONG_CODE)
+        self._code = None
 
     def _current(self) -> Code:
         code = self._code

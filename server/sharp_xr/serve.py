@@ -22,7 +22,7 @@ from typing import Any
 
 from sharp_xr import certificates
 from sharp_xr.access import is_loopback, new_token
-from sharp_xr.announcement import address, announce, announce_code, outward_name
+from sharp_xr.announcement import address, announce, outward_name
 from sharp_xr.app import App, AppConfig
 from sharp_xr.certificates import Certificate, CertificateError
 from sharp_xr.devices import Device, renderer_for
@@ -163,9 +163,8 @@ async def _then(
 
 async def _opened(app: App, config: ServeConfig, url: str, certificate: Certificate | None) -> None:
     """Say where the page is, then make the scene that was asked for."""
-    announce(url, config.host, certificate)
-    if certificate is not None and app.config.token is not None:
-        announce_code(url, app.pairing.new_code())
+    pairs = certificate is not None and app.config.token is not None
+    announce(url, config.host, certificate, app.pairing.new_code() if pairs else None)
     if config.show is not None:
         try:
             data = await asyncio.to_thread(config.show.read_bytes)

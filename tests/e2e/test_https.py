@@ -14,12 +14,13 @@ from urllib.parse import urlsplit
 
 import httpx
 import pytest
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, expect
 from tests.e2e.browsing import chromium, until, upload, visiting
 from tests.e2e.conftest import COMMAND, ServerProcess, serving
 from tests.e2e.discs import two_discs
 
 from sharp_xr.certificates import make
+from sharp_xr_protocol.pairing import address_with, code_in
 
 NOW = datetime.datetime.now(datetime.UTC)
 NEEDS_CHROMIUM = pytest.mark.skipif(
@@ -125,8 +126,36 @@ def test_our_client_pairs_with_the_printed_code_and_needs_only_the_address_then(
         done = client(found[1], *watch, *first)
         assert done.returncode == 0, done.stderr
         assert "with their pose (100.0%)" in done.stdout
-    again = client(found[1], *watch, "--pair", found[2])
+    again = client(address_with(f"{found[1]}/", found[2]), *watch)
     assert again.returncode == 1 and "it was used" in again.stderr
+
+
+@NEEDS_CHROMIUM
+@pytest.mark.browser
+def test_a_browser_comes_in_by_the_address_of_the_qr_code_which_is_worth_nothing_then(
+    running: Browser, secure: ServerProcess
+) -> None:
+    entering = address_with(secure.url.partition("?")[0], new_code(secure))
+    code = code_in(entering) or ""
+    visitor = running.new_context(ignore_https_errors=True)
+    page = visitor.new_page()
+    page.goto(entering)
+    expect(page.get_by_role("textbox")).to_have_value(code)
+    page.get_by_role("button", name="Open").click()
+    until(page, "window.sharpXr?.state.connection === 'live'")
+    assert urlsplit(page.url).query == ""
+    visitor.clear_cookies()
+    page.goto(entering)
+    page.get_by_role("button", name="Open").click()
+    expect(page.get_by_role("alert")).to_contain_text("it was used")
+    visitor.close()
+
+
+def new_code(server: ServerProcess) -> str:
+    """As the page of somebody who is in asks for it."""
+    address = server.url.replace("/?", "/pairing?")
+    answer = httpx.post(address, verify=False, trust_env=False).raise_for_status()
+    return str(answer.json()["code"])
 
 
 def test_an_expired_certificate_ends_the_start_with_a_sentence(tmp_path: Path) -> None:

@@ -54,6 +54,22 @@ def test_a_foreign_certificate_tells_for_whom_it_is(tmp_path: Path) -> None:
     assert "not for" not in about(given(file, None, NOW), "photos.example.org")
 
 
+def test_a_pairing_code_is_what_the_qr_code_holds_and_how_a_headset_gets_in(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shown: list[str] = []
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    monkeypatch.setattr("sharp_xr.announcement._print_qr", shown.append)
+    announce("https://192.168.1.5:80/?token=t", "0.0.0.0", None, "7KM-Q2X")
+    assert shown == ["https://192.168.1.5:80/?pair=7KM-Q2X"]
+    out = capsys.readouterr().out
+    assert "sharp-xr-client https://192.168.1.5:80 --pair 7KM-Q2X\n" in out
+    assert "in its browser https://192.168.1.5:80/ and the code 7KM-Q2X\n" in out
+    announce("https://192.168.1.5:80/?token=t", "0.0.0.0", None)
+    assert shown[1:] == ["https://192.168.1.5:80/?token=t"]
+    assert "--pair" not in capsys.readouterr().out
+
+
 @pytest.mark.parametrize(("host", "is_coded"), [("0.0.0.0", True), ("127.0.0.1", False)])
 def test_a_terminal_shows_a_code_for_who_can_come_from_elsewhere(
     host: str,

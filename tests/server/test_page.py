@@ -82,10 +82,20 @@ def test_a_browser_without_the_token_gets_a_page_with_a_sentence_and_a_field(
     assert answer.headers["content-type"] == "text/html; charset=utf-8"
     assert answer.headers["cache-control"] == "no-store"
     assert "This server wants its token: open the address" in answer.text
-    assert 'action="./"' in answer.text and "$" not in answer.text
+    assert 'action="./enter"' in answer.text and "$" not in answer.text
     wrong = site.client.get("/scenes/x.ply?token=guess", headers=A_BROWSER)
     assert "That is not this server&#x27;s token" in wrong.text
-    assert 'action="../"' in wrong.text
+    assert 'action="../enter"' in wrong.text
+
+
+def test_a_code_in_the_address_is_filled_in_as_text(make_site: MakeSite) -> None:
+    site = make_site(token="secret")
+    answer = site.client.get("/?pair=7KM-Q2X", headers=A_BROWSER)
+    assert 'value="7KM-Q2X"' in answer.text and "This code lets you in, once." in answer.text
+    evil = site.client.get("/", params={"pair": '"><script>'}, headers=A_BROWSER)
+    assert 'value="&quot;&gt;&lt;script&gt;"' in evil.text
+    elsewhere = {**A_BROWSER, "Host": "evil name"}
+    assert "7KM" not in site.client.get("/?pair=7KM-Q2X", headers=elsewhere).text
 
 
 def test_a_program_without_the_token_gets_json(make_site: MakeSite) -> None:
