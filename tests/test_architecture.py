@@ -127,11 +127,13 @@ MAY_IMPORT: dict[str, set[str]] = {
         "sharp_xr.certificates",
         "sharp_xr_protocol",
     },
+    "sharp_xr.beacon": {"sharp_xr_protocol"},
     "sharp_xr.web_server": {"sharp_xr.app", "sharp_xr.https", "sharp_xr_protocol"},
     "sharp_xr.serve": {
         "sharp_xr.access",
         "sharp_xr.announcement",
         "sharp_xr.app",
+        "sharp_xr.beacon",
         "sharp_xr.certificates",
         "sharp_xr.devices",
         "sharp_xr.model",

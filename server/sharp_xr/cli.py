@@ -26,6 +26,7 @@ EXTRA_OF = {
         (
             *("aiortc", "av", "cryptography", "h11", "ifaddr", "multipart", "numba", "pi_heif"),
             *("PIL", "qrcode", "safetensors", "starlette", "torch", "uvicorn", "websockets"),
+            "zeroconf",
         ),
         "server",
     ),

@@ -20,7 +20,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from sharp_xr import certificates
+from sharp_xr import beacon, certificates
 from sharp_xr.access import is_loopback, new_token
 from sharp_xr.announcement import address, announce, outward_name
 from sharp_xr.app import App, AppConfig
@@ -122,7 +122,7 @@ async def _serve(config: ServeConfig) -> None:
         tls = certificate.context() if certificate else None
         app.pairing.fingerprint = certificate.fingerprint if certificate else None
         server = Server(uvicorn_config(app), tls)
-        async with _renewing(config, tls, app):
+        async with _renewing(config, tls, app), _announcing(listening, app):
             await _live(
                 *(app, server, listening, stop_asked),
                 lambda: _opened(app, config, url, certificate),
@@ -205,6 +205,22 @@ async def _renewing(
         yield
     finally:
         task.cancel()
+
+
+@contextlib.asynccontextmanager
+async def _announcing(listening: socket.socket, app: App) -> AsyncIterator[None]:
+    """In the network, where there is one, and where a headset may pair."""
+    bound, port = listening.getsockname()[:2]
+    address, fingerprint = outward_name(bound), app.pairing.fingerprint
+    if fingerprint is None or app.config.token is None or is_loopback(address):
+        yield
+        return
+    task = asyncio.create_task(beacon.announce(address, port, fingerprint))
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
 
 
 def _make_app(config: ServeConfig, token: str | None) -> App:
