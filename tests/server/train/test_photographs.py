@@ -10,8 +10,16 @@ import pytest
 import torch
 from tests.server.train.slanted import FOCAL_PX, slanted
 
-from sharp_xr.train.data.shards import HELD_OUT, Shard, shard_path, write_shard
-from sharp_xr.train.photographs import Photographs, Plate, plate, random_crop, targets
+from sharp_xr.train.data.shards import HELD_OUT, Shard, ShardError, shard_path, write_shard
+from sharp_xr.train.photographs import (
+    ENLARGED,
+    SQUEEZE,
+    Photographs,
+    Plate,
+    plate,
+    random_crop,
+    targets,
+)
 
 
 @pytest.fixture
@@ -44,6 +52,30 @@ def test_shards_that_appear_later_are_taken_in(folder: Path) -> None:
     write_shard(shard_path(folder, 8, 8), [slanted("000008-0", novel=2)])
     assert photographs.refresh() == 5
     assert photographs.refresh() == 5
+
+
+def test_a_training_that_goes_on_finds_its_views_where_they_were(folder: Path) -> None:
+    before = Photographs(folder)
+    before.refresh()
+    write_shard(shard_path(folder, 3, 3), [slanted("000003-0")])  # sorts before the other
+    before.refresh()
+    after = Photographs(folder)
+    after.recall(before.names)
+    assert after.names == before.names == ["synth-000007-000007.tar", "synth-000003-000003.tar"]
+    assert [(k, v) for _, k, v in after.views] == [(k, v) for _, k, v in before.views]
+    with pytest.raises(ShardError, match="000009"):
+        after.recall(["synth-000009-000009.tar"])
+
+
+@pytest.mark.parametrize(("size", "least"), [((192, 160), 160 / ENLARGED), ((384, 288), 216)])
+def test_large_pictures_are_not_of_small_crops(
+    view: Plate, size: tuple[int, int], least: float
+) -> None:
+    rng = np.random.default_rng(1)
+    crops = [random_crop(rng, view, size) for _ in range(20)]
+    rows = np.array([FOCAL_PX * size[0] / c.focal_px for c in crops]) * size[1] / size[0]
+    assert (rows > least * math.exp(-SQUEEZE) - 2).all()
+    assert (rows < 216 * math.exp(SQUEEZE) + 2).all(), "no more than there is, nor squeezed more"
 
 
 def test_a_batch_follows_from_its_seed(folder: Path) -> None:
