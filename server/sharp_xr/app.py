@@ -31,27 +31,27 @@ from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Route, WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from sharp_xr import page, scenes
-from sharp_xr.access import Access, Guard
-from sharp_xr.body import read_body
-from sharp_xr.entrance import Entrance
-from sharp_xr.gallery import SceneGallery
-from sharp_xr.outbox import DisconnectedError
-from sharp_xr.pairing import Pairing
-from sharp_xr.refusal import Faults, Refusal, refuse
+from sharp_xr.clients.outbox import DisconnectedError
+from sharp_xr.clients.session import Host
+from sharp_xr.clients.sessions import Sessions
+from sharp_xr.clients.whep import Cors, Whep
+from sharp_xr.http import page
+from sharp_xr.http.access import Access, Guard
+from sharp_xr.http.body import read_body
+from sharp_xr.http.entrance import Entrance
+from sharp_xr.http.pairing import Pairing
+from sharp_xr.http.refusal import Faults, Refusal, refuse
 from sharp_xr.render import Renderer
-from sharp_xr.scene_index import DiskError, SceneError
-from sharp_xr.scenes import SceneStore
-from sharp_xr.session import Host
-from sharp_xr.sessions import Sessions
+from sharp_xr.scenes.gallery import SceneGallery
+from sharp_xr.scenes.index import DiskError, SceneError
+from sharp_xr.scenes.store import SceneStore, warm_up
+from sharp_xr.scenes.uploads import PhotoWorker, Uploads
 from sharp_xr.stream import stream
 from sharp_xr.stream.channel import Studio
 from sharp_xr.stream.encoder import EncoderName
 from sharp_xr.stream.spectators import MAX_SPECTATORS, Spectators
 from sharp_xr.stream.stream import Stream
 from sharp_xr.stream.turns import Turns
-from sharp_xr.uploads import PhotoWorker, Uploads
-from sharp_xr.whep import Cors, Whep
 from sharp_xr_protocol.messages import FrameHeader, ProtocolError, Scene, StreamQuality, Video
 
 log = logging.getLogger(__name__)
@@ -149,7 +149,7 @@ class App:
         # On the render thread: a client that comes too early waits for it by itself.
         drawing = loop.run_in_executor(self.render_thread, self._warm_up)
         # Behind it, for both compile and only one can: storing is needed later.
-        drawing.add_done_callback(lambda _: self._spare_thread.submit(scenes.warm_up))
+        drawing.add_done_callback(lambda _: self._spare_thread.submit(warm_up))
         await asyncio.gather(drawing, self.worker.start())
         self.ready = True
         seconds = round(time.monotonic() - started, 2)

@@ -20,20 +20,20 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from sharp_xr import beacon, certificates
-from sharp_xr.access import is_loopback, new_token
-from sharp_xr.announcement import address, announce, outward_name
-from sharp_xr.app import App, AppConfig
-from sharp_xr.certificates import Certificate, CertificateError
+from sharp_xr.app import App, AppConfig, create_app
 from sharp_xr.devices import Device, renderer_for
+from sharp_xr.http import beacon, certificates
+from sharp_xr.http.access import is_loopback, new_token
+from sharp_xr.http.announcement import address, announce, outward_name
+from sharp_xr.http.certificates import Certificate, CertificateError
+from sharp_xr.http.refusal import Refusal
+from sharp_xr.http.web_server import Server, uvicorn_config
 from sharp_xr.model import ModelError, Precision, check_name, load_predictor
 from sharp_xr.prediction import PredictionWorker
-from sharp_xr.refusal import Refusal
-from sharp_xr.scene_index import SceneError
+from sharp_xr.scenes.index import SceneError
+from sharp_xr.scenes.uploads import scene_name
 from sharp_xr.stream.encoder import EncoderName, check_encoder
 from sharp_xr.stream.selftest import check_aiortc
-from sharp_xr.uploads import scene_name
-from sharp_xr.web_server import Server, uvicorn_config
 
 log = logging.getLogger(__name__)
 
@@ -121,7 +121,7 @@ async def _serve(config: ServeConfig) -> None:
         )
         tls = certificate.context() if certificate else None
         app.pairing.fingerprint = certificate.fingerprint if certificate else None
-        server = Server(uvicorn_config(app), tls)
+        server = Server(uvicorn_config(create_app(app)), tls)
         async with _renewing(config, tls, app), _announcing(listening, app):
             await _live(
                 *(app, server, listening, stop_asked),

@@ -24,9 +24,9 @@ from websockets.asyncio.server import Server, ServerConnection
 from websockets.asyncio.server import serve as serve_websocket
 from websockets.http11 import Request, Response
 
+from sharp_xr.clients.session import Host, Session
 from sharp_xr.render import Frame, PreparedScene, RenderSettings
 from sharp_xr.render.camera import View
-from sharp_xr.session import Host, Session
 from sharp_xr.stream.sender import use_loopback_candidates
 from sharp_xr.stream.stream import Stream
 from sharp_xr_protocol.geometry import Fov

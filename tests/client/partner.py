@@ -13,7 +13,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
 
-from sharp_xr.certificates import make
+from sharp_xr.http.certificates import make
 from sharp_xr_client.address import Address, parse_address
 from sharp_xr_protocol.pairing import Side
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from tests.client.partner import CODE, Partner, answering
 
-from sharp_xr.beacon import announce
+from sharp_xr.http.beacon import announce
 from sharp_xr_client import discovery, remembered
 from sharp_xr_client.address import parse_address
 from sharp_xr_client.cli import main

@@ -19,7 +19,7 @@ from tests.e2e.browsing import chromium, until, upload, visiting
 from tests.e2e.conftest import COMMAND, ServerProcess, serving
 from tests.e2e.discs import two_discs
 
-from sharp_xr.certificates import make
+from sharp_xr.http.certificates import make
 from sharp_xr_protocol.pairing import address_with, code_in
 
 NOW = datetime.datetime.now(datetime.UTC)

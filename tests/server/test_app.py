@@ -254,7 +254,7 @@ def test_what_storing_compiles_is_compiled_before_the_first_photo_comes(
     make_site: MakeSite, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     warm = threading.Event()
-    monkeypatch.setattr("sharp_xr.scenes.warm_up", warm.set)
+    monkeypatch.setattr("sharp_xr.app.warm_up", warm.set)
     make_site()
     assert warm.wait(20)
 
@@ -267,7 +267,7 @@ def test_unknown_paths_and_methods_are_refused_in_the_same_form(site: Site) -> N
 def test_uploads_are_taken_side_by_side_up_to_a_limit(
     site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("sharp_xr.uploads.MAX_AT_A_TIME", 1)
+    monkeypatch.setattr("sharp_xr.scenes.uploads.MAX_AT_A_TIME", 1)
     site.worker.hold.clear()
     answers: list[httpx.Response] = []
     with welcomed(site) as client:

@@ -10,7 +10,7 @@ from starlette.types import Message
 from starlette.websockets import WebSocket
 
 from sharp_xr.app import StarletteSocket
-from sharp_xr.outbox import DisconnectedError
+from sharp_xr.clients.outbox import DisconnectedError
 
 
 async def opened(send: Callable[[Message], Coroutine[Any, Any, None]]) -> StarletteSocket:
