@@ -123,8 +123,12 @@ class Plate:
 
 
 def plate(shard: Shard, key: str, view: int) -> Plate:
-    """Read from its shard. Views other than the photo know nothing of their second layer."""
-    depth = shard.depth(key, view)
+    """Read from its shard. Views other than the photo know nothing of their second layer.
+
+    Where a surface reflects or is transparent, the picture shows something else than it: there the
+    depth of the visible layer is let be unknown.
+    """
+    depth = np.where(shard.marks(key, view) > 0, np.float16(0), shard.depth(key, view))
     behind = shard.behind(key) if view == 0 else None
     layers = np.stack([depth, np.zeros_like(depth) if behind is None else behind])
     focal_px = float(shard.about(key)["views"][view]["lens"][0])

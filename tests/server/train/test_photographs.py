@@ -37,8 +37,18 @@ def test_a_photo_knows_its_second_layer_and_a_view_beside_it_does_not(folder: Pa
     shard = Shard(shard_path(folder, 7, 7))
     photo, beside = (plate(shard, "000007-0", k) for k in (0, 1))
     assert (photo.depth[1] == 3).all() and (beside.depth[1] == 0).all()
-    np.testing.assert_allclose(photo.depth[0, 0, [0, -1]], [1, 2])
+    np.testing.assert_allclose(photo.depth[0, -1, [0, -1]], [1, 2])
     assert photo.focal_px == pytest.approx(FOCAL_PX)
+
+
+def test_depth_is_unknown_where_a_picture_shows_something_else_than_the_surface(
+    folder: Path,
+) -> None:
+    shard = Shard(shard_path(folder, 7, 7))
+    marks = shard.marks("000007-0", 0) > 0
+    assert 0 < marks.sum() < marks.size
+    photo = plate(shard, "000007-0", 0)
+    assert ((photo.depth[0] == 0) == marks).all() and (photo.depth[1] == 3).all()
 
 
 def test_held_out_scenes_are_not_trained_on(folder: Path) -> None:
@@ -96,7 +106,7 @@ def test_a_crop_keeps_picture_and_depth_together_and_narrows_the_view(view: Plat
         assert crop.depth.shape == (2, size[1], size[0])
         brightness = crop.rgb.mean((0, 2))
         assert np.corrcoef(brightness, crop.depth[0].mean(0))[0, 1] > 0.6, "mirrored together"
-        across = abs(crop.depth[0, 0, -1] - crop.depth[0, 0, 0])
+        across = abs(crop.depth[0, -1, -1] - crop.depth[0, -1, 0])
         # Depth spans 1 m over 288 px and the lens is 230.4 px long: the share tells the focal.
         assert crop.focal_px == pytest.approx(0.8 / across * size[0], rel=0.03)
 
