@@ -56,6 +56,8 @@ class Stand:
         self.times: list[DisplayTimes] = []
         self.selected: list[str] = []
         """Scenes that were asked for."""
+        self.dots = Dots()
+        """What draws all sessions."""
         self.is_frozen = False
         """Poses come, and none is drawn any more."""
         use_loopback_candidates()
@@ -114,7 +116,7 @@ class Stand:
     def _open_video(
         self, video: Video, on_header: Callable[[FrameHeader], None], **callbacks: Any
     ) -> Stream:
-        return Stream(Dots(), self._render_thread, video, on_header, encoder="x264", **callbacks)
+        return Stream(self.dots, self._render_thread, video, on_header, encoder="x264", **callbacks)
 
     def hears(self, message: FromClient) -> bool:
         """Keep it; whether the session may have it."""
