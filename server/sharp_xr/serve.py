@@ -283,7 +283,7 @@ def _signals() -> Iterator[asyncio.Event]:
 
 
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
-    """uvloop's where it exists: it halves what a packet costs (streaming design, 2.4)."""
+    """uvloop's where it exists: a packet costs half as much there."""
     try:
         import uvloop
     except ImportError:

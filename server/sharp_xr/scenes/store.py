@@ -247,7 +247,7 @@ def clean_name(name: str) -> str:
 
 def near_distance(gaussians: Gaussians) -> float:
     """Where the nearest tenth ends, in metres: the 10 % quantile of depth (as SHARP's camera paths
-    use, sharp-model section 11); 2 m for an empty scene."""
+    use: ``render/trajectories.py``); 2 m for an empty scene."""
     near_m = gaussians.depth_quantile(0.1)
     return 2.0 if near_m is None else near_m
 
