@@ -4,10 +4,10 @@
 
 What a photo is, is read from its content, never from its name. Everything that SHARP's own
 pre-processing decides (apple/ml-sharp, ``utils/io.py``) is kept, save for four things in which a
-user would call its result wrong: all eight EXIF orientations are applied (SHARP: three), an embedded colour
-profile is converted to sRGB (SHARP: ignored), transparent pixels are laid on white (SHARP: alpha
-is dropped, which uncovers whatever colour the editor left there), and focal lengths that no lens
-has are ignored.
+user would call its result wrong: all eight EXIF orientations are applied (SHARP: three), an
+embedded colour profile is converted to sRGB (SHARP: ignored), transparent pixels are laid on white
+(SHARP: alpha is dropped, which uncovers whatever colour the editor left there), and focal lengths
+that no lens has are ignored.
 """
 
 from sharp_xr.photo.decoding import MAX_BYTES

@@ -1,4 +1,4 @@
-"""A file's bytes to pixels, within limits: the decoders are foreign code, the bytes a stranger's."""
+"""A file's bytes to pixels, within limits: decoders are foreign code, bytes a stranger's."""
 
 from __future__ import annotations
 
