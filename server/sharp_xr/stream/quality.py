@@ -28,6 +28,8 @@ from sharp_xr_protocol.messages import QualityGoal, QualityLimit, Video
 
 SHARES = (1.0, 0.875, 0.75, 0.625, 0.5, 0.375)
 """Of an eye's width and height: each has two thirds to three quarters of the pixels before it."""
+LEAST_SHARE: dict[QualityGoal, float] = {"auto": 0.5, "sharper": 0.5, "smoother": 0.375}
+"""Below it more frames are worth less than the pixels that they cost."""
 LEAST_PX = 192
 """The longer side of an eye; smaller ones show nothing."""
 GOAL_HZ: dict[QualityGoal, float] = {"auto": 40.0, "sharper": 24.0, "smoother": 240.0}
@@ -98,7 +100,7 @@ class QualityControl:
 
     def __init__(self, video: Video, goal: QualityGoal = "auto") -> None:
         self._video = video
-        self._sizes = sizes_of(video)
+        self._sizes = sizes_of(video, goal)
         self._machine, self._link = Ladder(), Ladder()
         self._machine_hz = video.max_hz  # that it could make, if all were wanted
         self._slow: _Slow | None = None
@@ -113,7 +115,9 @@ class QualityControl:
     def prefer(self, goal: QualityGoal) -> Quality:
         """Another goal; from where things stand it is gone on."""
         self.goal = goal
-        self._machine, self._link = Ladder(self._machine.rung), Ladder(self._link.rung)
+        self._sizes = sizes_of(self._video, goal)
+        rung = min(self._machine.rung, len(self._sizes) - 1)
+        self._machine, self._link = Ladder(rung), Ladder(self._link.rung)
         self.quality = self._chosen()
         return self.quality
 
@@ -229,9 +233,9 @@ class QualityControl:
         ]
 
 
-def sizes_of(video: Video) -> list[tuple[int, int]]:
+def sizes_of(video: Video, goal: QualityGoal) -> list[tuple[int, int]]:
     """Widths and heights of an eye, the largest first, each of them once."""
-    sizes = [size_of(video, share) for share in SHARES]
+    sizes = [size_of(video, share) for share in SHARES if share >= LEAST_SHARE[goal]]
     return list(dict.fromkeys(size for size in sizes if size == sizes[0] or max(size) >= LEAST_PX))
 
 
