@@ -19,13 +19,14 @@ import skimage
 from numpy.typing import NDArray
 from PIL import Image
 
-from sharp_xr.app import App, AppConfig, create_app
+from sharp_xr.app import App, AppConfig
 from sharp_xr.formats.ply import PhotoCamera, write_ply
 from sharp_xr.gaussians import Gaussians
 from sharp_xr.http.web_server import Server, uvicorn_config
 from sharp_xr.model import ModelError
 from sharp_xr.prediction import OnProgress, Prediction
 from sharp_xr.render import Frame, PreparedScene, Renderer, RenderSettings, View
+from sharp_xr.routes import create_app
 from sharp_xr.serve import bind
 
 DISTANCE_M = 2.0

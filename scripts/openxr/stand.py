@@ -15,7 +15,8 @@ from scripts.openxr.dots import Dots
 from scripts.openxr.served import Gallery, Served
 from websockets.asyncio.server import ServerConnection, serve
 
-from sharp_xr.clients.session import Host, Session
+from sharp_xr.clients.host import Host
+from sharp_xr.clients.session import Session
 from sharp_xr.stream.sender import use_loopback_candidates
 from sharp_xr.stream.stream import Stream
 from sharp_xr_protocol.geometry import Fov

@@ -20,7 +20,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from sharp_xr.app import App, AppConfig, create_app
+from sharp_xr.app import App, AppConfig
 from sharp_xr.devices import Device, renderer_for
 from sharp_xr.http import beacon, certificates
 from sharp_xr.http.access import is_loopback, new_token
@@ -30,6 +30,7 @@ from sharp_xr.http.refusal import Refusal
 from sharp_xr.http.web_server import Server, uvicorn_config
 from sharp_xr.model import ModelError, Precision, check_name, load_predictor
 from sharp_xr.prediction import PredictionWorker
+from sharp_xr.routes import create_app
 from sharp_xr.scenes.index import SceneError
 from sharp_xr.scenes.uploads import scene_name
 from sharp_xr.stream.encoder import EncoderName, check_encoder

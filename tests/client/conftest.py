@@ -24,7 +24,8 @@ from websockets.asyncio.server import Server, ServerConnection
 from websockets.asyncio.server import serve as serve_websocket
 from websockets.http11 import Request, Response
 
-from sharp_xr.clients.session import Host, Session
+from sharp_xr.clients.host import Host
+from sharp_xr.clients.session import Session
 from sharp_xr.render import Frame, PreparedScene, RenderSettings
 from sharp_xr.render.camera import View
 from sharp_xr.stream.sender import use_loopback_candidates

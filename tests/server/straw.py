@@ -13,13 +13,14 @@ from typing import Any, Protocol
 import httpx
 import numpy as np
 
-from sharp_xr.app import App, AppConfig, create_app
+from sharp_xr.app import App, AppConfig
 from sharp_xr.gaussians import Gaussians
 from sharp_xr.http.web_server import Server, uvicorn_config
 from sharp_xr.model import ModelError
 from sharp_xr.photo import PhotoError
 from sharp_xr.prediction import OnProgress, Prediction
 from sharp_xr.render import Frame, PreparedScene, RenderSettings, View
+from sharp_xr.routes import create_app
 from sharp_xr.serve import bind
 
 

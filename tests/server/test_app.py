@@ -14,8 +14,8 @@ from tests.server.straw import MakeSite, Site
 from tests.server.viewer import sentence, stored, upload, viewer, welcomed
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
-from sharp_xr.app import attachment
 from sharp_xr.formats.ply import read_ply
+from sharp_xr.routes import attachment
 from sharp_xr_protocol.messages import (
     Bye,
     Progress,

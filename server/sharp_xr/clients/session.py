@@ -21,21 +21,20 @@ import secrets
 import statistics
 import time
 from collections import deque
-from collections.abc import Callable, Collection, Coroutine
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar, assert_never
+from collections.abc import Coroutine
+from typing import Any, TypeVar, assert_never
 
 import msgspec
 
+from sharp_xr.clients.host import Host
 from sharp_xr.clients.outbox import DisconnectedError, Outbox, Socket
-from sharp_xr.stream import overscan
+from sharp_xr.clients.video import ClientVideo, video_for
 from sharp_xr.stream.latest import Latest
 from sharp_xr_protocol.messages import (
     Answer,
     Bye,
     Candidate,
-    Display,
     DisplayTimes,
-    FrameHeader,
     FromServer,
     Hello,
     IceRestart,
@@ -45,21 +44,15 @@ from sharp_xr_protocol.messages import (
     Problem,
     ProtocolError,
     QualityChoice,
-    QualityGoal,
     Report,
     Scene,
     SceneList,
     SceneReady,
     SceneSelect,
-    StreamQuality,
     Tracking,
-    Video,
     Welcome,
     decode_from_client,
 )
-
-if TYPE_CHECKING:
-    from sharp_xr.stream.loop import ShownScene
 
 log = logging.getLogger(__name__)
 
@@ -73,62 +66,6 @@ DISPLAY_S = 5.0
 """Between two lines of the log about a client's display."""
 MAX_SIGNALLING = 64
 """Offers and candidates that may wait; a browser sends about a dozen."""
-MAX_HZ = 120.0
-"""Frames per second that are offered at most."""
-
-
-class Gallery(Protocol):
-    """The scenes that a client may see."""
-
-    def scenes(self) -> list[Scene]:
-        """Newest first."""
-        ...
-
-    async def load(self, scene_id: str) -> tuple[Scene, ShownScene]:
-        """Raises LookupError with one sentence."""
-        ...
-
-
-class ClientVideo(Protocol):
-    """What a session wants of ``stream.stream.Stream``."""
-
-    def show(self, scene: ShownScene | None) -> None: ...
-    def track(self, tracking: Tracking) -> None: ...
-    def report(self, report: Report) -> None: ...
-    def prefer(self, goal: QualityGoal) -> None: ...
-    async def answer(self, offer_sdp: str) -> str: ...
-    async def add_candidate(self, candidate: Candidate) -> None: ...
-    def stats(self) -> Any: ...
-    async def close(self) -> None: ...
-
-
-class OpenVideo(Protocol):
-    """Starts one client's stream; the callbacks run on the event loop."""
-
-    def __call__(
-        self,
-        video: Video,
-        on_header: Callable[[FrameHeader], None],
-        *,
-        on_quality: Callable[[StreamQuality], None],
-        capabilities: Collection[str],
-        on_problem: Callable[[str], None],
-        on_lost: Callable[[str], None],
-    ) -> ClientVideo: ...
-
-
-@dataclasses.dataclass(frozen=True)
-class Host:
-    """What the sessions of one server share."""
-
-    server: str
-    """Name and version."""
-    renderer: str
-    model: str
-    gallery: Gallery
-    open_video: OpenVideo
-    max_eye_px: int = 512
-    """The longer side of one eye's picture at most."""
 
 
 class Session:
@@ -343,21 +280,6 @@ class Session:
 
     def _log(self, event: str, **fields: object) -> None:
         log.info(event, extra={"fields": {"session": self.id, **fields}})
-
-
-def video_for(display: Display, max_eye_px: int, capabilities: Collection[str] = ()) -> Video:
-    """The video for a display: its shape, its longer side at most ``max_eye_px``.
-
-    Sides are multiples of 16, H.264's macroblocks, so that the eyes never share one; the slightly
-    other shape is no distortion, because fields of view travel with each frame. A picture with a
-    margin, "overscan", is so much larger.
-    """
-    wanted = overscan.SCALE if "overscan" in capabilities else 1.0
-    scale = min(wanted, max_eye_px / max(display.eye_width, display.eye_height))
-    width, height = (
-        max(16, round(side * scale) // 16 * 16) for side in (display.eye_width, display.eye_height)
-    )
-    return Video(width, height, max_hz=min(display.refresh_hz, MAX_HZ))
 
 
 def _rounded(figures: dict[str, Any]) -> dict[str, object]:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 
+from sharp_xr.clients.host import Host
 from sharp_xr.clients.outbox import DisconnectedError, Socket
-from sharp_xr.clients.session import Host, Session
+from sharp_xr.clients.session import Session
 from sharp_xr_protocol.messages import Bye, FromServer, encode
 
 

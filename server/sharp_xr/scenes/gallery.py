@@ -15,37 +15,28 @@ from __future__ import annotations
 import asyncio
 import io
 import logging
-import math
-from collections import OrderedDict
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
-import numpy as np
-
 from sharp_xr.formats.ply import UNKNOWN_PHOTO, PhotoCamera, read_ply
 from sharp_xr.gaussians import Gaussians
-from sharp_xr.photo import DIAGONAL_35MM, Photo, thumbnail
 from sharp_xr.render import PreparedScene, Renderer
-from sharp_xr.render.camera import photo_fov, view_from_eye
+from sharp_xr.render.camera import photo_fov
+from sharp_xr.scenes.focal import focal_in_px, with_focal
 from sharp_xr.scenes.index import Origin, SceneError, SceneRecord
-from sharp_xr.scenes.store import CAMERA_UNKNOWN, SceneStore, new_record
+from sharp_xr.scenes.ready import ReadyScenes
+from sharp_xr.scenes.snapshot import snapshot
+from sharp_xr.scenes.store import SceneStore, new_record
 from sharp_xr.stream.loop import ShownScene
-from sharp_xr_protocol.geometry import Pose
 from sharp_xr_protocol.messages import Scene
 
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-BYTES_PER_GAUSSIAN = 96
-"""Of a prepared scene, generously: 14 floats, and as much again for a renderer's own order."""
-FOCAL_RANGE_MM = (8.0, 400.0)
-"""As on 35 mm film; what lenses have that people take photos with."""
-THUMBNAIL_PX = 320
-"""Longer side of a thumbnail."""
 THREADS = 2
 """Scenes loaded at a time; one more thread stores new ones, so that they hold up nobody."""
 
@@ -60,7 +51,7 @@ class _Arrival:
 
 
 class SceneGallery:
-    """What sessions and routes know of scenes (``session.Gallery``)."""
+    """What sessions and routes know of scenes (``host.Gallery``)."""
 
     def __init__(
         self,
@@ -75,8 +66,7 @@ class SceneGallery:
         self._on_change = on_change
         # In memory, because the index may be busy with the disk when the event loop asks.
         self._records = {record.id: record for record in store.list()}  # newest first
-        self._capacity = max(1, memory_bytes // BYTES_PER_GAUSSIAN)  # Gaussians
-        self._ready: OrderedDict[str, ShownScene] = OrderedDict()  # last looked at comes last
+        self._ready = ReadyScenes(memory_bytes)
         self._loading: dict[str, asyncio.Task[ShownScene]] = {}
         self._arrivals: dict[str, _Arrival] = {}
         self._unstretched: ShownScene | None = None  # as predicted, of the scene refocused last
@@ -107,9 +97,9 @@ class SceneGallery:
             loading = self._loading.get(scene_id) or self._start_loading(scene_id)
             # Others may wait for the same scene: one who goes does not take it from them.
             loaded = await asyncio.shield(loading)
-            shown = self._ready.get(scene_id, loaded)  # it may have been refocused meanwhile
+            shown = self._ready.get(scene_id) or loaded  # it may have been refocused meanwhile
         scene = self.scene(scene_id)  # or renamed, or deleted
-        self._keep(shown)
+        self._ready.keep(shown)
         return scene, shown
 
     async def add(
@@ -144,7 +134,7 @@ class SceneGallery:
         record, shown = await self._in_thread(prepare)
         scene = scene_of(record)
         self._records = {record.id: record, **self._records}
-        self._keep(shown)
+        self._ready.keep(shown)
         storing = asyncio.create_task(self._store_new(record, gaussians, thumbnail))
         self._arrivals[scene.id] = _Arrival(gaussians, thumbnail, storing)
         self._on_change()
@@ -219,12 +209,12 @@ class SceneGallery:
 
     async def _refocus(self, scene_id: str, focal_px: float) -> None:
         unstretched = await self._as_predicted(scene_id)
-        stretch = _with_focal(self._record(scene_id), focal_px).stretch
+        stretch = with_focal(self._record(scene_id), focal_px).stretch
         prepared = unstretched
         if stretch != 1.0:
             prepared = await self._in_thread(lambda: unstretched.refocused(stretch))
-        self._records[scene_id] = _with_focal(self._record(scene_id), focal_px)
-        self._keep(ShownScene(scene_id, prepared))
+        self._records[scene_id] = with_focal(self._record(scene_id), focal_px)
+        self._ready.keep(ShownScene(scene_id, prepared))
         self._on_change()
         await self.stored(scene_id)
         await self._in_thread(lambda: self._store.refocus(scene_id, focal_px))
@@ -274,7 +264,7 @@ class SceneGallery:
                 prepared = await self._in_thread(self._prepare(scene_id, stretch))
                 if self._record(scene_id).stretch == stretch:
                     shown = ShownScene(scene_id, prepared)
-                    self._keep(shown)  # before this task ends: who asks next must find it
+                    self._ready.keep(shown)  # before this task ends: who asks next must find it
                     return shown
         except SceneError as error:
             raise LookupError(str(error)) from error
@@ -297,50 +287,13 @@ class SceneGallery:
 
     def _forget(self, scene_id: str) -> None:
         self._records.pop(scene_id, None)
-        self._ready.pop(scene_id, None)
+        self._ready.forget(scene_id)
         if self._unstretched is not None and self._unstretched.id == scene_id:
             self._unstretched = None
         self._on_change()
 
-    def _keep(self, shown: ShownScene) -> None:
-        self._ready[shown.id] = shown
-        self._ready.move_to_end(shown.id)
-        while len(self._ready) > 1 and self._gaussians_ready() > self._capacity:
-            gone, _ = self._ready.popitem(last=False)
-            log.info("scene left memory", extra={"fields": {"scene": gone}})
-
-    def _gaussians_ready(self) -> int:
-        return sum(len(shown.prepared) for shown in self._ready.values())
-
     def _in_thread(self, work: Callable[[], T]) -> asyncio.Future[T]:
         return asyncio.get_running_loop().run_in_executor(self._threads, work)
-
-
-def snapshot(renderer: Renderer, gaussians: Gaussians, photo: PhotoCamera) -> bytes:
-    """A JPEG of what the photo's camera sees, for a scene that came without a photo."""
-    scale = THUMBNAIL_PX / max(photo.width, photo.height)
-    width, height = (max(1, round(side * scale)) for side in (photo.width, photo.height))
-    fov = photo_fov(photo.width, photo.height, photo.focal_px)
-    view = view_from_eye(Pose(), fov, width, height)
-    rgb = renderer.render(renderer.prepare(gaussians), [view]).rgb[0]  # [3, H, W]
-    image = (rgb.transpose(1, 2, 0) * 255 + 0.5).clip(0, 255).astype(np.uint8)
-    return thumbnail(Photo(np.ascontiguousarray(image), photo.focal_px * scale), THUMBNAIL_PX)
-
-
-def focal_in_px(record: SceneRecord, focal_35mm: float | None) -> float:
-    """Of the record's photo; None is what the prediction had. Raises SceneError."""
-    if record.predicted_focal_px is None:
-        raise SceneError(CAMERA_UNKNOWN)
-    if focal_35mm is None:
-        return record.predicted_focal_px
-    least, most = FOCAL_RANGE_MM
-    if not least <= focal_35mm <= most:
-        raise SceneError(f"a focal length of {focal_35mm:g} mm, wanted {least:g} to {most:g}")
-    return focal_35mm * math.hypot(record.photo.width, record.photo.height) / DIAGONAL_35MM
-
-
-def _with_focal(record: SceneRecord, focal_px: float) -> SceneRecord:
-    return replace(record, photo=replace(record.photo, focal_px=focal_px))
 
 
 def scene_of(record: SceneRecord) -> Scene:

@@ -7,7 +7,9 @@ import dataclasses
 from collections.abc import Callable, Collection, Coroutine
 from typing import Any, TypeVar
 
-from sharp_xr.clients.session import ClientVideo, Host, Session
+from sharp_xr.clients.host import Host
+from sharp_xr.clients.session import Session
+from sharp_xr.clients.video import ClientVideo
 from sharp_xr.stream.loop import ShownScene
 from sharp_xr_protocol.geometry import Fov, Pose
 from sharp_xr_protocol.messages import (

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from tests.server.clients.session_client import EYE, HELLO, Client, play, tracking
 
-from sharp_xr.clients.session import video_for
+from sharp_xr.clients.video import video_for
 from sharp_xr_protocol.geometry import Pose
 from sharp_xr_protocol.messages import (
     Answer,

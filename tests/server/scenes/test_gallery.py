@@ -16,8 +16,9 @@ from tests.server.straw import StrawRenderer, StrawScene, some_gaussians
 
 from sharp_xr.formats.ply import UNKNOWN_PHOTO, PhotoCamera, write_ply
 from sharp_xr.gaussians import Gaussians
-from sharp_xr.scenes.gallery import BYTES_PER_GAUSSIAN, SceneGallery
+from sharp_xr.scenes.gallery import SceneGallery
 from sharp_xr.scenes.index import SceneError, SceneRecord
+from sharp_xr.scenes.ready import BYTES_PER_GAUSSIAN
 from sharp_xr.scenes.store import SceneStore
 from sharp_xr.stream.loop import ShownScene
 from sharp_xr_protocol.messages import Scene

@@ -9,8 +9,8 @@ import pytest
 from starlette.types import Message
 from starlette.websockets import WebSocket
 
-from sharp_xr.app import StarletteSocket
 from sharp_xr.clients.outbox import DisconnectedError
+from sharp_xr.clients.socket import StarletteSocket
 
 
 async def opened(send: Callable[[Message], Coroutine[Any, Any, None]]) -> StarletteSocket:
