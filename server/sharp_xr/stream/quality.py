@@ -59,7 +59,8 @@ FIXED_CLIENT = 0.2
 FIXED_ENCODE = 0.2
 """Of the encoding time; 0.2 to 0.35 was measured."""
 SLOW = 1.25
-"""A client whose poses come so many times more seldom than the goal wants has too much to do."""
+"""A client whose poses come, or that shows frames, so many times more seldom than the goal wants has
+too much to do."""
 REMEMBER_S = 60.0
 """How long it is taken for slow at that size, since it was: a fast one says only that it is."""
 SETTLE_S = 1.0
@@ -195,7 +196,7 @@ class QualityControl:
     def _know_client(self, load: Load, now_s: float) -> None:
         if now_s - self._resized_s < SETTLE_S:
             return
-        times = load.pose_ms * self._goal_hz(self.quality.hz) / 1e3
+        times = load.client_ms * self._goal_hz(self.quality.hz) / 1e3
         pixels = self.quality.eye_width * self.quality.eye_height
         slow = self._slow
         if times > SLOW:

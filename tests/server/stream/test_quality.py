@@ -211,6 +211,39 @@ def test_a_client_that_cannot_show_so_large_pictures_gets_smaller_ones() -> None
     assert machine.share_of_time(512) < 0.1
 
 
+@pytest.mark.parametrize("shows_ms", [33.0, 45.0, 60.0])
+def test_a_client_that_misses_frames_gets_pictures_that_it_shows_in_time(shows_ms: float) -> None:
+    machine = SimulatedMachine(shows_ms=shows_ms)
+    machine.run(2 * SETTLED_S)
+    assert machine.quality.limit == "client"
+    assert machine.shown_fps() >= 30.0
+    assert machine.fps() == pytest.approx(60, abs=1)  # its poses are drawn all the same
+    changes = len(machine.qualities)
+    machine.run(10 * REMEMBER_S)
+    assert machine.shown_fps(10 * REMEMBER_S) >= 30.0
+    assert len(machine.qualities) - changes <= 2 * 10 + 2
+
+
+def test_a_client_that_misses_a_frame_now_and_then_loses_no_pixels() -> None:
+    machine = SimulatedMachine(shows_ms=20.0)
+    machine.run(60.0)
+    assert machine.shown_fps(30.0) < 0.9 * machine.fps(30.0)
+    assert machine.qualities[1:] == []
+
+
+@pytest.mark.parametrize(("is_calm", "client_ms"), [(True, 50.0), (False, 0.0)])
+def test_frames_that_a_link_lost_are_not_laid_on_the_client(
+    is_calm: bool, client_ms: float
+) -> None:
+    meter = LoadMeter()
+    for number in range(300):
+        meter.add(FrameLoad(5.0, 2.0, 1000, None, 0, 1), number / 60)
+        if number % 3 == 0:
+            meter.shown(number / 60)
+    load = meter.read(1e6, 5.0, is_calm=is_calm)
+    assert load is not None and load.client_ms == pytest.approx(client_ms, rel=0.05)
+
+
 def test_a_client_with_a_slow_display_gives_no_pixels_for_nothing() -> None:
     for hz in (24.0, 30.0):
         machine = SimulatedMachine(video=Video(512, 512, hz), client_ms=1e3 / hz)
@@ -284,13 +317,13 @@ def test_a_load_is_read_a_few_times_a_second_and_of_several_frames() -> None:
 
     meter = LoadMeter()
     for ms in (5.0, 5.0):
-        meter.add(frame(ms))
+        meter.add(frame(ms), 0.0)
     assert meter.read(1e6, 1.0) is None  # too few
-    meter.add(frame(500.0))  # something else was in the way
+    meter.add(frame(500.0), 0.0)  # something else was in the way
     load = meter.read(1e6, 1.1)
     assert load is not None and (load.render_ms, load.frame_bits) == (5.0, 1000.0)
     for _ in range(9):
-        meter.add(frame(7.0))
+        meter.add(frame(7.0), 0.0)
     assert meter.read(1e6, 1.2) is None  # too soon
     meter.forget()
     assert meter.read(1e6, 2.0) is None  # they were of another size

@@ -39,7 +39,7 @@ class AdaptedLink(SimulatedLink):
         return min(self.control.video_bps / now.expected_hz, most)
 
     def was_sent(self, size: int, now_s: float) -> None:
-        self._meter.add(FrameLoad(5.0, 3.0, 8 * size, None, 1000, 1))
+        self._meter.add(FrameLoad(5.0, 3.0, 8 * size, None, 1000, 1), now_s)
         load = self._meter.read(self.control.video_bps, now_s)
         if load is not None:
             before = self.quality.quality
