@@ -59,8 +59,8 @@ FIXED_CLIENT = 0.2
 FIXED_ENCODE = 0.2
 """Of the encoding time; 0.2 to 0.35 was measured."""
 SLOW = 1.25
-"""A client whose poses come, or that shows frames, so many times more seldom than the goal wants has
-too much to do."""
+"""A client whose poses come, or that shows frames, so many times more seldom than the goal wants
+has too much to do."""
 REMEMBER_S = 60.0
 """How long it is taken for slow at that size, since it was: a fast one says only that it is."""
 SETTLE_S = 1.0
