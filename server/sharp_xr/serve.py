@@ -121,6 +121,7 @@ async def _serve(config: ServeConfig) -> None:
             flush=True,
         )
         tls = certificate.context() if certificate else None
+        app.pairing.page = url.partition("?")[0]
         app.pairing.fingerprint = certificate.fingerprint if certificate else None
         server = Server(uvicorn_config(create_app(app)), tls)
         async with _renewing(config, tls, app), _announcing(listening, app):

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 import httpx
 import pytest
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Browser, Locator, expect
 from tests.e2e.browsing import chromium, until, upload, visiting
 from tests.e2e.conftest import COMMAND, ServerProcess, serving
 from tests.e2e.discs import two_discs
@@ -156,6 +156,53 @@ def new_code(server: ServerProcess) -> str:
     address = server.url.replace("/?", "/pairing?")
     answer = httpx.post(address, verify=False, trust_env=False).raise_for_status()
     return str(answer.json()["code"])
+
+
+@NEEDS_CHROMIUM
+@pytest.mark.browser
+def test_the_page_shows_a_code_for_a_headset_until_the_dialog_is_closed(
+    running: Browser, secure: ServerProcess
+) -> None:
+    with visiting(running, secure.url, ignore_https_errors=True) as page:
+        button = page.get_by_role("button", name="Pair a headset")
+        button.focus()
+        page.keyboard.press("p")
+        dialog = page.get_by_role("dialog", name="Pair a headset")
+        code, qr = dialog.get_by_role("status"), dialog.get_by_role("img")
+        expect(code).to_have_text(re.compile("^...-...$"))
+        first = code.text_content() or ""
+        expect(dialog).to_contain_text("Good once, for ")
+        dialog.get_by_role("button", name="Another code").press("Enter")
+        expect(code).not_to_have_text(first)
+        expect(code).to_have_text(re.compile("^...-...$"))
+        assert 0.3 < share_of_dark(qr) < 0.6
+        shown = code.text_content() or ""
+        page.keyboard.press("Escape")
+        expect(dialog).to_be_hidden()
+        expect(button).to_be_focused()
+        assert shown not in page.content() and first not in page.content()
+    for dead_or_good, enters in ((first, False), (shown, True)):
+        done = httpx.post(
+            f"{secure.url.partition('?')[0]}enter",
+            data={"code": dead_or_good},
+            verify=False,
+            trust_env=False,
+        )
+        assert (done.status_code < 400) == enters, done.text
+
+
+def share_of_dark(canvas: Locator) -> float:
+    """Of its pixels."""
+    share = canvas.evaluate(
+        """(canvas) => {
+            const { width, height } = canvas;
+            const { data } = canvas.getContext("2d").getImageData(0, 0, width, height);
+            let dark = 0;
+            for (let i = 0; i < data.length; i += 4) dark += data[i] < 128;
+            return dark / (width * height);
+        }"""
+    )
+    return float(share)
 
 
 def test_an_expired_certificate_ends_the_start_with_a_sentence(tmp_path: Path) -> None:

@@ -21,9 +21,11 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from sharp_xr.http import qr
+from sharp_xr.http.access import is_loopback
 from sharp_xr.http.body import read_body
 from sharp_xr.http.refusal import Refusal
-from sharp_xr_protocol.pairing import PairingError, Side, new_code, read_code
+from sharp_xr_protocol.pairing import PairingError, Side, address_with, new_code, read_code
 
 LIFE_S = 600.0
 """Of a code: time to put on a headset."""
@@ -71,6 +73,8 @@ class Pairing:
     def __init__(self, token: str | None, clock: Callable[[], float] = time.monotonic) -> None:
         self.fingerprint: str | None = None
         """Of the certificate that this server shows, AB:CD:..."""
+        self.page = ""
+        """Its address as the network knows it."""
         self._token = token
         self._clock = clock
         self._code: Code | None = None
@@ -135,8 +139,13 @@ class Pairing:
             Route("/pairing/finish", self._on_finish, methods=["POST"]),
         ]
 
-    async def _on_new_code(self, _: Request) -> Response:
-        return JSONResponse({"code": self.new_code(), "seconds": LIFE_S}, 201)
+    async def _on_new_code(self, request: Request) -> Response:
+        code = self.new_code()
+        # Where the person has it open; but no headset finds the loopback of another machine.
+        page = self.page if is_loopback(request.url.hostname or "") else str(request.base_url)
+        address = address_with(page or str(request.base_url), code)
+        answer = {"code": code, "seconds": LIFE_S, "address": address, "qr": qr.rows(address)}
+        return JSONResponse(answer, 201)
 
     async def _on_begin(self, request: Request) -> Response:
         wanted = await _read(request, Share)

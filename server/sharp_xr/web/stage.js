@@ -98,6 +98,11 @@ export class Stage {
     return this.#frame ? [this.#frame.layout.eye_width, this.#frame.layout.eye_height] : [0, 0];
   }
 
+  // Whether frames are warped for one pixel in many, see Effort.
+  get isCoarse() {
+    return this.#effort.isCoarse;
+  }
+
   // Where the head was that the newest frame was drawn for; null where nobody knows.
   get headShown() {
     return this.#frame?.sent?.head ?? null;

@@ -10,7 +10,7 @@ from tests.server.straw import MakeSite, Site
 
 from sharp_xr.http.pairing import LIFE_S, TRIES, Pairing
 from sharp_xr.http.refusal import Refusal
-from sharp_xr_protocol.pairing import Side
+from sharp_xr_protocol.pairing import Side, address_with
 
 TOKEN = "the token"
 FINGERPRINT = hashlib.sha256(b"a certificate").hexdigest()
@@ -159,6 +159,26 @@ def test_only_who_has_the_token_gets_a_code_which_leads_to_the_token(guarded: Si
     proof = {"id": begun["id"], "proof": side.proof}
     assert guarded.client.post("/pairing/finish", json=proof).json() == {"token": TOKEN}
     assert guarded.client.post("/pairing/finish", json=proof).status_code == 403
+
+
+@pytest.mark.parametrize(
+    ("host", "page"),
+    [
+        ("127.0.0.1:8080", "https://192.168.1.7:8080/"),  # no headset finds that one
+        ("localhost", "https://192.168.1.7:8080/"),
+        ("living-room.example", "http://living-room.example/"),
+    ],
+)
+def test_a_code_comes_with_an_address_that_a_headset_finds(
+    guarded: Site, host: str, page: str
+) -> None:
+    guarded.app.pairing.page = "https://192.168.1.7:8080/"
+    made = guarded.client.post("/pairing", headers={**BEARER, "Host": host}).json()
+    assert made["address"] == address_with(page, made["code"])
+    assert {len(row) for row in made["qr"]} == {len(made["qr"])} and len(made["qr"]) > 21
+    assert set("".join(made["qr"])) == {"0", "1"}
+    other = guarded.client.post("/pairing", headers=BEARER).json()
+    assert made["code"] != other["code"] and made["qr"] != other["qr"]
 
 
 @pytest.mark.parametrize("body", [b"", b"[]", b"{}", b'{"share": 1}', b'{"share": "ab"}', b"\xff"])
