@@ -56,7 +56,7 @@ class Outcome:
 
 
 async def stream(drops: Drops) -> Outcome:
-    """Send :data:`FRAMES` frames through a network that drops these packets, but none of the last."""
+    """Send :data:`FRAMES` frames through a network that drops these packets, none of the last."""
     outcome = Outcome()
     current, wanted = [0], [True]
 
@@ -77,7 +77,7 @@ async def stream(drops: Drops) -> Outcome:
         async with asyncio.timeout(30):
             while not outcome.frames or outcome.numbers[-1] < FRAMES - 1:
                 if wanted[0]:
-                    break  # the last cannot be decoded: the sender has no newer one to make a key of
+                    break  # what comes cannot be decoded, and there is no newer one to be a key
                 await asyncio.sleep(0.01)
     return outcome
 
