@@ -80,6 +80,7 @@ const door = new Door({
   buttons: { "immersive-vr": $("vr-button"), "immersive-ar": $("ar-button") },
   stage,
   thumbnailUrl,
+  onDisplay: (display) => session.wear(display),
   onPose: (now, viewer) => tracker.send(now, viewer),
   show,
   onEnd: update,
