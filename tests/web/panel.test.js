@@ -9,7 +9,7 @@ const nothing = { fps: null, median: null, p95: null, age: null, ageP95: null, m
 const state = {
   summary: { fps: 29.7, median: 31.4, p95: 52, age: 39.2, ageP95: 61, matchedShare: 1 },
   isStill: false,
-  inbound: { framesDropped: 2, packetsLost: 5, decoderImplementation: "FFmpeg" },
+  inbound: { framesDropped: 2, packetsLost: 5 },
   eyeSize: [512, 480],
   isCoarse: false,
   welcome: told("welcome"),
@@ -27,7 +27,6 @@ test("shows what is known of the stream", () => {
     resolution: "2 × 512 × 480",
     lost: "2 / 5",
     warp: "full",
-    decoder: "FFmpeg",
     renderer: "cpu (2 threads)",
     model: "lite",
     gaussians: "295 K",

@@ -15,7 +15,7 @@ const DRAW_EVERY_MS = 100;
  * @typedef {object} State What is to be shown.
  * @property {Summary} summary
  * @property {boolean} isStill
- * @property {{bytesReceived?: number, framesDropped?: number, packetsLost?: number, decoderImplementation?: string} | null} inbound
+ * @property {{bytesReceived?: number, framesDropped?: number, packetsLost?: number} | null} inbound
  * @property {number[]} eyeSize
  * @property {boolean} isCoarse
  * @property {{renderer: string, model: string} | null} welcome
@@ -115,7 +115,6 @@ export function figures({ summary, isStill, inbound, eyeSize, isCoarse, welcome,
     resolution: width ? `2 × ${width} × ${height}` : fixed(null, 0),
     lost: inbound ? `${inbound.framesDropped ?? 0} / ${inbound.packetsLost ?? 0}` : fixed(null, 0),
     warp: isCoarse ? "coarse" : "full",
-    decoder: inbound?.decoderImplementation ?? fixed(null, 0),
     renderer: welcome?.renderer ?? fixed(null, 0),
     model: scene?.model ?? welcome?.model ?? fixed(null, 0),
     gaussians: scene ? count(scene.gaussians) : fixed(null, 0),
