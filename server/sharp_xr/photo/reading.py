@@ -30,6 +30,9 @@ def read_photo(
         PhotoError: not a photo that we take, one that is broken, too large or too small, or a focal
             length that is not positive.
     """
+    for given, unit in (focal_px, "px"), (focal_35mm, "mm"):
+        if given is not None and not 0.0 < given < math.inf:
+            raise PhotoError(f"a focal length of {given:g} {unit} was given, wanted a positive one")
     image = opened(data)
     tags = exif.tags(image)
     pixels = np.asarray(srgb(decoded(image)))
@@ -40,6 +43,4 @@ def read_photo(
         focal_mm = exif.focal_35mm(tags) if focal_35mm is None else focal_35mm
         # The diagonal of the frame is what "35 mm equivalent" keeps (CIPA DCG-001; SHARP likewise).
         focal_px = focal_mm * math.hypot(width, height) / exif.DIAGONAL_35MM
-    if not 0.0 < focal_px < math.inf:
-        raise PhotoError(f"a focal length of {focal_px:g} px was given, wanted a positive one")
     return Photo(upright, float(focal_px))

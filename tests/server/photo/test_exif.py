@@ -97,7 +97,10 @@ def test_a_given_focal_length_wins() -> None:
     assert read_photo(data, focal_35mm=43.2666153).focal_px == pytest.approx(math.hypot(60, 40))
 
 
-@pytest.mark.parametrize("focal_px", [0.0, -5.0, math.nan, math.inf])
-def test_a_given_focal_length_must_be_positive(focal_px: float) -> None:
-    with pytest.raises(PhotoError, match="wanted a positive one"):
-        read_photo(encoded(quadrants(), "PNG"), focal_px=focal_px)
+@pytest.mark.parametrize("given", [0.0, -5.0, math.nan, math.inf])
+def test_a_given_focal_length_must_be_positive(given: float) -> None:
+    data = encoded(quadrants(), "PNG")
+    for unit, asked in ("px", {"focal_px": given}), ("mm", {"focal_35mm": given}):
+        said = f"^a focal length of {given:g} {unit} was given, wanted a positive one$"
+        with pytest.raises(PhotoError, match=said):
+            read_photo(data, **asked)
