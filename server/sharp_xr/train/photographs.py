@@ -39,6 +39,9 @@ SQUEEZE = 0.08
 to a photo: the logarithm of the factor is evenly spread."""
 ENLARGED = 1.3
 """A crop is not enlarged by more, or it would be without the detail that a photo has."""
+MOST_SKY, CROPS_TRIED = 0.6, 3
+"""Of a crop with a larger share of sky, little can be learned: another one is tried, up to so many.
+"""
 PHOTO_SHARE = 0.5
 """At least so many crops are of photos rather than of views beside them."""
 NEAR_M, FAR_M = 0.12, 79.0
@@ -149,24 +152,32 @@ def random_crop(rng: Rng, view: Plate, size: Size) -> _Crop:
     A crop off the middle has its principal point elsewhere than in its own middle; the network
     cannot know that, and photos are cropped like that too, so it is let be.
     """
-    h, w = view.depth.shape[1:]
     width, height = size
-    aspect = width / height * np.exp(rng.uniform(-SQUEEZE, SQUEEZE))
-    whole = min(h, w / aspect)
-    share = rng.uniform(min(1, max(0.55, height / (ENLARGED * whole))), 1)
-    ch = int(share * whole)
-    cw = int(ch * aspect)
-    y, x = int(rng.beta(2, 2) * (h - ch)), int(rng.beta(2, 2) * (w - cw))
+    for _ in range(CROPS_TRIED):
+        y, x, ch, cw = _window(rng, view.depth.shape[1:], size)
+        rows = y + ((np.arange(height) + 0.5) * ch / height).astype(int)[:, None]
+        columns = x + ((np.arange(width) + 0.5) * cw / width).astype(int)
+        depth = view.depth[:, rows, columns]
+        if (depth[0] >= FAR_M).mean() <= MOST_SKY:
+            break
     window = view.rgb[y : y + ch, x : x + cw]
     picture = Image.fromarray(window).resize((width, height), Image.Resampling.BILINEAR)
-    rows = y + ((np.arange(height) + 0.5) * ch / height).astype(int)[:, None]
-    columns = x + ((np.arange(width) + 0.5) * cw / width).astype(int)
-    depth = view.depth[:, rows, columns]
     rgb = developed(rng, np.asarray(picture), depth[0])
     if rng.random() < 0.5:
         rgb, depth = rgb[:, ::-1], depth[..., ::-1]
     focal_px = view.focal_px * width / cw
     return _Crop(np.ascontiguousarray(rgb), np.ascontiguousarray(depth), focal_px)
+
+
+def _window(rng: Rng, shape: tuple[int, ...], size: Size) -> tuple[int, int, int, int]:
+    """Of a crop: its first row and column, how many there are."""
+    h, w = shape
+    aspect = size[0] / size[1] * np.exp(rng.uniform(-SQUEEZE, SQUEEZE))
+    whole = min(h, w / aspect)
+    share = rng.uniform(min(1, max(0.55, size[1] / (ENLARGED * whole))), 1)
+    ch = int(share * whole)
+    cw = int(ch * aspect)
+    return int(rng.beta(2, 2) * (h - ch)), int(rng.beta(2, 2) * (w - cw)), ch, cw
 
 
 def targets(depth: Tensor, focal: Tensor) -> tuple[Target, Target]:

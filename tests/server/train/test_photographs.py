@@ -13,6 +13,7 @@ from tests.server.train.slanted import FOCAL_PX, slanted
 from sharp_xr.train.data.shards import HELD_OUT, Shard, ShardError, shard_path, write_shard
 from sharp_xr.train.photographs import (
     ENLARGED,
+    MOST_SKY,
     SQUEEZE,
     Photographs,
     Plate,
@@ -86,6 +87,18 @@ def test_large_pictures_are_not_of_small_crops(
     rows = np.array([FOCAL_PX * size[0] / c.focal_px for c in crops]) * size[1] / size[0]
     assert (rows > least * math.exp(-SQUEEZE) - 2).all()
     assert (rows < 216 * math.exp(SQUEEZE) + 2).all(), "no more than there is, nor squeezed more"
+
+
+def test_a_crop_of_little_but_sky_is_rare() -> None:
+    depth = np.full((2, 384, 384), 80, np.float32)
+    depth[:, 210:] = 3
+    view = Plate(np.full((384, 384, 3), 128, np.uint8), depth, 300.0)
+    rng = np.random.default_rng(2)
+    crops = [random_crop(rng, view, (192, 128)) for _ in range(60)]
+    sky = np.array([(c.depth[0] >= 80).mean() for c in crops])
+    assert 0 < (sky > MOST_SKY).mean() < 0.2, "half of all windows are, an eighth three times"
+    depth[:] = 80
+    assert (random_crop(rng, view, (192, 128)).depth >= 80).all(), "where there is nothing else"
 
 
 def test_a_batch_follows_from_its_seed(folder: Path) -> None:
