@@ -87,12 +87,10 @@ class Quality:
 
 @dataclass(frozen=True)
 class _Slow:
-    """A client that could not do what was wanted."""
+    """A client that could not do what was wanted, at some size."""
 
     cost: float
     """What its turns took, of what they might."""
-    pixels: int
-    """Of an eye, then."""
     at_s: float
 
 
@@ -104,7 +102,7 @@ class QualityControl:
         self._sizes = sizes_of(video, goal)
         self._machine, self._link = Ladder(), Ladder()
         self._machine_hz = video.max_hz  # that it could make, if all were wanted
-        self._slow: _Slow | None = None
+        self._slow: dict[int, _Slow] = {}  # by the pixels of an eye
         self._resized_s = float("-inf")
         self._is_client = False  # that keeps pictures from being larger
         self.detail = 1.0
@@ -164,15 +162,21 @@ class QualityControl:
 
     def _client_costs(self) -> list[float]:
         """Of each size."""
-        slow, now_px = self._slow, self.quality.eye_width * self.quality.eye_height
+        now_px = self.quality.eye_width * self.quality.eye_height
         costs = []
         for width, height in self._sizes:
             pixels = width * height
             # A client that is not slow keeps step with its display, which tells nothing more.
-            if slow is not None and (pixels > now_px or slow.pixels == now_px):
-                costs.append(slow.cost * _scaled(FIXED_CLIENT, pixels / slow.pixels))
-            else:
-                costs.append(0.0)
+            costs.append(
+                max(
+                    (
+                        slow.cost * _scaled(FIXED_CLIENT, pixels / slow_px)
+                        for slow_px, slow in self._slow.items()
+                        if pixels > now_px or slow_px == now_px
+                    ),
+                    default=0.0,
+                )
+            )
         return costs
 
     def _link_costs(self, load: Load) -> list[float]:
@@ -198,11 +202,14 @@ class QualityControl:
             return
         times = load.client_ms * self._goal_hz(self.quality.hz) / 1e3
         pixels = self.quality.eye_width * self.quality.eye_height
-        slow = self._slow
+        fast_px = pixels if times <= SLOW else 0
+        self._slow = {
+            slow_px: slow
+            for slow_px, slow in self._slow.items()
+            if slow_px > fast_px and now_s - slow.at_s <= REMEMBER_S
+        }
         if times > SLOW:
-            self._slow = _Slow(times / SLOW, pixels, now_s)
-        elif slow and (pixels >= slow.pixels or now_s - slow.at_s > REMEMBER_S):
-            self._slow = None
+            self._slow[pixels] = _Slow(times / SLOW, now_s)
 
     # --- what they come to ----------------------------------------------------------------------
 

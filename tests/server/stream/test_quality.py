@@ -224,6 +224,19 @@ def test_a_client_that_misses_frames_gets_pictures_that_it_shows_in_time(shows_m
     assert len(machine.qualities) - changes <= 2 * 10 + 2
 
 
+def test_what_a_client_cannot_do_at_a_large_size_is_known_after_trouble_at_a_small_one() -> None:
+    machine = SimulatedMachine(shows_ms=60.0)
+    machine.run(SETTLED_S)
+    settled_s, small = machine.now_s, side(machine)
+    machine.shows_ms = 100.0  # something else has its processor
+    machine.run(4.0)
+    machine.shows_ms = 60.0
+    machine.run(0.6 * REMEMBER_S)
+    assert all(now.eye_width <= small for at, now in machine.qualities if at > settled_s)
+    machine.run(2 * REMEMBER_S)
+    assert any(now.eye_width > small for at, now in machine.qualities if at > settled_s)
+
+
 def test_a_client_that_misses_a_frame_now_and_then_loses_no_pixels() -> None:
     machine = SimulatedMachine(shows_ms=20.0)
     machine.run(60.0)
