@@ -12,6 +12,7 @@ from collections.abc import Coroutine
 
 from sharp_xr_client import remembered
 from sharp_xr_client.address import Address, parse_address
+from sharp_xr_client.discovery import nearby
 from sharp_xr_client.options import Options
 from sharp_xr_client.pairing import paired
 from sharp_xr_client.problem import ClientError
@@ -19,6 +20,7 @@ from sharp_xr_client.recording import write_poses
 from sharp_xr_client.report import Figures, SessionLog, figures, table
 from sharp_xr_client.simulating import simulate
 from sharp_xr_client.wearing import wear
+from sharp_xr_protocol.pairing import code_in
 
 
 def run(options: Options) -> int:
@@ -26,9 +28,8 @@ def run(options: Options) -> int:
     log = SessionLog(time.monotonic_ns())
     problem: ClientError | None = None
     try:
-        address = parse_address(options.server, options.token, options.fingerprint)
         options.check()
-        _run_in_loop(_watch(options, address, log))
+        _run_in_loop(_watch(options, log))
     except (ClientError, RuntimeError) as error:
         problem = ClientError(str(error))
     except (KeyboardInterrupt, asyncio.CancelledError):
@@ -47,17 +48,29 @@ def run(options: Options) -> int:
     return 1 if problem else 0
 
 
-async def _watch(options: Options, address: Address, log: SessionLog) -> None:
+async def _watch(options: Options, log: SessionLog) -> None:
     this = asyncio.current_task()
     assert this is not None
     with contextlib.suppress(NotImplementedError):  # Windows has no SIGTERM that could be heard
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, this.cancel)
-    if options.pair is None:
-        address = remembered.completed(address)
-    else:
-        address = await paired(address, options.pair)
-        remembered.keep(address)
+    address = await _address(options)
     await (simulate if options.simulate else wear)(options, address, log)
+
+
+async def _address(options: Options) -> Address:
+    """Of the server, with what lets us in. Raises ClientError."""
+    if options.server is None:
+        code = options.pair
+        address = await nearby(code)
+    else:
+        code = options.pair or code_in(options.server)
+        address = parse_address(options.server, options.token, options.fingerprint)
+        if code is not None:
+            address = await paired(address, code)
+    if code is None:
+        return remembered.completed(address)
+    remembered.keep(address)
+    return address
 
 
 def _run_in_loop(work: Coroutine[None, None, None]) -> None:

@@ -145,8 +145,9 @@ class Connection:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        await self._video.close()
+        # First: a server whose video breaks off before it has read the goodbye calls it lost.
         await self._socket.close()
+        await self._video.close()
 
     # --- video ---------------------------------------------------------------------------------
 

@@ -21,9 +21,11 @@ Flag = tyro.conf.FlagCreatePairsOff[bool]
 class Options:
     """See a photo as a place: the client of a sharp-xr server."""
 
-    server: tyro.conf.Positional[str]
+    server: tyro.conf.Positional[str | None] = None
     """Address: ws://host:port/session, the page's http://host:port/?token=..., or host:port; with
-    wss and https over TLS."""
+    wss and https over TLS. What the server's QR code says is one too: https://host:port/?pair=...
+    Without any: a server of this network, the one that knows the code of --pair, or was paired
+    with before."""
     token: str | None = None
     """What the server printed, if it listens on a network."""
     fingerprint: Annotated[str | None, tyro.conf.arg(metavar="SHA256")] = None
@@ -81,6 +83,8 @@ class Options:
             raise ClientError(str(error)) from error
         if self.pair is not None and (self.token is not None or self.fingerprint is not None):
             raise ClientError("--pair gets the token and the fingerprint: leave those out")
+        if self.server is None and (self.token is not None or self.fingerprint is not None):
+            raise ClientError("--token and --fingerprint are of one server: give its address")
         if self.replay is not None and not self.simulate:
             raise ClientError("--replay moves a simulated head: it needs --simulate")
         if not self.simulate and (self.warp or self.picture is not None):

@@ -48,6 +48,15 @@ def completed(address: Address) -> Address:
     return replace(address, token=found.get("token"), fingerprint=found.get("fingerprint"))
 
 
+def recognised(fingerprint: str, address: Address) -> Address | None:
+    """The server of this certificate, which may have been at another address when it was kept; None
+    if it was not. Raises ClientError."""
+    for known in _read(folder() / "servers.json").values():
+        if known.get("fingerprint") == fingerprint and known.get("token"):
+            return replace(address, token=known["token"], fingerprint=fingerprint)
+    return None
+
+
 def _read(file: Path) -> dict[str, dict[str, Any]]:
     try:
         servers = json.loads(file.read_text(encoding="utf-8"))

@@ -20,6 +20,7 @@ import hashlib
 import hmac
 import secrets
 from typing import Literal
+from urllib.parse import parse_qs, urlsplit
 
 PRIME = int(
     "FFFFFFFFFFFFFFFFC90FDAA22168C234C4C6628B80DC1CD129024E088A67CC74020BBEA63B139B22514A08798E3404DD"
@@ -64,6 +65,20 @@ def read_code(text: str) -> str:
     if len(code) != LENGTH or not set(code) <= set(LETTERS):
         raise PairingError(f"{text[:40]!r} is no pairing code, wanted {LENGTH} letters and digits")
     return code
+
+
+def address_with(page: str, code: str) -> str:
+    """What a QR code says: the address of the server's page, with the code."""
+    return f"{page}?pair={code}"
+
+
+def code_in(address: str) -> str | None:
+    """The code that an address has, as it stands there; None if it has none."""
+    try:
+        query = urlsplit(address).query
+    except ValueError:
+        return None
+    return parse_qs(query).get("pair", [None])[0]
 
 
 class Side:

@@ -21,8 +21,6 @@ third of what scipy's takes), plyfile for the file, its columns filled as arrays
 
 from __future__ import annotations
 
-import argparse
-import json
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -35,6 +33,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from plyfile import PlyData, PlyElement
+from scripts.figures import bench_parser, report
 from torch import Tensor
 
 from sharp_xr.formats.ply import PROPERTIES, PhotoCamera, read_ply, write_ply
@@ -239,15 +238,11 @@ def measure(count: int) -> dict[str, float]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--json", type=Path, help="write the figures to this file")
+    parser = bench_parser(__doc__)
     parser.add_argument("--rounds", type=int, default=5, help="how many to take the median of")
     options = parser.parse_args()
     figures = measure(options.rounds)
-    for key, value in figures.items():
-        print(f"{key:32} {value:10.3g}")
-    if options.json:
-        options.json.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
+    report(figures, options.json)
 
 
 if __name__ == "__main__":

@@ -26,9 +26,7 @@ is.
 
 from __future__ import annotations
 
-import argparse
 import io
-import json
 import os
 import sys
 import time
@@ -39,6 +37,7 @@ import numpy as np
 from PIL import Image
 from scripts.fidelity.developers import pairs
 from scripts.fidelity.packages import HED, HED_WEIGHTS, PackageError
+from scripts.figures import bench_parser, write_json
 
 from sharp_xr.eval.judges import judges
 from sharp_xr.eval.measures import Measure, perceptual
@@ -202,8 +201,7 @@ def pilot_path(wanted: Path | None) -> Path | None:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--json", type=Path, help="write the figures to this file")
+    parser = bench_parser(__doc__)
     parser.add_argument("--pilot", type=Path, help="weights of the pilot (.pt)")
     parser.add_argument("--checkpoint", type=Path, help="weights of lite in place of the packaged")
     parser.add_argument("--keep", type=Path, help="write all views to this folder")
@@ -225,8 +223,7 @@ def main() -> int:
     print(bench.report())
     for key in ("photo_to_gaussians_s", "model_mb"):
         print(f"{key}: {figures[key]:.3f}")
-    if options.json:
-        options.json.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
+    write_json(figures, options.json)
     return 0
 
 

@@ -15,7 +15,6 @@ Photo figures are medians over three photos; ``first_`` names the first photo of
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import json
 import os
@@ -33,6 +32,7 @@ from statistics import median
 import httpx
 import skimage
 import sklearn
+from scripts.figures import bench_parser, report
 from websockets.asyncio.client import connect as open_websocket
 
 from sharp_xr_client.address import parse_address
@@ -217,8 +217,7 @@ def measure(checkout: Path, folder: Path, seconds: float) -> dict[str, float]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--json", type=Path, help="write the figures to this file")
+    parser = bench_parser(__doc__)
     parser.add_argument("--installed", action="store_true", help="use this checkout's environment")
     parser.add_argument("--seconds", type=float, default=10.0, help="how long to stream")
     options = parser.parse_args()
@@ -229,10 +228,7 @@ def main() -> None:
             checkout = folder / "clone"
             subprocess.run(["git", "clone", "-q", ROOT, checkout], check=True)
         figures = measure(checkout, folder, options.seconds)
-    for key, value in figures.items():
-        print(f"{key:32} {value:10.3f}")
-    if options.json:
-        options.json.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
+    report(figures, options.json)
 
 
 if __name__ == "__main__":

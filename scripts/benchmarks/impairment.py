@@ -28,11 +28,9 @@ and 20 ms of jitter in the run with loss, or one frame's time (17 ms) on a link 
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import contextlib
 import dataclasses
-import json
 import subprocess
 import sys
 import tempfile
@@ -43,6 +41,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import uvloop
+from scripts.figures import bench_parser, report
 from scripts.impairment.link import Impairment, Lane, TcpRelay, UdpRelay, without_candidates
 
 import sharp_xr_client.connection
@@ -293,18 +292,14 @@ def main() -> None:
         "outage": outage,
         "cut": cut,
     }
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--json", type=Path, help="write the figures to this file")
+    parser = bench_parser(__doc__)
     parser.add_argument("--only", nargs="+", choices=runs, default=list(runs))
     options = parser.parse_args()
     figures: Figures = {}
     for name in options.only:
         with server() as page:
             figures |= uvloop.run(runs[name](page))  # as the client itself does
-    for key, value in figures.items():
-        print(f"{key:24} {value:10.3f}")
-    if options.json:
-        options.json.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
+    report(figures, options.json)
 
 
 if __name__ == "__main__":

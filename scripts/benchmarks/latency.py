@@ -24,7 +24,6 @@ what the renderer took for that frame. The first second of each round is left ou
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import json
 import os
@@ -37,6 +36,7 @@ from pathlib import Path
 
 import numpy as np
 import uvloop
+from scripts.figures import bench_parser, report
 from scripts.latency.browsing import browse
 from scripts.latency.server import Taken
 from scripts.latency.stock import StockRun, watch_stock
@@ -197,8 +197,7 @@ def stages(found: Found, way: str) -> Figures:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--json", type=Path, help="write the figures to this file")
+    parser = bench_parser(__doc__)
     parser.add_argument("--rounds", type=int, default=4)
     parser.add_argument("--seconds", type=float, default=8.0, help="of each round")
     parser.add_argument("--only", nargs="+", choices=WAYS, default=WAYS)
@@ -206,12 +205,9 @@ def main() -> None:
     found = measure(options.only, options.rounds, options.seconds)
     print_stages(found)
     result = figures(found)
-    for key, value in result.items():
-        print(f"{key:24} {value:10.3f}")
     loads = ", ".join(f"{load:.1f}" for load in found.loads)
     print(f"load before each round, {os.cpu_count()} cores: {loads}")
-    if options.json:
-        options.json.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    report(result, options.json)
 
 
 def print_stages(found: Found) -> None:

@@ -20,20 +20,17 @@ For each of scikit-image's photos P (``bench raster`` prints the same figures am
 
 from __future__ import annotations
 
-import argparse
-import json
 import math
-import os
-import sys
 import time
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from scripts.figures import bench_parser, report
 from skimage import data, transform
+from tests.server.render.photo_scene import FIELD, stereo_views
 
 from sharp_xr.gaussians import Float32, Gaussians
 from sharp_xr.model.lite import LitePredictor
@@ -42,11 +39,6 @@ from sharp_xr.render import Frame, View
 from sharp_xr.render.cpu.renderer import CpuRenderer, levels_of
 from sharp_xr.render.cpu.scene import CpuScene, arrange
 from sharp_xr.render.cpu.vantages import REACH_M, REACH_OF_NEAR
-
-ROOT = Path(__file__).parents[2]
-sys.path.insert(0, str(ROOT))
-
-from tests.server.render.photo_scene import FIELD, stereo_views  # noqa: E402
 
 PHOTOS = ("astronaut", "chelsea", "coffee", "rocket", "motorcycle")
 SIZE = 512
@@ -135,15 +127,10 @@ def of_fewer_pixels(picture: NDArray[np.uint8]) -> float:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--json", type=Path, help="write the figures to this file")
+    parser = bench_parser(__doc__)
     options = parser.parse_args()
     figures = levels_of_photos()
-    for key, value in figures.items():
-        print(f"{key:36} {value:10.4g}")
-    print(f"load of the machine: {os.getloadavg()[0]:.1f}")
-    if options.json:
-        options.json.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
+    report(figures, options.json)
 
 
 if __name__ == "__main__":

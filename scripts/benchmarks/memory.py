@@ -16,12 +16,10 @@ gradients of maps on the way back (the largest, 256 x 768 x 768 in float32, is 0
 
 from __future__ import annotations
 
-import argparse
 import gc
-import json
-from pathlib import Path
 
 import torch
+from scripts.figures import bench_parser, report
 from torch._subclasses.fake_tensor import FakeTensorMode
 
 from sharp_xr.perceptual import Features
@@ -96,8 +94,7 @@ def perceptual_graph(kind: str, *, surgery: bool) -> tuple[float, float]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--json", type=Path, help="write the figures to this file")
+    parser = bench_parser(__doc__)
     options = parser.parse_args()
     figures = parameters()
     for bf16 in (False, True):
@@ -114,10 +111,7 @@ def main() -> None:
         peak = max(peak, most)
     steady = sum(figures[f"{name}_gb"] for name in ("weights", "gradients", "adam", "average"))
     figures["total_gb"] = steady + figures["waiting_bf16_recomputed_gb"] + peak
-    for name, value in figures.items():
-        print(f"{name:40} {value:8.2f}")
-    if options.json:
-        options.json.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
+    report(figures, options.json)
 
 
 if __name__ == "__main__":

@@ -42,6 +42,7 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from scripts.figures import bench_parser, report
 
 # torch is imported by the parts only: a process's peak memory begins with what its parent had.
 
@@ -270,8 +271,7 @@ def coffee() -> Path:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--json", type=Path, help="write the figures to this file")
+    parser = bench_parser(__doc__)
     parser.add_argument("--only", nargs="+", choices=PARTS, default=list(PARTS))
     parser.add_argument("--photo", type=Path, help="instead of scikit-image's cup of coffee")
     parser.add_argument("--outputs", type=Path, help="keep what the parts made in this folder")
@@ -287,10 +287,7 @@ def main() -> None:
         outputs = options.outputs or Path(name)
         outputs.mkdir(parents=True, exist_ok=True)
         figures = measure(options.size, options.only, options.photo, outputs)
-    for key, value in figures.items():
-        print(f"{key:36} {value:12.4g}")
-    if options.json:
-        options.json.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
+    report(figures, options.json)
 
 
 if __name__ == "__main__":

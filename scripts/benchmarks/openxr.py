@@ -28,8 +28,6 @@ killed, network cut for 3 s |
 
 from __future__ import annotations
 
-import argparse
-import json
 import math
 import sys
 import tempfile
@@ -37,6 +35,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from PIL import Image
+from scripts.figures import bench_parser, report
 from scripts.openxr import faults, processor
 from scripts.openxr.gaze import STANDING, WRONG_POSE, Gaze
 from scripts.openxr.monado import Monado, NoMonadoError, installed
@@ -175,8 +174,7 @@ def measure(folder: Path) -> Figures:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--json", type=Path, help="write the figures to this file")
+    parser = bench_parser(__doc__)
     parser.add_argument("--folder", type=Path, help="keep pictures and logs here")
     options = parser.parse_args()
     try:
@@ -185,10 +183,7 @@ def main() -> None:
         sys.exit(str(error))
     with tempfile.TemporaryDirectory() as name:
         figures = measure((options.folder or Path(name)).resolve())
-    for key, value in figures.items():
-        print(f"{key:24} {value:10.3f}")
-    if options.json:
-        options.json.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
+    report(figures, options.json)
 
 
 if __name__ == "__main__":

@@ -28,6 +28,7 @@ from typing import Any
 
 import uvloop
 from aiortc import RTCConfiguration, RTCPeerConnection, RTCSessionDescription
+from scripts.figures import bench_parser, report
 
 import sharp_xr_client.receiver
 from sharp_xr.stream.peer import Peer
@@ -174,8 +175,7 @@ async def send(
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--json", type=Path, help="write the figures to this file")
+    parser = bench_parser(__doc__)
     parser.add_argument("--seconds", type=float, default=4.0, help="of each rate")
     parser.add_argument("--hz", type=int, default=60, help="frames a second")
     parser.add_argument("--mbps", type=int, nargs="+", default=[8, 50])
@@ -185,10 +185,7 @@ def main() -> None:
         uvloop.run(receive())
         return
     figures = uvloop.run(measure(options.mbps, options.seconds, options.hz))
-    for name, value in figures.items():
-        print(f"{name:24} {value:10.2f}")
-    if options.json:
-        options.json.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
+    report(figures, options.json)
 
 
 if __name__ == "__main__":

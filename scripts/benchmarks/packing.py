@@ -18,8 +18,6 @@ pixel around it too; "root", the square root of the code is sent.
 from __future__ import annotations
 
 import argparse
-import json
-import sys
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -29,17 +27,14 @@ import numpy as np
 import skimage
 from av.video.frame import VideoFrame
 from numpy.typing import NDArray
+from scripts.figures import bench_parser, write_json
+from scripts.warp.streaming import Coder, Display, draw, later, path, settled_near
 
-ROOT = Path(__file__).parents[2]
-sys.path.insert(0, str(ROOT))
-
-from scripts.warp.streaming import Coder, Display, draw, later, path, settled_near  # noqa: E402
-
-from sharp_xr.model import load_predictor  # noqa: E402
-from sharp_xr.photo import read_photo  # noqa: E402
-from sharp_xr.render import Frame, PreparedScene, Renderer, create_renderer  # noqa: E402
-from sharp_xr.stream.colour import new_picture, planes, write_picture  # noqa: E402
-from sharp_xr_client.warp import EyeImage, warp  # noqa: E402
+from sharp_xr.model import load_predictor
+from sharp_xr.photo import read_photo
+from sharp_xr.render import Frame, PreparedScene, Renderer, create_renderer
+from sharp_xr.stream.colour import new_picture, planes, write_picture
+from sharp_xr_client.warp import EyeImage, warp
 
 Array = NDArray[np.float32]
 DATA = Path(skimage.__file__).parent / "data"
@@ -220,8 +215,7 @@ def sequences(
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--json", type=Path, help="write the figures to this file")
+    parser = bench_parser(__doc__)
     parser.add_argument("--photos", type=Path, nargs="+", default=PHOTOS)
     parser.add_argument("--size", type=int, default=512, help="pixels of an eye's sides")
     parser.add_argument("--mbps", type=float, nargs="+", default=[10.0, 4.0])
@@ -240,8 +234,7 @@ def main() -> None:
         }
         print(f"{name:16} {mbps:8g} " + " ".join(f"{value:8.2f}" for value in values.values()))
         figures |= {f"{name.replace(' ', '_')}_{mbps:g}_{key}": v for key, v in values.items()}
-    if options.json:
-        options.json.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
+    write_json(figures, options.json)
 
 
 if __name__ == "__main__":

@@ -27,7 +27,6 @@ depth and alpha. Times are CPU milliseconds of one thread, the least of interlea
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import subprocess
 import sys
@@ -35,10 +34,13 @@ import tempfile
 import time
 from collections.abc import Callable, Mapping
 from functools import partial
-from pathlib import Path
 
 import numpy as np
 import torch
+from scripts.benchmarks.levels import levels_of_photos, psnr_db
+from scripts.figures import bench_parser, report
+from tests.server.render.classic import render_classic
+from tests.server.render.photo_scene import photo_scene, stereo_views
 
 from sharp_xr.gaussians import Gaussians
 from sharp_xr.render import RenderSettings
@@ -49,12 +51,6 @@ from sharp_xr.render.differentiable import rasterize
 SIZES = (512, 768, 960)
 LIT = (0.3, 0.8, 0.2)
 AVX2 = "+sse,+sse2,+sse3,+ssse3,+sse4.1,+sse4.2,+popcnt,+avx,+avx2,+fma,+bmi,+bmi2,+cx16,+f16c"
-ROOT = Path(__file__).parents[2]
-sys.path.insert(0, str(ROOT))
-
-from scripts.benchmarks.levels import levels_of_photos, psnr_db  # noqa: E402
-from tests.server.render.classic import render_classic  # noqa: E402
-from tests.server.render.photo_scene import photo_scene, stereo_views  # noqa: E402
 
 FIRST_FRAME = """
 from sharp_xr.render import create_renderer
@@ -178,8 +174,7 @@ def starts() -> Figures:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--json", type=Path, help="write the figures to this file")
+    parser = bench_parser(__doc__)
     parser.add_argument("--repeats", type=int, default=6)
     parser.add_argument("--portable-only", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
@@ -197,11 +192,7 @@ def main() -> None:
     figures["portable_512_cpu_ms"] = portable
     figures["portable_ratio"] = portable / figures["1180k_512_cpu_ms"]
     figures |= starts()
-    for key, value in figures.items():
-        print(f"{key:24} {value:10.4g}")
-    print(f"load of the machine: {os.getloadavg()[0]:.1f}")
-    if options.json:
-        options.json.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
+    report(figures, options.json)
 
 
 if __name__ == "__main__":

@@ -28,6 +28,7 @@ from pathlib import Path
 
 import httpx
 import skimage
+from scripts.figures import bench_parser, write_json
 from scripts.stages.threads import Kinds, spent_s
 
 ROOT = Path(__file__).parents[2]
@@ -142,8 +143,7 @@ def figures_of(found: dict[int, Figures]) -> Figures:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--json", type=Path, help="write the figures to this file")
+    parser = bench_parser(__doc__)
     parser.add_argument("--hz", type=int, nargs="+", default=[30, 60], help="poses a second")
     parser.add_argument("--seconds", type=float, default=10.0, help="of each")
     parser.add_argument("--photo", type=Path, default=PHOTO)
@@ -161,9 +161,7 @@ def main() -> None:
             means |= json.loads((folder / f"{hz}.json").read_text(encoding="utf-8"))
             take_out(shares, means)
     show(found)
-    if options.json:
-        text = json.dumps(figures_of(found), indent=1)
-        options.json.write_text(text + "\n", encoding="utf-8")
+    write_json(figures_of(found), options.json)
 
 
 if __name__ == "__main__":

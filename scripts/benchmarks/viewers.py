@@ -21,7 +21,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import json
 import os
 import re
 import subprocess
@@ -37,6 +36,7 @@ from typing import Any, cast
 import aiortc
 import httpx
 import skimage
+from scripts.figures import bench_parser, report
 from scripts.stages.threads import Kinds, spent_s
 from websockets.asyncio.client import ClientConnection, connect
 
@@ -273,8 +273,7 @@ def show(costs: dict[int, Cost]) -> None:
 
 
 def parsed(arguments: Sequence[str] | None = None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--json", type=Path, help="write the figures to this file")
+    parser = bench_parser(__doc__)
     parser.add_argument("--viewers", type=int, nargs="+", default=[1, 8])
     parser.add_argument("--photo", type=Path, default=PHOTO)
     parser.add_argument("--size", type=int, default=160, help="pixels of an eye's sides")
@@ -295,10 +294,7 @@ def main() -> None:
         costs = {viewers: measure(running, viewers, options) for viewers in options.viewers}
     show(costs)
     figures = figures_of(costs)
-    for key, value in figures.items():
-        print(f"{key:32} {value:10.3f}")
-    if options.json:
-        options.json.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
+    report(figures, options.json)
 
 
 if __name__ == "__main__":

@@ -23,7 +23,6 @@ differences of sRGB.
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 import time
 from collections.abc import Sequence
@@ -35,20 +34,17 @@ import numpy as np
 import skimage
 from numpy.typing import NDArray
 from PIL import Image
+from scripts.figures import bench_parser, report
+from scripts.warp.offscreen import GlWarp, NoGlError, offscreen
+from scripts.warp.streaming import MOVES, Display, Shot, draw, later, stream
 from skimage.metrics import structural_similarity
 
-ROOT = Path(__file__).parents[2]
-sys.path.insert(0, str(ROOT))
-
-from scripts.warp.offscreen import GlWarp, NoGlError, offscreen  # noqa: E402
-from scripts.warp.streaming import MOVES, Display, Shot, draw, later, stream  # noqa: E402
-
-from sharp_xr.model import load_predictor  # noqa: E402
-from sharp_xr.photo import read_photo  # noqa: E402
-from sharp_xr.render import PreparedScene, Renderer, create_renderer  # noqa: E402
-from sharp_xr_client.reprojection import reproject  # noqa: E402
-from sharp_xr_client.warp import EyeImage, warp  # noqa: E402
-from sharp_xr_protocol.geometry import Pose  # noqa: E402
+from sharp_xr.model import load_predictor
+from sharp_xr.photo import read_photo
+from sharp_xr.render import PreparedScene, Renderer, create_renderer
+from sharp_xr_client.reprojection import reproject
+from sharp_xr_client.warp import EyeImage, warp
+from sharp_xr_protocol.geometry import Pose
 
 DATA = Path(skimage.__file__).parent / "data"
 PHOTOS = [
@@ -205,8 +201,7 @@ def measure(options: argparse.Namespace, gl: GlWarp | None) -> list[Case]:
 
 
 def parsed(arguments: Sequence[str] | None = None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--json", type=Path, help="write the figures to this file")
+    parser = bench_parser(__doc__)
     parser.add_argument("--photos", type=Path, nargs="+", default=PHOTOS)
     parser.add_argument("--size", type=int, default=384, help="pixels of the display's sides")
     parser.add_argument("--degrees", type=float, default=60.0, help="the display's field of view")
@@ -223,10 +218,7 @@ def main() -> None:
         except NoGlError as error:
             print(f"warp: no figures of GL: {error}", file=sys.stderr)
         figures = figures_of(measure(options, gl))
-    for key, value in figures.items():
-        print(f"{key:32} {value:10.3f}")
-    if options.json:
-        options.json.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
+    report(figures, options.json)
 
 
 if __name__ == "__main__":

@@ -22,11 +22,12 @@ from PIL import Image
 from sharp_xr.app import App, AppConfig
 from sharp_xr.formats.ply import PhotoCamera, write_ply
 from sharp_xr.gaussians import Gaussians
+from sharp_xr.http.web_server import Server, uvicorn_config
 from sharp_xr.model import ModelError
 from sharp_xr.prediction import OnProgress, Prediction
 from sharp_xr.render import Frame, PreparedScene, Renderer, RenderSettings, View
+from sharp_xr.routes import create_app
 from sharp_xr.serve import bind
-from sharp_xr.web_server import Server, uvicorn_config
 
 DISTANCE_M = 2.0
 """Of the wall that the photo hangs on."""
@@ -109,7 +110,7 @@ async def serve(folder: Path, renderer: Renderer) -> None:
     """Until SIGTERM."""
     app = App(AppConfig(folder / "scenes", "none"), renderer, NoWorker())
     listening = bind("127.0.0.1", 0)
-    server = Server(uvicorn_config(app))
+    server = Server(uvicorn_config(create_app(app)))
     stop = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
     serving = asyncio.create_task(server.serve([listening]))

@@ -8,14 +8,14 @@ from scripts.openxr.dots import DotsScene
 from websockets.asyncio.server import ServerConnection
 from websockets.exceptions import ConnectionClosed
 
-from sharp_xr.outbox import DisconnectedError
+from sharp_xr.clients.outbox import DisconnectedError
 from sharp_xr.stream.loop import ShownScene
 from sharp_xr_protocol.geometry import Fov
 from sharp_xr_protocol.messages import ProtocolError, Scene
 
 
 class Served:
-    """A connection of ``websockets`` as ``sharp_xr.outbox.Socket``."""
+    """A connection of ``websockets`` as ``sharp_xr.clients.outbox.Socket``."""
 
     def __init__(self, connection: ServerConnection) -> None:
         self._connection = connection

@@ -15,7 +15,8 @@ from scripts.openxr.dots import Dots
 from scripts.openxr.served import Gallery, Served
 from websockets.asyncio.server import ServerConnection, serve
 
-from sharp_xr.session import Host, Session
+from sharp_xr.clients.host import Host
+from sharp_xr.clients.session import Session
 from sharp_xr.stream.sender import use_loopback_candidates
 from sharp_xr.stream.stream import Stream
 from sharp_xr_protocol.geometry import Fov
@@ -56,6 +57,8 @@ class Stand:
         self.times: list[DisplayTimes] = []
         self.selected: list[str] = []
         """Scenes that were asked for."""
+        self.dots = Dots()
+        """What draws all sessions."""
         self.is_frozen = False
         """Poses come, and none is drawn any more."""
         use_loopback_candidates()
@@ -114,7 +117,7 @@ class Stand:
     def _open_video(
         self, video: Video, on_header: Callable[[FrameHeader], None], **callbacks: Any
     ) -> Stream:
-        return Stream(Dots(), self._render_thread, video, on_header, encoder="x264", **callbacks)
+        return Stream(self.dots, self._render_thread, video, on_header, encoder="x264", **callbacks)
 
     def hears(self, message: FromClient) -> bool:
         """Keep it; whether the session may have it."""

@@ -13,7 +13,7 @@ from typing import Any
 
 from scripts.openxr.monado import Monado
 
-PATIENCE_S = 60.0
+PATIENCE_S = 100.0
 """For anything that is waited for: machines may be busy."""
 HEARING = """
 import faulthandler, signal

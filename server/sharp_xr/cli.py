@@ -24,15 +24,13 @@ from sharp_xr.folders import default_data
 EXTRA_OF = {
     **dict.fromkeys(
         (
-            *("aiortc", "av", "cryptography", "h11", "ifaddr", "multipart", "numba", "pi_heif"),
-            *("PIL", "qrcode", "safetensors", "starlette", "torch", "uvicorn", "websockets"),
+            *("aiortc", "av", "cryptography", "h11", "ifaddr", "numba", "pi_heif", "PIL", "qrcode"),
+            *("safetensors", "starlette", "torch", "uvicorn", "websockets", "zeroconf"),
         ),
         "server",
     ),
     **dict.fromkeys(("gsplat", "ninja"), "cuda"),
-    **dict.fromkeys(
-        ("efficientnet_lite_pytorch", "embreex", "h5py", "skimage", "tensorboard"), "train"
-    ),
+    **dict.fromkeys(("embreex", "h5py", "skimage", "tensorboard"), "train"),
 }
 """Which extra brings which import."""
 

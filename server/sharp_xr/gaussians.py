@@ -84,7 +84,7 @@ class Gaussians:
         """As if the photo's focal length were ``ratio`` times what it was taken for.
 
         Exact for SHARP, whose network never sees it: depth goes with the focal length, and what a
-        pixel is wide at that depth is f / f' of it, so that x and y stay (sharp-model section 13).
+        pixel is wide at that depth is f / f' of it, so that x and y stay.
         Hence means' = D means and covariances' = D covariances D with D = diag(1, 1, ratio).
         """
         factor = np.float32(ratio)

@@ -1,7 +1,7 @@
 """The log: one line for one event, as ``key=value`` or as JSON.
 
 ``log.info("session closed", extra={"fields": {"session": id}})`` becomes
-``time=2026-03-01T12:00:00.123Z level=info part=session event="session closed" session=6f1c...``
+``time=2026-03-01T12:00:00.123Z level=info part=clients.session event="session closed" ...``
 """
 
 from __future__ import annotations

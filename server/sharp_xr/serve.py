@@ -20,20 +20,21 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from sharp_xr import certificates
-from sharp_xr.access import is_loopback, new_token
-from sharp_xr.announcement import address, announce, announce_code, outward_name
 from sharp_xr.app import App, AppConfig
-from sharp_xr.certificates import Certificate, CertificateError
 from sharp_xr.devices import Device, renderer_for
+from sharp_xr.http import beacon, certificates
+from sharp_xr.http.access import is_loopback, new_token
+from sharp_xr.http.announcement import address, announce, outward_name
+from sharp_xr.http.certificates import Certificate, CertificateError
+from sharp_xr.http.refusal import Refusal
+from sharp_xr.http.web_server import Server, uvicorn_config
 from sharp_xr.model import ModelError, Precision, check_name, load_predictor
 from sharp_xr.prediction import PredictionWorker
-from sharp_xr.refusal import Refusal
-from sharp_xr.scene_index import SceneError
+from sharp_xr.routes import create_app
+from sharp_xr.scenes.index import SceneError
+from sharp_xr.scenes.uploads import scene_name
 from sharp_xr.stream.encoder import EncoderName, check_encoder
 from sharp_xr.stream.selftest import check_aiortc
-from sharp_xr.uploads import scene_name
-from sharp_xr.web_server import Server, uvicorn_config
 
 log = logging.getLogger(__name__)
 
@@ -120,9 +121,10 @@ async def _serve(config: ServeConfig) -> None:
             flush=True,
         )
         tls = certificate.context() if certificate else None
+        app.pairing.page = url.partition("?")[0]
         app.pairing.fingerprint = certificate.fingerprint if certificate else None
-        server = Server(uvicorn_config(app), tls)
-        async with _renewing(config, tls, app):
+        server = Server(uvicorn_config(create_app(app)), tls)
+        async with _renewing(config, tls, app), _announcing(listening, app):
             await _live(
                 *(app, server, listening, stop_asked),
                 lambda: _opened(app, config, url, certificate),
@@ -163,9 +165,8 @@ async def _then(
 
 async def _opened(app: App, config: ServeConfig, url: str, certificate: Certificate | None) -> None:
     """Say where the page is, then make the scene that was asked for."""
-    announce(url, config.host, certificate)
-    if certificate is not None and app.config.token is not None:
-        announce_code(url, app.pairing.new_code())
+    pairs = certificate is not None and app.config.token is not None
+    announce(url, config.host, certificate, app.pairing.new_code() if pairs else None)
     if config.show is not None:
         try:
             data = await asyncio.to_thread(config.show.read_bytes)
@@ -206,6 +207,22 @@ async def _renewing(
         yield
     finally:
         task.cancel()
+
+
+@contextlib.asynccontextmanager
+async def _announcing(listening: socket.socket, app: App) -> AsyncIterator[None]:
+    """In the network, where there is one, and where a headset may pair."""
+    bound, port = listening.getsockname()[:2]
+    address, fingerprint = outward_name(bound), app.pairing.fingerprint
+    if fingerprint is None or app.config.token is None or is_loopback(address):
+        yield
+        return
+    task = asyncio.create_task(beacon.announce(address, port, fingerprint))
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
 
 
 def _make_app(config: ServeConfig, token: str | None) -> App:
@@ -268,7 +285,7 @@ def _signals() -> Iterator[asyncio.Event]:
 
 
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
-    """uvloop's where it exists: it halves what a packet costs (streaming design, 2.4)."""
+    """uvloop's where it exists: a packet costs half as much there."""
     try:
         import uvloop
     except ImportError:

@@ -11,6 +11,7 @@ import threading
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,13 +19,15 @@ import pytest
 from numpy.typing import NDArray
 from scripts.openxr.dots import Dots
 from scripts.openxr.served import Gallery, Served
+from tests.client.partner import Partner, answering
 from websockets.asyncio.server import Server, ServerConnection
 from websockets.asyncio.server import serve as serve_websocket
 from websockets.http11 import Request, Response
 
+from sharp_xr.clients.host import Host
+from sharp_xr.clients.session import Session
 from sharp_xr.render import Frame, PreparedScene, RenderSettings
 from sharp_xr.render.camera import View
-from sharp_xr.session import Host, Session
 from sharp_xr.stream.sender import use_loopback_candidates
 from sharp_xr.stream.stream import Stream
 from sharp_xr_protocol.geometry import Fov
@@ -141,3 +144,17 @@ def streaming(serve: Callable[..., str]) -> Iterator[Callable[..., str]]:
             return serve(server.handle)
 
         yield start
+
+
+@pytest.fixture
+def partner(tmp_path: Path) -> Iterator[Partner]:
+    """A server that pairs."""
+    with answering(tmp_path) as server:
+        yield server
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The file in which servers are remembered."""
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    return tmp_path / "sharp-xr" / "servers.json"

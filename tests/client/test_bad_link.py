@@ -1,4 +1,4 @@
-"""The product's stream and client with a bad link between them, for a few real seconds."""
+"""The product's stream and client with a bad link between them, until enough has come over it."""
 
 import asyncio
 import time
@@ -19,8 +19,12 @@ from sharp_xr_protocol.messages import Display, Hello
 LOSSY = Impairment(loss=0.06, delay_s=0.002, jitter_s=0.01, reorder=True)
 
 
-async def watch(address: str, plan: list[tuple[float, Impairment]]) -> SessionLog:
-    """A viewer's log; ``plan``: for so many seconds the link is like that, both ways."""
+Phase = tuple[Impairment, Callable[[SessionLog], bool]]
+"""How the link is, both ways, and until when."""
+
+
+async def watch(address: str, *phases: Phase) -> SessionLog:
+    """A viewer's log, of a link that was good until frames came, and then had these phases."""
     up, down = Lane(seed=1), Lane(seed=2)
     relay = UdpRelay(up, down)
     await relay.open()
@@ -40,11 +44,11 @@ async def watch(address: str, plan: list[tuple[float, Impairment]]) -> SessionLo
         async with connect(parse_address(address), hello, viewer) as connection:
             log.counts = connection.counts
             viewing = asyncio.create_task(viewer.run(connection, motion("shake"), 60.0))
-            while len(log.frames) < 30:  # noqa: ASYNC110 (the log wakes nobody)
-                await asyncio.sleep(0.01)
-            for seconds, impairment in plan:
+            for impairment, is_over in [(Impairment(), frames(30)), *phases]:
                 up.impairment = down.impairment = impairment
-                await asyncio.sleep(seconds)
+                while not is_over(log):  # noqa: ASYNC110 (the log wakes nobody)
+                    assert not viewing.done(), viewing.exception() or "it took too long"
+                    await asyncio.sleep(0.01)
             viewing.cancel()
             await asyncio.gather(viewing, return_exceptions=True)
     relay.close()
@@ -52,20 +56,40 @@ async def watch(address: str, plan: list[tuple[float, Impairment]]) -> SessionLo
     return log
 
 
+def frames(more: int) -> Callable[[SessionLog], bool]:
+    """So many more have come."""
+    before: list[int] = []
+
+    def are_there(log: SessionLog) -> bool:
+        before.append(len(log.frames))
+        return before[-1] >= before[0] + more
+
+    return are_there
+
+
+def silence(seconds: float) -> Callable[[SessionLog], bool]:
+    """No frame for so long."""
+    return lambda log: time.monotonic_ns() - log.frames[-1].decoded_ns > seconds * 1e9
+
+
 def test_a_lossy_link_loses_next_to_no_frame(streaming: Callable[..., str]) -> None:
-    log = asyncio.run(watch(streaming("garden"), [(3.0, LOSSY)]))
+    enough = frames(150)
+
+    def next_to_none_is_lost(log: SessionLog) -> bool:
+        # A machine that has no time for repairs at first may catch up.
+        return enough(log) and log.counts.undecodable_frames < 0.05 * len(log.frames)
+
+    log = asyncio.run(watch(streaming("garden"), (LOSSY, next_to_none_is_lost)))
     assert log.counts.missing > 2 and log.counts.repaired > 0
-    assert log.counts.undecodable_frames < 0.1 * len(log.frames)
     keys = [frame.key for frame in log.frames]
     assert keys == sorted(keys)
     assert all(frame.sent_ns is not None and frame.sei_key == frame.key for frame in log.frames)
 
 
 def test_after_an_outage_of_the_media_frames_come_again(streaming: Callable[..., str]) -> None:
-    plan = [(0.3, Impairment(down=True)), (1.0, Impairment())]
-    log = asyncio.run(watch(streaming("garden"), plan))
-    times_s = [frame.decoded_ns / 1e9 for frame in log.frames]
-    gaps_s = [b - a for a, b in zip(times_s, times_s[1:], strict=False)]
-    outage = gaps_s.index(max(gaps_s))
-    assert gaps_s[outage] > 0.25, "nothing was interrupted"
-    assert len(gaps_s) - outage > 20  # it went on, with what is decoded after a key frame
+    # It goes on, with what is decoded after a key frame.
+    plan = [(Impairment(down=True), silence(0.3)), (Impairment(), frames(20))]
+    log = asyncio.run(watch(streaming("garden"), *plan))
+    keys = [frame.key for frame in log.frames]
+    assert keys == sorted(keys)
+    assert log.counts.lost > 0 or log.counts.undecodable_frames > 0, "nothing was interrupted"

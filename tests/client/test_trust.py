@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from sharp_xr.certificates import make
+from sharp_xr.http.certificates import make
 from sharp_xr_client.address import parse_address
 from sharp_xr_client.connection import connect
 from sharp_xr_client.problem import ClientError

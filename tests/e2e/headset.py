@@ -52,13 +52,14 @@ def enter(page: Page, button: str = "Enter VR") -> None:
 
 
 def wait_for_frames(page: Page) -> None:
-    """Returns when frames of where the head is now are shown, and sharp."""
+    """Returns when frames of where the head and its eyes are now are shown, and sharp."""
     until(
         page,
         """(() => {
-            const now = JSON.stringify(sharpXr.door.headset.view.head);
+            const told = ({head, eyes}) => JSON.stringify([head, eyes?.map(({pose}) => pose)]);
+            const now = told(sharpXr.door.headset.view);
             const last = sharpXr.frames.slice(-4);
-            return last.length === 4 && last.every(({head}) => JSON.stringify(head) === now);
+            return last.length === 4 && last.every((frame) => told(frame) === now);
         })()""",
     )
 

@@ -1,6 +1,6 @@
 """A scene is watched by players that nobody here wrote: Chromium without our page, and GStreamer.
 
-aiortc as it comes, the third one, plays in ``tests/server/test_whep.py``.
+aiortc as it comes, the third one, plays in ``tests/server/clients/test_whep.py``.
 """
 
 from __future__ import annotations

@@ -14,12 +14,13 @@ from urllib.parse import urlsplit
 
 import httpx
 import pytest
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, Locator, expect
 from tests.e2e.browsing import chromium, until, upload, visiting
 from tests.e2e.conftest import COMMAND, ServerProcess, serving
 from tests.e2e.discs import two_discs
 
-from sharp_xr.certificates import make
+from sharp_xr.http.certificates import make
+from sharp_xr_protocol.pairing import address_with, code_in
 
 NOW = datetime.datetime.now(datetime.UTC)
 NEEDS_CHROMIUM = pytest.mark.skipif(
@@ -125,8 +126,83 @@ def test_our_client_pairs_with_the_printed_code_and_needs_only_the_address_then(
         done = client(found[1], *watch, *first)
         assert done.returncode == 0, done.stderr
         assert "with their pose (100.0%)" in done.stdout
-    again = client(found[1], *watch, "--pair", found[2])
+    again = client(address_with(f"{found[1]}/", found[2]), *watch)
     assert again.returncode == 1 and "it was used" in again.stderr
+
+
+@NEEDS_CHROMIUM
+@pytest.mark.browser
+def test_a_browser_comes_in_by_the_address_of_the_qr_code_which_is_worth_nothing_then(
+    running: Browser, secure: ServerProcess
+) -> None:
+    entering = address_with(secure.url.partition("?")[0], new_code(secure))
+    code = code_in(entering) or ""
+    visitor = running.new_context(ignore_https_errors=True)
+    page = visitor.new_page()
+    page.goto(entering)
+    expect(page.get_by_role("textbox")).to_have_value(code)
+    page.get_by_role("button", name="Open").click()
+    until(page, "window.sharpXr?.state.connection === 'live'")
+    assert urlsplit(page.url).query == ""
+    visitor.clear_cookies()
+    page.goto(entering)
+    page.get_by_role("button", name="Open").click()
+    expect(page.get_by_role("alert")).to_contain_text("it was used")
+    visitor.close()
+
+
+def new_code(server: ServerProcess) -> str:
+    """As the page of somebody who is in asks for it."""
+    address = server.url.replace("/?", "/pairing?")
+    answer = httpx.post(address, verify=False, trust_env=False).raise_for_status()
+    return str(answer.json()["code"])
+
+
+@NEEDS_CHROMIUM
+@pytest.mark.browser
+def test_the_page_shows_a_code_for_a_headset_until_the_dialog_is_closed(
+    running: Browser, secure: ServerProcess
+) -> None:
+    with visiting(running, secure.url, ignore_https_errors=True) as page:
+        button = page.get_by_role("button", name="Pair a headset")
+        button.focus()
+        page.keyboard.press("p")
+        dialog = page.get_by_role("dialog", name="Pair a headset")
+        code, qr = dialog.get_by_role("status"), dialog.get_by_role("img")
+        expect(code).to_have_text(re.compile("^...-...$"))
+        first = code.text_content() or ""
+        expect(dialog).to_contain_text("Good once, for ")
+        dialog.get_by_role("button", name="Another code").press("Enter")
+        expect(code).not_to_have_text(first)
+        expect(code).to_have_text(re.compile("^...-...$"))
+        assert 0.3 < share_of_dark(qr) < 0.6
+        shown = code.text_content() or ""
+        page.keyboard.press("Escape")
+        expect(dialog).to_be_hidden()
+        expect(button).to_be_focused()
+        expect(page.locator("#pair [data-part=code]")).to_have_text("")
+    for dead_or_good, enters in ((first, False), (shown, True)):
+        done = httpx.post(
+            f"{secure.url.partition('?')[0]}enter",
+            data={"word": dead_or_good},
+            verify=False,
+            trust_env=False,
+        )
+        assert (done.status_code < 400) == enters, done.text
+
+
+def share_of_dark(canvas: Locator) -> float:
+    """Of its pixels."""
+    share = canvas.evaluate(
+        """(canvas) => {
+            const { width, height } = canvas;
+            const { data } = canvas.getContext("2d").getImageData(0, 0, width, height);
+            let dark = 0;
+            for (let i = 0; i < data.length; i += 4) dark += data[i] < 128;
+            return dark / (width * height);
+        }"""
+    )
+    return float(share)
 
 
 def test_an_expired_certificate_ends_the_start_with_a_sentence(tmp_path: Path) -> None:

@@ -29,7 +29,7 @@ def test_who_comes_without_the_token_can_paste_the_address_and_hears_when_it_is_
         page = running.new_page()
         page.goto(first.url.partition("?")[0])
         expect(page.get_by_role("alert")).to_contain_text("This server wants its token")
-        field = page.get_by_label("The token, or the whole address")
+        field = page.get_by_label("The code, the token, or the whole address")
         expect(field).to_be_focused()
         ground = "getComputedStyle(document.body).backgroundColor"
         assert page.evaluate(ground) == "rgb(243, 241, 236)"  # Playwright's browser likes it light
@@ -37,7 +37,7 @@ def test_who_comes_without_the_token_can_paste_the_address_and_hears_when_it_is_
         assert page.evaluate(ground) == "rgb(12, 13, 16)"
         field.fill("guess")
         field.press("Enter")
-        expect(page.get_by_role("alert")).to_contain_text("That is not this server's token")
+        expect(page.get_by_role("alert")).to_contain_text("neither this server's token nor")
         page.get_by_role("textbox").fill(first.url)
         page.get_by_role("button", name="Open").click()
         until(page, "window.sharpXr?.state.connection === 'live'")
@@ -46,7 +46,7 @@ def test_who_comes_without_the_token_can_paste_the_address_and_hears_when_it_is_
         gone = re.compile("The server was stopped.|The server is away.")
         expect(page.locator("#status")).to_contain_text(gone)
         with serving(tmp_path, "--port", port_of(first), "--token", "two"):
-            expect(page.locator("#status")).to_contain_text("not this server's token")
+            expect(page.locator("#status")).to_contain_text("This server wants its token")
             page.reload()
             expect(page.get_by_role("textbox")).to_be_visible()
         page.close()

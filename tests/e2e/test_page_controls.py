@@ -157,7 +157,7 @@ def growth(page: Page) -> tuple[float, float]:
 
 
 def test_another_field_of_view_changes_the_depth_but_not_the_picture(page: Page) -> None:
-    """At k times the focal length all is k times as far, x and y stay (sharp-model.md 13)."""
+    """At k times the focal length all is k times as far, x and y stay."""
     watch_the_near_disc(page)
     old, straight = focal_35mm(page), see(page)
     ratio, depth = growth(page)

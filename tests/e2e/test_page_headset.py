@@ -25,7 +25,7 @@ from tests.e2e.discs import CAMERA, FAR_M, NEAR_M, disc, discs, parallax, two_di
 from tests.e2e.headset import IPD_M, TANGENT, column, enter, eyes, lean, press, wait_for_frames
 
 from sharp_xr.formats.ply import write_ply
-from sharp_xr_protocol.messages import Tracking, decode_from_client
+from sharp_xr_protocol.messages import Hello, Tracking, decode_from_client
 
 pytestmark = [
     pytest.mark.browser,
@@ -194,6 +194,28 @@ def test_the_server_is_told_the_headset_s_poses_eyes_and_fields_of_view(page: Pa
         assert tangents == pytest.approx((-TANGENT, TANGENT, 1, -1), abs=1e-5)
     keys = [message.key for message in sent]
     assert keys == sorted(set(keys))
+
+
+def test_a_headset_gets_pictures_of_its_own_size_and_rate_while_it_is_worn(page: Page) -> None:
+    hellos: list[Hello] = []
+
+    def note(payload: str | bytes) -> None:
+        message = decode_from_client(payload) if isinstance(payload, bytes) else None
+        if isinstance(message, Hello):
+            hellos.append(message)
+
+    page.on("websocket", lambda socket: socket.on("framesent", note))
+    page.evaluate("Object.defineProperty(XRSession.prototype, 'frameRate', {get: () => 90})")
+    enter(page)
+    worn = hellos[-1].display
+    assert (worn.eye_width, worn.eye_height) == (headset.WINDOW["width"] // 2, 360)
+    assert worn.refresh_hz == 90
+    page.evaluate("sharpXr.door.headset.leave()")
+    until(page, "sharpXr.state.connection === 'live' && !sharpXr.door.isOpen")
+    wait_for_still(page)
+    shown = hellos[-1].display
+    assert len(hellos) == 2
+    assert shown.eye_width == shown.eye_height and shown.refresh_hz == 60
 
 
 def test_in_augmented_reality_the_room_is_seen_around_the_things(

@@ -40,7 +40,7 @@ async ([letters, layout, near_m, drawn, shown, isCoarse]) => {
     painter.isCoarse = isCoarse;
     const bytes = Uint8ClampedArray.from(atob(letters), (letter) => letter.charCodeAt(0));
     const picture = new ImageData(bytes, 2 * layout.eye_width);
-    painter.upload(picture, picture.width, picture.height, true);
+    painter.upload(picture, picture.width, picture.height);
     painter.draw("side-by-side", false, warpsFor({ drawn, near_m, layout }, shown), layout);
     const { gl } = painter;
     const pixels = new Uint8Array(canvas.width * canvas.height * 4);

@@ -10,6 +10,8 @@ from sharp_xr_protocol.pairing import (
     SHARE_BYTES,
     PairingError,
     Side,
+    address_with,
+    code_in,
     new_code,
     read_code,
 )
@@ -100,3 +102,11 @@ def test_codes_are_readable_and_differ() -> None:
         re.fullmatch(rf"[{LETTERS}]{{3}}-[{LETTERS}]{{3}}", c) for c in codes
     )
     assert len(LETTERS) == 32 and not set("ILOU") & set(LETTERS)
+
+
+def test_an_address_may_have_the_code() -> None:
+    address = address_with("https://192.168.1.5:8080/", "7KM-Q2X")
+    assert address == "https://192.168.1.5:8080/?pair=7KM-Q2X"
+    assert code_in(address) == "7KM-Q2X"
+    for other in ("https://host/?token=x", "https://host/?pair=", "host:8080", "http://[", ""):
+        assert code_in(other) is None

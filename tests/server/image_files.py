@@ -18,6 +18,8 @@ property; EXIF names 26 mm as on 35 mm film."""
 
 CORNERS = {"red": (0, 0), "green": (0, -1), "blue": (-1, 0), "white": (-1, -1)}
 """(row, column) of the quadrants of :func:`quadrants`."""
+COLORS = {"red": (255, 0, 0), "green": (0, 255, 0), "blue": (0, 0, 255), "white": (255, 255, 255)}
+"""sRGB."""
 
 
 def quadrants(width: int = 64, height: int = 48) -> NDArray[np.uint8]:
@@ -86,3 +88,11 @@ def webp_claiming(width: int, height: int) -> bytes:
     size = (width - 1).to_bytes(3, "little") + (height - 1).to_bytes(3, "little")
     vp8x = b"VP8X" + struct.pack("<I", 10) + bytes(4) + size
     return b"RIFF" + struct.pack("<I", 4 + len(vp8x)) + b"WEBP" + vp8x
+
+
+def assert_quadrants(image: NDArray[np.uint8], tolerance: int = 0) -> None:
+    """The middle of each quadrant has its colour."""
+    height, width = image.shape[:2]
+    for name, (row, column) in CORNERS.items():
+        at = image[height // 4 if row == 0 else -height // 4, column * (width // 4) or width // 4]
+        assert np.abs(at.astype(int) - COLORS[name]).max() <= tolerance, (name, at)

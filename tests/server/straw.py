@@ -15,12 +15,13 @@ import numpy as np
 
 from sharp_xr.app import App, AppConfig
 from sharp_xr.gaussians import Gaussians
+from sharp_xr.http.web_server import Server, uvicorn_config
 from sharp_xr.model import ModelError
 from sharp_xr.photo import PhotoError
 from sharp_xr.prediction import OnProgress, Prediction
 from sharp_xr.render import Frame, PreparedScene, RenderSettings, View
+from sharp_xr.routes import create_app
 from sharp_xr.serve import bind
-from sharp_xr.web_server import Server, uvicorn_config
 
 
 def some_gaussians(count: int = 3) -> Gaussians:
@@ -123,7 +124,7 @@ class Site:
         self.app = App(AppConfig(data, **options), self.renderer, self.worker)
         self.store = self.app.store
         self._listening = bind("127.0.0.1", 0)
-        self._server = Server(uvicorn_config(self.app))
+        self._server = Server(uvicorn_config(create_app(self.app)))
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._serve)
         self._thread.start()

@@ -14,8 +14,8 @@ from tests.server.straw import MakeSite, Site
 from tests.server.viewer import sentence, stored, upload, viewer, welcomed
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
-from sharp_xr.app import attachment
 from sharp_xr.formats.ply import read_ply
+from sharp_xr.routes import attachment
 from sharp_xr_protocol.messages import (
     Bye,
     Progress,
@@ -199,6 +199,17 @@ def test_a_foreign_page_can_neither_upload_nor_watch(site: Site) -> None:
         pass
 
 
+def test_who_is_not_let_in_is_no_error_of_the_server_s(
+    make_site: MakeSite, caplog: pytest.LogCaptureFixture
+) -> None:
+    site = make_site(token="secret")
+    with pytest.raises(InvalidStatus), viewer(site):
+        pass
+    site.stop()
+    assert [record.levelname for record in caplog.records] == ["WARNING"]
+    assert "refused" in caplog.text
+
+
 def test_a_server_with_a_token_wants_it_everywhere_but_for_its_health(make_site: MakeSite) -> None:
     site = make_site(token="secret")
     for path in ("/", "/web/main.js", "/scenes"):
@@ -243,7 +254,7 @@ def test_what_storing_compiles_is_compiled_before_the_first_photo_comes(
     make_site: MakeSite, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     warm = threading.Event()
-    monkeypatch.setattr("sharp_xr.scenes.warm_up", warm.set)
+    monkeypatch.setattr("sharp_xr.app.warm_up", warm.set)
     make_site()
     assert warm.wait(20)
 
@@ -256,7 +267,7 @@ def test_unknown_paths_and_methods_are_refused_in_the_same_form(site: Site) -> N
 def test_uploads_are_taken_side_by_side_up_to_a_limit(
     site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("sharp_xr.uploads.MAX_AT_A_TIME", 1)
+    monkeypatch.setattr("sharp_xr.scenes.uploads.MAX_AT_A_TIME", 1)
     site.worker.hold.clear()
     answers: list[httpx.Response] = []
     with welcomed(site) as client:

@@ -11,7 +11,7 @@ import pytest
 from tests.server.straw import MakeSite, Site
 from tests.server.viewer import Viewer, sentence, stored, upload, welcomed
 
-from sharp_xr.scene_index import DiskError
+from sharp_xr.scenes.index import DiskError
 from sharp_xr_protocol.messages import (
     Progress,
     SceneReady,

@@ -12,7 +12,7 @@ import pytest
 from sharp_xr import logs
 from sharp_xr_protocol.messages import Video
 
-log = logging.getLogger("sharp_xr.session")
+log = logging.getLogger("sharp_xr.clients.session")
 
 
 @pytest.fixture(autouse=True)
@@ -40,14 +40,15 @@ def test_an_event_is_one_line_of_keys_and_values() -> None:
     time, rest = line.split(" ", 1)
     assert time.startswith("time=20") and time.endswith("Z")
     assert rest == (
-        'level=info part=session event="it happened" session=ab12 reason="a \\"b\\"\\nc" '
+        'level=info part=clients.session event="it happened" session=ab12 reason="a \\"b\\"\\nc" '
         'frames=3 empty=""\n'
     )
 
 
 def test_an_event_is_one_json_object() -> None:
     line = json.loads(written(as_json=True, video=Video(64, 32, 60.0), path={"a": [1]}))
-    assert (line["event"], line["part"], line["level"]) == ("it happened", "session", "info")
+    said = line["event"], line["part"], line["level"]
+    assert said == ("it happened", "clients.session", "info")
     assert line["video"]["eye_width"] == 64 and line["path"] == {"a": [1]}
 
 

@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 from tests.server.straw import MakeSite
 
-from sharp_xr import serve, web_server
+from sharp_xr import serve
 from sharp_xr.devices import Device
+from sharp_xr.http import web_server
 from sharp_xr.serve import ServeConfig, ServeError, bind
 from sharp_xr.stream import hardware
 from sharp_xr.stream.encoder import Encoder, EncoderSettings, why_not

@@ -9,7 +9,7 @@ from tests.server.straw import MakeSite, Site
 from tests.server.viewer import Viewer, stored, viewer, welcomed
 from tests.server.whep_player import offer
 
-from sharp_xr.whep import SDP
+from sharp_xr.clients.whep import SDP
 from sharp_xr_protocol.messages import Display, Hello, SceneList, SceneReady, SceneSelect
 
 VIEWERS = 3

@@ -73,6 +73,21 @@ beforeEach(() => {
   connection.start();
 });
 
+test("a session that begins anew says Hello on another socket, and is not taken for a lost one", () => {
+  newest().open();
+  newest().hear(welcome);
+  const before = newest();
+  connection.renew();
+  assert.equal(before.sent.at(-1)?.type, "bye");
+  assert.equal(before.readyState, 3);
+  assert.deepEqual(lastState(), ["connecting", ""]);
+  newest().open();
+  assert.equal(newest().sent[0].type, "hello");
+  newest().hear(welcome);
+  assert.deepEqual(lastState(), ["live", ""]);
+  assert.equal(FakeSocket.all.length, 2);
+});
+
 test("says Hello first and is live when it is welcomed", () => {
   newest().open();
   assert.equal(newest().sent[0].type, "hello");

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { count, date, fixed, percent } from "../../server/sharp_xr/web/format.js";
+import { clockOf, count, date, fixed, percent } from "../../server/sharp_xr/web/format.js";
 
 test("counts are short", () => {
   assert.deepEqual([999, 295_400, 999_499, 999_500, 1_179_648].map(count), [
@@ -33,4 +33,8 @@ test("a date is the time today, the day this year, and has its year before", () 
   assert.equal(written([2026, 10, 24, 9, 5]), "9:05");
   assert.equal(written([2026, 9, 3]), "3 Oct");
   assert.equal(written([2025, 9, 3]), "3 Oct 2025");
+});
+
+test("what is left of ten minutes is told as on a clock", () => {
+  assert.deepEqual([600, 599, 65, 9].map(clockOf), ["10:00", "9:59", "1:05", "0:09"]);
 });

@@ -11,6 +11,7 @@ const state = {
   isStill: false,
   inbound: { framesDropped: 2, packetsLost: 5 },
   eyeSize: [512, 480],
+  isCoarse: false,
   welcome: told("welcome"),
   scene: told("scene_ready").scene,
   quality: null,
@@ -25,6 +26,7 @@ test("shows what is known of the stream", () => {
     matched: "100 %",
     resolution: "2 × 512 × 480",
     lost: "2 / 5",
+    warp: "full",
     renderer: "cpu (2 threads)",
     model: "lite",
     gaussians: "295 K",
@@ -32,9 +34,11 @@ test("shows what is known of the stream", () => {
 });
 
 test("shows dashes before there is anything", () => {
-  const empty = { inbound: null, eyeSize: [0, 0], welcome: null, scene: null, quality: null };
+  const empty = { inbound: null, eyeSize: [0, 0], isCoarse: true, welcome: null, scene: null, quality: null };
   const state = { summary: nothing, isStill: false, ...empty };
-  assert.ok(Object.values(figures(state, null)).every((text) => text.includes("–")));
+  const { warp, ...others } = figures(state, null);
+  assert.ok(Object.values(others).every((text) => text.includes("–")));
+  assert.equal(warp, "coarse"); // a device that has not the time is known before anything comes
 });
 
 test("says that the head is still instead of the frame a second that comes then", () => {

@@ -17,6 +17,8 @@ class Session extends EventTarget {
   turns = [];
   space = new EventTarget();
   hasEnded = false;
+  /** @type {number | undefined} */
+  frameRate;
   updateRenderState() {}
   async requestReferenceSpace() {
     if (failing === "space") throw new Error("no such space");
@@ -65,7 +67,7 @@ function headset() {
   const names = ["open", "openAtNext", "close", "follow", "point", "press", "draw", "setSize", "forgetContext"];
   const panel = Object.fromEntries(names.map((name) => [name, hear(name)]));
   const made = new Headset(/** @type {any} */ ({
-    stage, panel, onPose: hear("pose"), onStep: hear("step"), onEnd: hear("end"),
+    stage, panel, onDisplay: hear("display"), onPose: hear("pose"), onStep: hear("step"), onEnd: hear("end"),
   }));
   return { made, stage };
 }
@@ -99,6 +101,21 @@ test("a headset is offered where the browser says so, and not where it may not o
   assert.equal(await offers("immersive-vr"), false);
   Object.defineProperty(globalThis, "navigator", { value: {}, configurable: true });
   assert.equal(await offers("immersive-vr"), false);
+});
+
+test("what it shows frames on is told with its first pose, and again when its rate is another", async () => {
+  const { made } = headset();
+  await made.enter("immersive-vr");
+  const [session] = sessions;
+  session.frameRate = 72;
+  session.turn(null);
+  assert.deepEqual(of("display"), []);
+  for (const x of [0, 1]) session.turn({ x });
+  session.frameRate = 90;
+  session.dispatchEvent(new Event("frameratechange"));
+  for (const x of [0, 1]) session.turn({ x });
+  const eye = { eye_width: 100, eye_height: 90 };
+  assert.deepEqual(of("display"), [[{ ...eye, refresh_hz: 72 }], [{ ...eye, refresh_hz: 90 }]]);
 });
 
 test("poses and fields of view of the eyes are the headset's, from where the head was at first", async () => {

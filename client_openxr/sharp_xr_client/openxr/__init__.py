@@ -2,5 +2,5 @@
 
 import OpenGL
 
-# Each call would ask glGetError otherwise; painting checks once where it matters.
+# Each call would ask glGetError otherwise, and trip over what some runtimes leave behind in there.
 OpenGL.ERROR_CHECKING = False

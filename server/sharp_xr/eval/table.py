@@ -21,7 +21,7 @@ class Mean:
     """Standard error; NaN for a single scene."""
 
     def __str__(self) -> str:
-        return f"{self.value:.3f} ± {self.error:.3f}"
+        return f"{self.value:.3f}" + ("" if math.isnan(self.error) else f" ± {self.error:.3f}")
 
 
 @dataclass

@@ -1,4 +1,4 @@
-"""PLY: the file that every splat viewer reads, in the layout of SHARP (sharp-model, section 10).
+"""PLY: the file that every splat viewer reads, in SHARP's layout (ml-sharp, ``save_ply``).
 
 Axes are OpenCV's, as :class:`Gaussians` has them: x right, y down, z forward, the photo's camera at
 the origin. Apple's files and INRIA's (through COLMAP) have the same, so that whatever a viewer does

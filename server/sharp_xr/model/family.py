@@ -43,8 +43,13 @@ def resolved(model: str, checkpoint: Path | None) -> tuple[str, Path | None]:
             raise ModelError(f"{model} is a folder without {MODEL_FILE}: no training ended there")
     from sharp_xr.model.sharp.checkpoint import open_checkpoint
 
-    with open_checkpoint(path) as weights:
-        return kind_of(weights.shapes(), path), path
+    try:
+        with open_checkpoint(path) as weights:
+            return kind_of(weights.shapes(), path), path
+    except ModelError as error:
+        if path.name != MODEL_FILE and path.with_name(MODEL_FILE).is_file():
+            raise ModelError(f"{error}; the {MODEL_FILE} beside it is what is served") from error
+        raise
 
 
 def kind_of(keys: Collection[str], path: Path) -> str:

@@ -63,7 +63,7 @@ def resized(image: NDArray[np.uint8], rows: int, columns: int) -> NDArray[np.uin
 
 
 def to_linear(srgb: NDArray[np.uint8]) -> Float32:
-    """sRGB bytes -> linear light, 0 to 1 (IEC 61966-2-1; sharp-model, section 9)."""
+    """sRGB bytes -> linear light, 0 to 1 (IEC 61966-2-1)."""
     value = np.arange(256, dtype=np.float64) / 255
     curve = np.where(value <= 0.04045, value / 12.92, ((value + 0.055) / 1.055) ** 2.4)
     table: Float32 = curve.astype(np.float32)

@@ -1,4 +1,4 @@
-"""Surfaces on a grid of rays -> Gaussians, by SHARP's rules (sharp-model, sections 4, 7 and 8).
+"""Surfaces on a grid of rays -> Gaussians, by SHARP's rules (apple/ml-sharp, ``models/``).
 
 SHARP's network starts from, and corrects: one Gaussian on each cell's ray, as far as the surface,
 its standard deviation the cell's pitch at that depth, so that size in the picture is the same for

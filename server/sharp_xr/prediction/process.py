@@ -13,7 +13,8 @@ from concurrent.futures import ThreadPoolExecutor
 from multiprocessing import resource_tracker
 from multiprocessing.process import BaseProcess
 
-from sharp_xr.prediction.child import Cancel, Message, Order, Wish, run_child
+from sharp_xr.prediction.child import run_child
+from sharp_xr.prediction.messages import Cancel, Message, Order, Wish
 
 
 def _start_deaf(process: BaseProcess) -> None:

@@ -21,7 +21,7 @@ from pathlib import Path
 
 from sharp_xr.model import ModelError, Precision, load_predictor
 from sharp_xr.photo import PhotoError
-from sharp_xr.prediction.child import (
+from sharp_xr.prediction.messages import (
     Cancel,
     Cancelled,
     Done,

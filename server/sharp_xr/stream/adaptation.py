@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 
-from sharp_xr.stream.load import FrameLoad, LoadMeter
+from sharp_xr.stream.load import SHOWN_S, FrameLoad, LoadMeter
 from sharp_xr.stream.loop import DrawLoop, Drawn
 from sharp_xr.stream.quality import Quality, QualityControl
 from sharp_xr.stream.rate import RateControl
@@ -52,6 +52,10 @@ class Adaptation:
         """A pose came."""
         self._meter.posed(now_s)
 
+    def shown(self, now_s: float) -> None:
+        """A frame was, at the client."""
+        self._meter.shown(now_s)
+
     def sent(self, drawn: Drawn, encode_ms: float, size: int, now_s: float) -> None:
         """A frame of ``size`` bytes was encoded in that time."""
         if drawn.moving and drawn.layout == self._drawing.layout:
@@ -63,9 +67,11 @@ class Adaptation:
                     drawn.gaussians,
                     len(drawn.scene.prepared),
                     drawn.sharers,
-                )
+                ),
+                now_s,
             )
-        load = self._meter.read(self._rate.video_bps, now_s)
+        is_calm = self._rate.calm_s(now_s) > SHOWN_S
+        load = self._meter.read(self._rate.video_bps, now_s, is_calm=is_calm)
         if load is not None:
             self._draw(self._control.look(load, now_s))
             self._report(now_s)

@@ -14,6 +14,10 @@ AWAY_S = 1.0
 """Who sends nothing for so long does something else."""
 LEAST_FRAMES = 3
 """Of which one is made: a median outvotes one frame that something else has delayed."""
+SHOWN_S = 2.0
+"""Frames sent and shown are counted over that time."""
+SHOWN = 0.85
+"""A client that shows a smaller share of its frames has not the time for them."""
 
 
 @dataclass(frozen=True)
@@ -44,8 +48,8 @@ class Load:
     sharers: int
     link_bps: float
     """What the rate control allows."""
-    pose_ms: float = 0.0
-    """Between two poses; 0 where that is not known."""
+    client_ms: float = 0.0
+    """Of the client's, between two poses or two frames that it shows; 0 where that is not known."""
 
 
 class LoadMeter:
@@ -56,6 +60,7 @@ class LoadMeter:
         self._read_s = float("-inf")
         self._posed_s: float | None = None
         self._pose_gaps_s: deque[float] = deque(maxlen=POSES)
+        self._sent, self._shown = _Count(), _Count()
 
     def posed(self, now_s: float) -> None:
         """A pose came."""
@@ -63,12 +68,20 @@ class LoadMeter:
             self._pose_gaps_s.append(now_s - self._posed_s)
         self._posed_s = now_s
 
-    def add(self, frame: FrameLoad) -> None:
+    def shown(self, now_s: float) -> None:
+        """The client has shown a frame."""
+        self._shown.add(now_s)
+
+    def add(self, frame: FrameLoad, now_s: float) -> None:
         """A moving picture was sent."""
         self._frames.append(frame)
+        self._sent.add(now_s)
 
-    def read(self, link_bps: float, now_s: float) -> Load | None:
-        """The load since the last reading; None while there is too little to tell."""
+    def read(self, link_bps: float, now_s: float, *, is_calm: bool = True) -> Load | None:
+        """The load since the last reading; None while there is too little to tell.
+
+        ``is_calm``: whether what was sent has lately arrived, as far as anyone knows.
+        """
         if now_s - self._read_s < LOOK_S or len(self._frames) < LEAST_FRAMES:
             return None
         self._read_s = now_s
@@ -81,10 +94,41 @@ class LoadMeter:
             frames[-1].scene_gaussians,
             frames[-1].sharers,
             link_bps,
-            1e3 * median(self._pose_gaps_s or [0.0]),
+            max(self._posed_ms, self._shown_ms(now_s) if is_calm else 0.0),
         )
 
     def forget(self) -> None:
         """Pictures are of another kind from now on."""
         self._frames.clear()
         self._pose_gaps_s.clear()
+        self._sent, self._shown = _Count(), _Count()
+
+    @property
+    def _posed_ms(self) -> float:
+        return 1e3 * median(self._pose_gaps_s or [0.0])
+
+    def _shown_ms(self, now_s: float) -> float:
+        """Between two frames that are shown, where others are replaced before they are."""
+        sent_hz, shown_hz = self._sent.hz(now_s), self._shown.hz(now_s)
+        return 1e3 / shown_hz if 0.0 < shown_hz < SHOWN * sent_hz else 0.0
+
+
+class _Count:
+    """Of what happens in :data:`SHOWN_S`."""
+
+    def __init__(self) -> None:
+        self._times: deque[float] = deque()
+        self._since_s: float | None = None
+
+    def add(self, now_s: float) -> None:
+        if self._since_s is None:
+            self._since_s = now_s
+        self._times.append(now_s)
+
+    def hz(self, now_s: float) -> float:
+        """0 while it has not been counted for so long."""
+        while self._times and self._times[0] < now_s - SHOWN_S:
+            self._times.popleft()
+        if self._since_s is None or now_s - self._since_s < SHOWN_S:
+            return 0.0
+        return len(self._times) / SHOWN_S

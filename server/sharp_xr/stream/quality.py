@@ -28,6 +28,8 @@ from sharp_xr_protocol.messages import QualityGoal, QualityLimit, Video
 
 SHARES = (1.0, 0.875, 0.75, 0.625, 0.5, 0.375)
 """Of an eye's width and height: each has two thirds to three quarters of the pixels before it."""
+LEAST_SHARE: dict[QualityGoal, float] = {"auto": 0.5, "sharper": 0.5, "smoother": 0.375}
+"""Below it more frames are worth less than the pixels that they cost."""
 LEAST_PX = 192
 """The longer side of an eye; smaller ones show nothing."""
 GOAL_HZ: dict[QualityGoal, float] = {"auto": 40.0, "sharper": 24.0, "smoother": 240.0}
@@ -57,7 +59,8 @@ FIXED_CLIENT = 0.2
 FIXED_ENCODE = 0.2
 """Of the encoding time; 0.2 to 0.35 was measured."""
 SLOW = 1.25
-"""A client whose poses come so many times more seldom than the goal wants has too much to do."""
+"""A client whose poses come, or that shows frames, so many times more seldom than the goal wants
+has too much to do."""
 REMEMBER_S = 60.0
 """How long it is taken for slow at that size, since it was: a fast one says only that it is."""
 SETTLE_S = 1.0
@@ -84,12 +87,10 @@ class Quality:
 
 @dataclass(frozen=True)
 class _Slow:
-    """A client that could not do what was wanted."""
+    """A client that could not do what was wanted, at some size."""
 
     cost: float
     """What its turns took, of what they might."""
-    pixels: int
-    """Of an eye, then."""
     at_s: float
 
 
@@ -98,10 +99,10 @@ class QualityControl:
 
     def __init__(self, video: Video, goal: QualityGoal = "auto") -> None:
         self._video = video
-        self._sizes = sizes_of(video)
+        self._sizes = sizes_of(video, goal)
         self._machine, self._link = Ladder(), Ladder()
         self._machine_hz = video.max_hz  # that it could make, if all were wanted
-        self._slow: _Slow | None = None
+        self._slow: dict[int, _Slow] = {}  # by the pixels of an eye
         self._resized_s = float("-inf")
         self._is_client = False  # that keeps pictures from being larger
         self.detail = 1.0
@@ -113,7 +114,9 @@ class QualityControl:
     def prefer(self, goal: QualityGoal) -> Quality:
         """Another goal; from where things stand it is gone on."""
         self.goal = goal
-        self._machine, self._link = Ladder(self._machine.rung), Ladder(self._link.rung)
+        self._sizes = sizes_of(self._video, goal)
+        rung = min(self._machine.rung, len(self._sizes) - 1)
+        self._machine, self._link = Ladder(rung), Ladder(self._link.rung)
         self.quality = self._chosen()
         return self.quality
 
@@ -159,15 +162,21 @@ class QualityControl:
 
     def _client_costs(self) -> list[float]:
         """Of each size."""
-        slow, now_px = self._slow, self.quality.eye_width * self.quality.eye_height
+        now_px = self.quality.eye_width * self.quality.eye_height
         costs = []
         for width, height in self._sizes:
             pixels = width * height
             # A client that is not slow keeps step with its display, which tells nothing more.
-            if slow is not None and (pixels > now_px or slow.pixels == now_px):
-                costs.append(slow.cost * _scaled(FIXED_CLIENT, pixels / slow.pixels))
-            else:
-                costs.append(0.0)
+            costs.append(
+                max(
+                    (
+                        slow.cost * _scaled(FIXED_CLIENT, pixels / slow_px)
+                        for slow_px, slow in self._slow.items()
+                        if pixels > now_px or slow_px == now_px
+                    ),
+                    default=0.0,
+                )
+            )
         return costs
 
     def _link_costs(self, load: Load) -> list[float]:
@@ -191,13 +200,16 @@ class QualityControl:
     def _know_client(self, load: Load, now_s: float) -> None:
         if now_s - self._resized_s < SETTLE_S:
             return
-        times = load.pose_ms * self._goal_hz(self.quality.hz) / 1e3
+        times = load.client_ms * self._goal_hz(self.quality.hz) / 1e3
         pixels = self.quality.eye_width * self.quality.eye_height
-        slow = self._slow
+        fast_px = pixels if times <= SLOW else 0
+        self._slow = {
+            slow_px: slow
+            for slow_px, slow in self._slow.items()
+            if slow_px > fast_px and now_s - slow.at_s <= REMEMBER_S
+        }
         if times > SLOW:
-            self._slow = _Slow(times / SLOW, pixels, now_s)
-        elif slow and (pixels >= slow.pixels or now_s - slow.at_s > REMEMBER_S):
-            self._slow = None
+            self._slow[pixels] = _Slow(times / SLOW, now_s)
 
     # --- what they come to ----------------------------------------------------------------------
 
@@ -229,9 +241,9 @@ class QualityControl:
         ]
 
 
-def sizes_of(video: Video) -> list[tuple[int, int]]:
+def sizes_of(video: Video, goal: QualityGoal) -> list[tuple[int, int]]:
     """Widths and heights of an eye, the largest first, each of them once."""
-    sizes = [size_of(video, share) for share in SHARES]
+    sizes = [size_of(video, share) for share in SHARES if share >= LEAST_SHARE[goal]]
     return list(dict.fromkeys(size for size in sizes if size == sizes[0] or max(size) >= LEAST_PX))
 
 

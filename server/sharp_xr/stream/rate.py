@@ -60,6 +60,7 @@ class RateControl:
         self._key_frame_wanted = True
         self._stalled = False
         self._quiet_s = 0.0  # the stall's length
+        self._trouble_s = float("-inf")  # when the last stall or loss was
         self._key_frame_s = self._dropped_s = self._climbed_s = self._held_s = float("-inf")
         self._progress_s = self._heard_s = 0.0
         self._period_s = 1 / 60  # between the client's messages, smoothed
@@ -115,6 +116,8 @@ class RateControl:
     def lost(self, share: float, now_s: float) -> None:
         """The receiver's report: so many of the packets since the last one did not come."""
         self._losses.add(share)
+        if share:
+            self._trouble_s = now_s
         self.bitrate = self._within(self.bitrate)
         if share > MUCH and now_s - self._dropped_s > 0.5:
             self._drop_to((1.0 - 0.5 * share) * self.bitrate, now_s)
@@ -168,6 +171,10 @@ class RateControl:
         """Median of the lags until acknowledgement that are remembered; 0 before the first."""
         return self._ack_lags.median_s
 
+    def calm_s(self, now_s: float) -> float:
+        """For so long no frame was lost that is known of."""
+        return now_s - self._trouble_s
+
     # --- rules ----------------------------------------------------------------------------------
 
     def _fits(self) -> bool:
@@ -193,6 +200,7 @@ class RateControl:
         self._quiet_s = quiet_s
         if quiet_s > patience_s:
             self._key_frame_wanted = self._stalled = True
+            self._trouble_s = now_s
         watchdog_s = max(self._settings.watchdog_s, 2 * patience_s)
         if spoke and min(quiet_s, now_s - self._dropped_s) > watchdog_s:
             self._drop_to(0.5 * self.bitrate, now_s)

@@ -128,6 +128,8 @@ class Stream:
     def report(self, report: Report) -> None:
         """What became of a frame at the client."""
         self._rate.reported(report.key, report.decoded_ms / 1e3, self._clock())
+        if self._adaptation is not None:
+            self._adaptation.shown(self._clock())
 
     def prefer(self, goal: QualityGoal) -> None:
         """Lean this way where machine or link cannot do everything."""

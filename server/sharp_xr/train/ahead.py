@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Generic, TypeVar
 
-from sharp_xr.train.samples import Batch
+Batch = TypeVar("Batch")
 
 
-class Ahead:
+class Ahead(Generic[Batch]):
     """Batches by step, one read ahead in a thread. What comes is the same as without it."""
 
     def __init__(self, make: Callable[[int], Batch]) -> None:

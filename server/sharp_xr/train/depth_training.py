@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 import time
 from dataclasses import dataclass
@@ -13,13 +14,12 @@ import torch
 from safetensors.torch import save
 from torch import Tensor, nn
 
-from sharp_xr.model.lite_network import LITE, LiteConfig, LiteNetwork
+from sharp_xr.model.lite_network import LITE, LiteConfig, LiteNetwork, load_lite
+from sharp_xr.train.ahead import Ahead
+from sharp_xr.train.curve import Curve
 from sharp_xr.train.imagenet import initialise
 from sharp_xr.train.losses import layers_loss
-from sharp_xr.train.photographs import FIRST_SIZES, LAST_SIZES, Photographs
-
-ENCODER_RATE, DECODER_RATE = 4e-4, 1.5e-3
-"""Peak learning rates: the encoder knows something already."""
+from sharp_xr.train.photographs import FIRST_SIZES, LAST_SIZES, Batch, Photographs
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,10 @@ class TrainLite:
     data: Path = Path("data/synth")
     """Folder with the shards; ones that appear while it runs are used too."""
     out: Path = Path("runs/lite")
-    """Folder for checkpoint.pt, which it goes on from, and lite.safetensors, which is shipped."""
+    """Folder for checkpoint.pt, which it goes on from, lite.safetensors, which is shipped, and
+    curve.jsonl: losses, and figures of held-out scenes."""
+    start: Path | None = None
+    """Weights of lite to begin with, in place of ImageNet's in the encoder alone."""
     steps: int = 4300
     """The whole schedule."""
     last: int = 800
@@ -38,8 +41,13 @@ class TrainLite:
     """Pictures a step."""
     frozen: int = 5
     """The encoder's stem and so many of its blocks stay as ImageNet left them, which saves time."""
-    threads: int = 2
-    """CPU threads."""
+    encoder_rate: float = 4e-4
+    """Peak learning rate of the encoder, which knows something already."""
+    decoder_rate: float = 1.5e-3
+    """Peak learning rate of the rest."""
+    threads: int = 1
+    """CPU threads of the network; one more reads the next pictures. Two processors that others use
+    too are better used by one thread: two wait for each other."""
     save_every: int = 100
     """Steps between checkpoints."""
     seed: int = 0
@@ -49,16 +57,19 @@ class TrainLite:
         photographs = self.checked_photographs()
         torch.set_num_threads(self.threads)
         training = Training(LITE, self)
-        training.resume()
+        photographs.recall(training.resume())
+        curve = Curve(self.out, self.data, training.step)
+        ahead = Ahead(lambda step: training.pictures(photographs, step))
         started, first = time.monotonic(), training.step
         while training.step < self.steps:
-            training.one_step(photographs)
+            training.one_step(ahead(training.step))
             if training.step % self.save_every == 0 or training.step == self.steps:
-                training.save()
-                photographs.refresh()
+                training.save(photographs)
+                curve.add(training.step, training.losses, training.averaged())
             if training.step % 25 == 0:
                 rate = (training.step - first) * self.batch / (time.monotonic() - started)
                 print(training.report(len(photographs.views), rate), flush=True)
+        ahead.close()
 
     def checked_photographs(self) -> Photographs:
         """What there is to train on.
@@ -80,8 +91,8 @@ class Training:
     def __init__(self, config: LiteConfig, settings: TrainLite, imagenet: bool = True):
         torch.manual_seed(settings.seed)
         self.settings = settings
-        self.network = LiteNetwork(config)
-        if imagenet:
+        self.network = LiteNetwork(config) if settings.start is None else load_lite(settings.start)
+        if imagenet and settings.start is None:
             initialise(self.network.encoder)
         self._freeze()
         self.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -104,16 +115,20 @@ class Training:
         encoder = [p for n, p in named if n.startswith("encoder.")]
         rest = [p for n, p in named if not n.startswith("encoder.")]
         return [
-            {"params": encoder, "lr": ENCODER_RATE, "peak": ENCODER_RATE},
-            {"params": rest, "lr": DECODER_RATE, "peak": DECODER_RATE},
+            {"params": encoder, "peak": self.settings.encoder_rate},
+            {"params": rest, "peak": self.settings.decoder_rate},
         ]
 
-    def one_step(self, photographs: Photographs) -> None:
-        """One batch forward, back, and into the average; seed and step decide what is drawn."""
-        rng = np.random.default_rng((self.settings.seed, self.step))
-        is_late = self.step >= self.settings.steps - self.settings.last
-        sizes = LAST_SIZES if is_late else FIRST_SIZES
-        batch = photographs.batch(rng, self.settings.batch, sizes)
+    def pictures(self, photographs: Photographs, step: int) -> Batch:
+        """That step's, which seed and step decide; shards that are new are looked for at times."""
+        if step % self.settings.save_every == 0:
+            photographs.refresh()
+        rng = np.random.default_rng((self.settings.seed, step))
+        is_late = step >= self.settings.steps - self.settings.last
+        return photographs.batch(rng, self.settings.batch, LAST_SIZES if is_late else FIRST_SIZES)
+
+    def one_step(self, batch: Batch) -> None:
+        """One batch forward, back, and into the average."""
         self.network.train()
         for module in self._frozen():
             module.eval()
@@ -151,10 +166,17 @@ class Training:
     def checkpoint(self) -> Path:
         return self.settings.out / "checkpoint.pt"
 
-    def save(self) -> None:
+    def averaged(self) -> LiteNetwork:
+        """The network with the average of the weights, ready to predict."""
+        network = copy.deepcopy(self.network).eval()
+        network.load_state_dict(self.average)
+        return network
+
+    def save(self, photographs: Photographs) -> None:
         """Checkpoint and shipped weights, each written whole or not at all."""
         self.settings.out.mkdir(parents=True, exist_ok=True)
         state = {
+            "shards": photographs.names,
             "network": self.network.state_dict(),
             "average": self.average,
             "optimizer": self.optimizer.state_dict(),
@@ -166,16 +188,17 @@ class Training:
         part.replace(self.checkpoint)
         export(self.average, self.settings.out / "lite.safetensors")
 
-    def resume(self) -> None:
-        """Takes up the checkpoint, if there is one."""
+    def resume(self) -> list[str]:
+        """Takes up the checkpoint, if there is one; the names of its shards, in their order."""
         if not self.checkpoint.exists():
-            return
+            return []
         state = torch.load(self.checkpoint, map_location="cpu", weights_only=True)
         self.network.load_state_dict(state["network"])
         self.optimizer.load_state_dict(state["optimizer"])
         for name, value in state["average"].items():
             self.average[name].copy_(value)
         self.step, self.losses = state["step"], np.array(state["losses"])
+        return list(state["shards"])
 
 
 def schedule(step: int, steps: int, warm_up: int = 100) -> float:

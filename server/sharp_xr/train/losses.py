@@ -26,6 +26,23 @@ def absolute(y: Tensor, target: Target) -> Tensor:
     return masked_mean(_error(y, target).abs(), target.known)
 
 
+MOST_NEARNESS = 4.0
+"""So much more than the mean does a near pixel count at most."""
+
+
+def parallax(y: Tensor, target: Target) -> Tensor:
+    """Mean absolute error, each pixel by how near it is: what an error moves when a head does.
+
+    Inverse depth q gives the parallax, and an error of y one of q times as much. So the weight is
+    the true q, divided by its mean over the picture: a person counts more than the hills behind.
+    """
+    inverse = torch.exp(target.y) * target.known
+    count = target.known.sum((1, 2)).clamp(min=1)
+    mean = (inverse.sum((1, 2)) / count).clamp(min=1e-6)[:, None, None]
+    weight = (inverse / mean).clamp(max=MOST_NEARNESS)
+    return masked_mean(_error(y, target).abs(), weight)
+
+
 def scale_invariant(y: Tensor, target: Target) -> Tensor:
     """The same after each picture's mean error is taken away: a factor on depth is forgiven.
 
@@ -60,7 +77,8 @@ def layers_loss(y: Tensor, visible: Target, behind: Target) -> tuple[Tensor, Ten
 
 
 def _layer_loss(y: Tensor, target: Target) -> Tensor:
-    return absolute(y, target) + 0.5 * scale_invariant(y, target) + 1.0 * gradient(y, target)
+    near = 0.5 * absolute(y, target) + 0.5 * parallax(y, target)
+    return near + 0.5 * scale_invariant(y, target) + 1.0 * gradient(y, target)
 
 
 def _error(y: Tensor, target: Target) -> Tensor:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,13 +25,23 @@ Size = tuple[int, int]
 FIRST_SIZES: tuple[Size, ...] = ((256, 192),)
 """What training begins with: small and quick."""
 LAST_SIZES: tuple[Size, ...] = (
-    *[(256, 192)] * 6,
-    *[(192, 256)] * 3,
-    *[(320, 256)] * 3,
+    *[(192, 128), (192, 160), (128, 192)],
+    *[(256, 192)] * 4,
+    *[(192, 256)] * 2,
+    *[(320, 256)] * 2,
     (256, 320),
-    *[(384, 288)] * 2,
+    *[(384, 288), (384, 256), (288, 384)],
 )
-"""What it ends with: upright pictures too, and larger ones; how often each comes is its chance."""
+"""What it ends with: upright pictures too, and all sizes that `model/lite.py` shows the network;
+how often each comes is its chance."""
+SQUEEZE = 0.08
+"""A crop's sides are made so much longer or shorter at most, as sides that are multiples of 32 do
+to a photo: the logarithm of the factor is evenly spread."""
+ENLARGED = 1.3
+"""A crop is not enlarged by more, or it would be without the detail that a photo has."""
+MOST_SKY, CROPS_TRIED = 0.6, 3
+"""Of a crop with a larger share of sky, little can be learned: another one is tried, up to so many.
+"""
 PHOTO_SHARE = 0.5
 """At least so many crops are of photos rather than of views beside them."""
 NEAR_M, FAR_M = 0.12, 79.0
@@ -54,7 +65,8 @@ class Photographs:
     def __init__(self, folder: Path):
         self.folder = folder
         self.views: list[tuple[Shard, str, int]] = []
-        self._known: set[Path] = set()
+        self.names: list[str] = []
+        """The shards' files, in the order in which they were found: that of the views."""
 
     def refresh(self, limit: int | None = None) -> int:
         """Finds shards that are new, the first `limit` at most; returns how many views there are.
@@ -63,11 +75,25 @@ class Photographs:
             ShardError: one of them is broken.
         """
         for path in shard_paths(self.folder)[:limit]:
-            if path not in self._known:
-                shard = Shard(path)
-                self._known.add(path)
-                self.views += [(shard, k, v) for k in shard.keys for v in range(shard.views(k))]
+            if path.name not in self.names:
+                self._take(path)
         return len(self.views)
+
+    def recall(self, names: Sequence[str]) -> None:
+        """Takes those shards first, in that order: what a training that goes on had found.
+
+        Raises:
+            ShardError: one of them is gone, or broken.
+        """
+        self.views, self.names = [], []
+        for name in names:
+            self._take(self.folder / name)
+        self.refresh()
+
+    def _take(self, path: Path) -> None:
+        shard = Shard(path)
+        self.names.append(path.name)
+        self.views += [(shard, k, v) for k in shard.keys for v in range(shard.views(k))]
 
     def batch(self, rng: Rng, count: int, sizes: tuple[Size, ...] = FIRST_SIZES) -> Batch:
         """`count` random crops of random views, all of one of the sizes."""
@@ -100,8 +126,12 @@ class Plate:
 
 
 def plate(shard: Shard, key: str, view: int) -> Plate:
-    """Read from its shard. Views other than the photo know nothing of their second layer."""
-    depth = shard.depth(key, view)
+    """Read from its shard. Views other than the photo know nothing of their second layer.
+
+    Where a surface reflects or is transparent, the picture shows something else than it: there the
+    depth of the visible layer is let be unknown.
+    """
+    depth = np.where(shard.marks(key, view) > 0, np.float16(0), shard.depth(key, view))
     behind = shard.behind(key) if view == 0 else None
     layers = np.stack([depth, np.zeros_like(depth) if behind is None else behind])
     focal_px = float(shard.about(key)["views"][view]["lens"][0])
@@ -116,27 +146,38 @@ class _Crop:
 
 
 def random_crop(rng: Rng, view: Plate, size: Size) -> _Crop:
-    """0.55 to 1 of the view's height, near the middle more often than not, at times mirrored.
+    """0.55 to 1 of the view, near the middle more often than not, at times mirrored; large pictures
+    are of larger crops.
 
     A crop off the middle has its principal point elsewhere than in its own middle; the network
     cannot know that, and photos are cropped like that too, so it is let be.
     """
-    h, w = view.depth.shape[1:]
-    share = rng.uniform(0.55, 1)
     width, height = size
-    ch = int(share * min(h, w * height / width))
-    cw = int(ch * width / height)
-    y, x = int(rng.beta(2, 2) * (h - ch)), int(rng.beta(2, 2) * (w - cw))
+    for _ in range(CROPS_TRIED):
+        y, x, ch, cw = _window(rng, view.depth.shape[1:], size)
+        rows = y + ((np.arange(height) + 0.5) * ch / height).astype(int)[:, None]
+        columns = x + ((np.arange(width) + 0.5) * cw / width).astype(int)
+        depth = view.depth[:, rows, columns]
+        if (depth[0] >= FAR_M).mean() <= MOST_SKY:
+            break
     window = view.rgb[y : y + ch, x : x + cw]
     picture = Image.fromarray(window).resize((width, height), Image.Resampling.BILINEAR)
-    rows = y + ((np.arange(height) + 0.5) * ch / height).astype(int)[:, None]
-    columns = x + ((np.arange(width) + 0.5) * cw / width).astype(int)
-    depth = view.depth[:, rows, columns]
     rgb = developed(rng, np.asarray(picture), depth[0])
     if rng.random() < 0.5:
         rgb, depth = rgb[:, ::-1], depth[..., ::-1]
     focal_px = view.focal_px * width / cw
     return _Crop(np.ascontiguousarray(rgb), np.ascontiguousarray(depth), focal_px)
+
+
+def _window(rng: Rng, shape: tuple[int, ...], size: Size) -> tuple[int, int, int, int]:
+    """Of a crop: its first row and column, how many there are."""
+    h, w = shape
+    aspect = size[0] / size[1] * np.exp(rng.uniform(-SQUEEZE, SQUEEZE))
+    whole = min(h, w / aspect)
+    share = rng.uniform(min(1, max(0.55, size[1] / (ENLARGED * whole))), 1)
+    ch = int(share * whole)
+    cw = int(ch * aspect)
+    return int(rng.beta(2, 2) * (h - ch)), int(rng.beta(2, 2) * (w - cw)), ch, cw
 
 
 def targets(depth: Tensor, focal: Tensor) -> tuple[Target, Target]:

@@ -106,14 +106,24 @@ def main(args: Sequence[str]) -> int:
     try:
         stage = stage_of(args)
         stage.checked()
+        _find_device(stage)
         torch.set_num_threads(stage.threads)
         samples = open_samples(stage)
         with processes(stage.device) as world:
             run(dataclasses.replace(stage), samples, world)
-    except (StageError, ShardError, ModelError, PerceptualError, FileNotFoundError) as error:
+    except (StageError, ShardError, ModelError, PerceptualError, OSError) as error:
         print(f"sharp-xr: {error}", file=sys.stderr)
         return 1
     return 0
+
+
+def _find_device(stage: Stage) -> None:
+    """Raises StageError: a GPU is wanted that torch has not."""
+    if stage.device != "cpu" and not torch.cuda.is_available():
+        raise StageError(
+            f"torch {torch.__version__} has no GPU here, and device is {stage.device!r}: "
+            "--device cpu trains without"
+        )
 
 
 if __name__ == "__main__":

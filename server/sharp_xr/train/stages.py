@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
@@ -23,6 +24,10 @@ from sharp_xr.train.objective import Weights
 from sharp_xr.train.step import Manner
 
 MaybePath = Annotated[Path | None, arg(metavar="PATH", help_behavior_hint="")]
+
+
+COUNTS = ("steps", "batch", "height", "width", "stride", "threads", "save_every", "sheet_every")
+"""Fields of a stage that are 1 or more."""
 
 
 class StageError(Exception):
@@ -98,9 +103,19 @@ class Stage:
 
     def checked(self) -> None:
         """Raises StageError for numbers that make no sense."""
-        for name in ("steps", "batch", "height", "width", "threads", "save_every", "sheet_every"):
+        for name in COUNTS:
             if getattr(self, name) < 1:
                 raise StageError(f"{name} is {getattr(self, name)}, wanted 1 or more")
+        for name in ("peak", "clip"):
+            if not getattr(self, name) > 0:
+                raise StageError(f"{name} is {getattr(self, name)}, wanted more than 0")
+        if not 0 <= self.floor <= self.peak < math.inf:
+            raise StageError(f"a learning rate from {self.peak} down to {self.floor} cannot be")
+        for name, factor in dataclasses.asdict(self.weights).items():
+            if not 0 <= factor < math.inf:
+                raise StageError(f"weights.{name} is {factor}, wanted 0 or more")
+        if not re.fullmatch(r"cpu|cuda(:\d+)?", self.device):
+            raise StageError(f"there is no device {self.device!r}, wanted cpu or cuda")
         if not 0 <= self.warm_up < self.steps:
             raise StageError(f"{self.warm_up} of {self.steps} steps cannot be for warming up")
         if not 0 <= self.ema < 1:

@@ -1,7 +1,9 @@
 // The server's HTTP requests. Addresses are relative to the page, which may lie behind a proxy's path.
 
+import { list, real, record, text } from "./shapes.js";
 import { ProtocolError, scene as sceneShape } from "./wire.js";
 
+const codeShape = record({ code: text, seconds: real, address: text, qr: list(text) });
 const token = new URLSearchParams(globalThis.location?.search ?? "").get("token");
 
 /** @type {Record<string, string>} */
@@ -80,6 +82,12 @@ export async function deleteScene(id) {
  */
 export async function cancelJob(job) {
   await request(`jobs/${encodeURIComponent(job)}`, { method: "DELETE" });
+}
+
+// A new code that lets one headset in; the one before is dead.
+export async function newPairingCode() {
+  const answer = await request("pairing", { method: "POST" });
+  return codeShape(await answer.json(), "code");
 }
 
 // The sentence with which the server keeps this page out, "" if it does not: a WebSocket tells nobody why

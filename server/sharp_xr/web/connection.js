@@ -55,6 +55,16 @@ export class Connection {
     this.#open();
   }
 
+  /** Another session, with another Hello; at once. */
+  renew() {
+    if (!this.#socket) return;
+    this.send({ type: "bye", reason: "The page begins anew." });
+    this.#socket.onclose = this.#socket.onmessage = () => {};
+    this.#socket.close();
+    this.#enter("connecting", "");
+    this.#open();
+  }
+
   #open() {
     if (this.#timer !== null) clearTimeout(this.#timer);
     this.#timer = null;

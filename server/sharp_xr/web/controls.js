@@ -28,9 +28,10 @@ export class Controls {
    * @param {() => void} parts.onFigures
    * @param {() => void} parts.onMeasure
    * @param {() => void} parts.onLens
+   * @param {() => void} parts.onPair
    * @param {(sentence: string) => void} parts.tell what did not work
    */
-  constructor({ head, stage, focus, onStep, onFigures, onMeasure, onLens, tell }) {
+  constructor({ head, stage, focus, onStep, onFigures, onMeasure, onLens, onPair, tell }) {
     this.#head = head;
     this.#tell = tell;
     const views = new ViewPicker({ element: $("controls"), swapButton: $("swap-button"), stage });
@@ -40,6 +41,7 @@ export class Controls {
       i: onFigures,
       m: onMeasure,
       l: onLens,
+      p: onPair,
       f: toggleFullScreen,
     });
     this.#gamepads = new Gamepads({ head, onStep });

@@ -41,3 +41,11 @@ export function date(created, now = new Date(), locale = undefined) {
     : { day: "numeric", month: "short", ...(isThisYear ? {} : { year: "numeric" }) };
   return new Intl.DateTimeFormat(locale, options).format(then);
 }
+
+/**
+ * Minutes and seconds, as on a clock.
+ * @param {number} seconds whole
+ */
+export function clockOf(seconds) {
+  return `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, "0")}`;
+}

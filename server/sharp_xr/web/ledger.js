@@ -8,7 +8,10 @@ import { DecodeMeter, FrameStatistics } from "./statistics.js";
 
 const REMEMBERED = 600; // frames, for tests and curious people
 
-/** @typedef {{key: number | null, head: object | null, latency: number | null, shownAt: number}} Entry */
+/**
+ * @typedef {{key: number | null, head: object | null, eyes: object[] | null, latency: number | null,
+ *   shownAt: number}} Entry
+ */
 
 export class Ledger {
   /** @type {PoseHistory<import("./frame.js").Sent>} */
@@ -41,7 +44,7 @@ export class Ledger {
   shown({ key, sent, at, shownAt }) {
     const latency = sent ? at - sent.at : null;
     this.statistics.add(at, latency, sent ? shownAt - sent.at : null);
-    this.frames.push({ key, head: sent?.head ?? null, latency, shownAt });
+    this.frames.push({ key, head: sent?.head ?? null, eyes: sent?.eyes ?? null, latency, shownAt });
     if (this.frames.length > REMEMBERED) this.frames.shift();
     if (key === null || !sent) return null;
     const times = this.headers.find(key)?.times;

@@ -1,6 +1,6 @@
 // Puts the page together: who hears whom. What each part does is in its own file.
 
-import { asSentence, refocusScene, renameScene, sentenceFor, thumbnailUrl } from "./api.js";
+import { asSentence, newPairingCode, refocusScene, renameScene, sentenceFor, thumbnailUrl } from "./api.js";
 import { Arrivals } from "./arrivals.js";
 import { CarriedKeys } from "./carried.js";
 import { Card } from "./card.js";
@@ -14,6 +14,7 @@ import { watchIdle } from "./idle.js";
 import { Ledger } from "./ledger.js";
 import { Lens } from "./lens.js";
 import { viewOf } from "./optics.js";
+import { Pairing } from "./pairing.js";
 import { Panel } from "./panel.js";
 import { byId } from "./parts.js";
 import { Quality } from "./quality.js";
@@ -79,6 +80,7 @@ const door = new Door({
   buttons: { "immersive-vr": $("vr-button"), "immersive-ar": $("ar-button") },
   stage,
   thumbnailUrl,
+  onDisplay: (display) => session.wear(display),
   onPose: (now, viewer) => tracker.send(now, viewer),
   show,
   onEnd: update,
@@ -93,6 +95,7 @@ const quality = new Quality({
   send: (message) => session.send(message),
 });
 const lens = new Lens({ element: $("lens"), button: $("lens-button"), refocus: refocusScene });
+const pairing = new Pairing({ dialog: byId("pair", HTMLDialogElement), button: $("pair-button"), ask: newPairingCode });
 const controls = new Controls({
   head,
   stage,
@@ -101,6 +104,7 @@ const controls = new Controls({
   onFigures: () => panel.toggle(),
   onMeasure: measure,
   onLens: () => $("controls").hidden || lens.toggle(),
+  onPair: () => pairing.open(),
   tell: (sentence) => toast.show(sentence),
 });
 
@@ -252,6 +256,7 @@ async function readFigures() {
     isStill: head.restedS > STILL_AFTER_S,
     inbound,
     eyeSize: stage.eyeSize,
+    isCoarse: stage.isCoarse,
     welcome: session.welcome,
     scene: showing.current,
     quality: quality.told,

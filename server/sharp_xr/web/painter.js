@@ -1,13 +1,13 @@
 // Draws a side-by-side frame by WebGL2, warped to where the eyes are by now: one eye, both side by side, both
 // through coloured glasses, or into the eyes of a headset.
 
-import { rotate } from "./geometry.js";
-import { BOTH_EYES, ONE_EYE, SEARCH, VERTEX, build } from "./shader.js";
+import { Programs } from "./programs.js";
+import { Found, textureOf } from "./textures.js";
 
 /** @typedef {import("./warp.js").Warp} Warp */
 /** @typedef {import("./wire.js").Layout} Layout */
 /** @typedef {(typeof VIEWS)[number]} View */
-/** @typedef {ReturnType<typeof build> & {eyes: number}} Program  for so many eyes at once */
+/** @typedef {import("./programs.js").Program} Program */
 /** @typedef {[x: number, y: number, width: number, height: number]} Viewport */
 
 export const VIEWS = /** @type {const} */ (["left", "side-by-side", "anaglyph"]);
@@ -30,11 +30,13 @@ export class Painter {
    */
   constructor(canvas) {
     this.canvas = canvas;
-    const options = { alpha: false, antialias: false, depth: false, desynchronized: true };
+    this.isSoftware = SOFTWARE.test(graphics()); // the processor does what graphics should
+    // Past the browser's own drawing, which saves time but where a processor does both.
+    const desynchronized = !this.isSoftware;
+    const options = { alpha: false, antialias: false, depth: false, desynchronized };
     const gl = /** @type {WebGL2RenderingContext | null} */ (canvas.getContext("webgl2", options));
     if (!gl) throw new Error(NO_WEBGL);
     this.gl = gl;
-    this.isSoftware = SOFTWARE.test(rendererOf(gl)); // the processor does what graphics should
     this.#own = make(gl);
     canvas.addEventListener("webglcontextlost", (event) => event.preventDefault());
     canvas.addEventListener("webglcontextrestored", () => {
@@ -44,24 +46,20 @@ export class Painter {
   }
 
   /**
-   * @param {VideoFrame | HTMLVideoElement} picture what a video shows now, or a frame of it
+   * @param {import("./pictures.js").Picture["picture"]} picture what a video shows now, a frame of it, or its pixels
    * @param {number} width pixels
    * @param {number} height
-   * @param {boolean} isOfTrack see Picture
    */
-  upload(picture, width, height, isOfTrack) {
+  upload(picture, width, height) {
     const { gl } = this;
     const [widthBefore, heightBefore] = this.#picture;
     this.#picture = [width, height];
     gl.bindTexture(gl.TEXTURE_2D, this.#own.texture);
     const how = /** @type {const} */ ([gl.RGBA, gl.UNSIGNED_BYTE]);
-    if (!this.isSoftware || !isOfTrack) return gl.texImage2D(gl.TEXTURE_2D, 0, gl.RGBA, ...how, picture);
-    // Into a texture that is there the browser converts pictures itself; into a new one it has the graphics do it,
-    // which took ten times as long where they are a processor's. Of a <video> it may give an older picture then.
-    if (width !== widthBefore || height !== heightBefore) {
-      gl.texImage2D(gl.TEXTURE_2D, 0, gl.RGBA, width, height, 0, ...how, null);
-    }
-    gl.texSubImage2D(gl.TEXTURE_2D, 0, 0, 0, ...how, picture);
+    if (!(picture instanceof Uint8Array)) gl.texImage2D(gl.TEXTURE_2D, 0, gl.RGBA, ...how, picture);
+    else if (width === widthBefore && height === heightBefore) {
+      gl.texSubImage2D(gl.TEXTURE_2D, 0, 0, 0, width, height, ...how, picture);
+    } else gl.texImage2D(gl.TEXTURE_2D, 0, gl.RGBA, width, height, 0, ...how, picture);
   }
 
   /**
@@ -77,8 +75,8 @@ export class Painter {
     const width = view === "side-by-side" ? eye_width * 2 : eye_width;
     if (canvas.width !== width) canvas.width = width;
     if (canvas.height !== eye_height) canvas.height = eye_height;
-    const whole = view === "anaglyph" ? this.#own.both : this.#own.one;
-    this.#begin(null, whole, view === "left" ? [0] : [0, 1], warps, layout, false);
+    const eyes = view === "anaglyph" ? 2 : 1;
+    const whole = this.#begin(null, { eyes, isClear: false }, view === "left" ? [0] : [0, 1], warps, layout);
     if (view === "side-by-side") {
       for (const side of [0, 1]) {
         const place = swapped ? 1 - side : side;
@@ -114,37 +112,39 @@ export class Painter {
    * @param {boolean} isClear leaves transparent what the frame has nothing in
    */
   drawEyes(target, places, warps, layout, isClear) {
-    const { one } = this.#own;
-    this.#begin(target, one, [...new Set(places.map(({ side }) => side))], warps, layout, isClear);
-    for (const { side, viewport } of places) this.#drawEye(one, warps, side, viewport);
+    const sides = [...new Set(places.map(({ side }) => side))];
+    const whole = this.#begin(target, { eyes: 1, isClear }, sides, warps, layout);
+    for (const { side, viewport } of places) this.#drawEye(whole, warps, side, viewport);
   }
 
   /**
+   * Gives what draws into the target from now on.
    * @param {WebGLFramebuffer | null} target
-   * @param {Program} whole what draws into it
+   * @param {Omit<import("./shader.js").Sight, "isFound">} sought
    * @param {number[]} sides that it will draw
    * @param {Warp[]} warps
    * @param {Layout} layout
-   * @param {boolean} isClear
    */
-  #begin(target, whole, sides, warps, layout, isClear) {
+  #begin(target, sought, sides, warps, layout) {
     const { gl } = this;
-    const { search, corners, texture, found } = this.#own;
+    const { programs, corners, texture, found } = this.#own;
     gl.bindVertexArray(corners);
     gl.bindTexture(gl.TEXTURE_2D, texture);
     const isFound = this.isCoarse && warps[0].near_m > 0;
     const size = [layout.depth_width, layout.depth_height].map((texels) => Math.ceil(texels / SEARCHED));
     if (isFound) {
       found.begin(2 * size[0], size[1]);
-      this.#use(search, warps[0].near_m, layout);
-      for (const side of sides) this.#drawEye(search, warps, side, [side * size[0], 0, size[0], size[1]]);
+      this.#use(programs.search, warps[0].near_m, layout);
+      for (const side of sides) this.#drawEye(programs.search, warps, side, [side * size[0], 0, size[0], size[1]]);
     }
     gl.bindFramebuffer(gl.FRAMEBUFFER, target);
+    const whole = programs.sight({ ...sought, isFound });
     this.#use(whole, warps[0].near_m, layout);
-    gl.uniform1i(whole.at.isClear, isClear ? 1 : 0);
-    gl.uniform1i(whole.at.isFound, isFound ? 1 : 0);
-    gl.uniform1i(whole.at.found, found.unit);
-    gl.uniform2f(whole.at.foundHalf, 0.5 / size[0], 0.5 / size[1]);
+    if (isFound) {
+      gl.uniform1i(whole.at.found, found.unit);
+      gl.uniform2f(whole.at.foundHalf, 0.5 / size[0], 0.5 / size[1]);
+    }
+    return whole;
   }
 
   /**
@@ -181,10 +181,9 @@ export class Painter {
     const { gl } = this;
     const eye = (/** @type {string} */ name) => at[`eyes[${Math.min(side, eyes - 1)}].${name}`];
     gl.uniform1f(eye("side"), side);
-    gl.uniformMatrix3fv(eye("turn"), false, columnsOf(warp.turn));
-    gl.uniform3fv(eye("shift"), warp.shift);
-    gl.uniform4fv(eye("shown"), warp.shown);
-    gl.uniform4fv(eye("drawn"), warp.drawn);
+    gl.uniformMatrix3fv(eye("base"), true, warp.base);
+    gl.uniform3fv(eye("step"), warp.step);
+    gl.uniform2fv(eye("corner"), warp.corner);
     gl.uniform3f(eye("plan"), warp.nearest, warp.steps, warp.wall);
   }
 
@@ -204,45 +203,6 @@ export class Painter {
   }
 }
 
-// What the search has found: a texture of both eyes, side by side, in a texture unit of its own.
-class Found {
-  #gl;
-  #framebuffer;
-  #texture;
-  #width = 0;
-  #height = 0;
-  unit = 1;
-
-  /** @param {WebGL2RenderingContext} gl */
-  constructor(gl) {
-    this.#gl = gl;
-    gl.activeTexture(gl.TEXTURE1);
-    this.#texture = textureOf(gl);
-    gl.texImage2D(gl.TEXTURE_2D, 0, gl.RGBA8, 1, 1, 0, gl.RGBA, gl.UNSIGNED_BYTE, null);
-    gl.activeTexture(gl.TEXTURE0);
-    this.#framebuffer = gl.createFramebuffer();
-    gl.bindFramebuffer(gl.FRAMEBUFFER, this.#framebuffer);
-    gl.framebufferTexture2D(gl.FRAMEBUFFER, gl.COLOR_ATTACHMENT0, gl.TEXTURE_2D, this.#texture, 0);
-    gl.bindFramebuffer(gl.FRAMEBUFFER, null);
-  }
-
-  /**
-   * What is drawn from now on is kept in it.
-   * @param {number} width pixels of both eyes
-   * @param {number} height
-   */
-  begin(width, height) {
-    const gl = this.#gl;
-    if (width !== this.#width || height !== this.#height) {
-      [this.#width, this.#height] = [width, height];
-      gl.activeTexture(gl.TEXTURE1);
-      gl.texImage2D(gl.TEXTURE_2D, 0, gl.RGBA8, width, height, 0, gl.RGBA, gl.UNSIGNED_BYTE, null);
-      gl.activeTexture(gl.TEXTURE0);
-    }
-    gl.bindFramebuffer(gl.FRAMEBUFFER, this.#framebuffer);
-  }
-}
-
 /** @param {WebGL2RenderingContext} gl */
 function make(gl) {
   const corners = gl.createVertexArray();
@@ -252,9 +212,7 @@ function make(gl) {
   gl.enableVertexAttribArray(0);
   gl.vertexAttribPointer(0, 2, gl.FLOAT, false, 0, 0);
   return {
-    one: { ...build(gl, VERTEX, ONE_EYE), eyes: 1 },
-    both: { ...build(gl, VERTEX, BOTH_EYES), eyes: 2 },
-    search: { ...build(gl, VERTEX, SEARCH), eyes: 1 },
+    programs: new Programs(gl),
     corners,
     found: new Found(gl),
     texture: textureOf(gl),
@@ -262,13 +220,14 @@ function make(gl) {
   };
 }
 
-/**
- * Who draws, in the browser's words.
- * @param {WebGL2RenderingContext} gl
- */
-function rendererOf(gl) {
+// Who draws, in the browser's words. Asked before the canvas's own context is made, which depends on it.
+function graphics() {
+  const gl = document.createElement("canvas").getContext("webgl2");
+  if (!gl) return "";
   const more = gl.getExtension("WEBGL_debug_renderer_info"); // Firefox tells without
-  return String(gl.getParameter(more ? more.UNMASKED_RENDERER_WEBGL : gl.RENDERER));
+  const name = String(gl.getParameter(more ? more.UNMASKED_RENDERER_WEBGL : gl.RENDERER));
+  gl.getExtension("WEBGL_lose_context")?.loseContext();
+  return name;
 }
 
 /**
@@ -284,27 +243,4 @@ function smallOf(gl) {
   gl.framebufferRenderbuffer(gl.FRAMEBUFFER, gl.COLOR_ATTACHMENT0, gl.RENDERBUFFER, store);
   gl.bindFramebuffer(gl.FRAMEBUFFER, null);
   return small;
-}
-
-/**
- * Smooth, without copies of smaller sizes; its borders go on.
- * @param {WebGL2RenderingContext} gl
- */
-export function textureOf(gl) {
-  const texture = gl.createTexture();
-  gl.bindTexture(gl.TEXTURE_2D, texture);
-  for (const [name, value] of [
-    [gl.TEXTURE_WRAP_S, gl.CLAMP_TO_EDGE],
-    [gl.TEXTURE_WRAP_T, gl.CLAMP_TO_EDGE],
-    [gl.TEXTURE_MIN_FILTER, gl.LINEAR],
-    [gl.TEXTURE_MAG_FILTER, gl.LINEAR],
-  ]) {
-    gl.texParameteri(gl.TEXTURE_2D, name, value);
-  }
-  return texture;
-}
-
-/** @param {readonly number[]} orientation */
-function columnsOf(orientation) {
-  return [[1, 0, 0], [0, 1, 0], [0, 0, 1]].flatMap((axis) => rotate(orientation, axis));
 }

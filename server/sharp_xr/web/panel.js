@@ -17,6 +17,7 @@ const DRAW_EVERY_MS = 100;
  * @property {boolean} isStill
  * @property {{bytesReceived?: number, framesDropped?: number, packetsLost?: number} | null} inbound
  * @property {number[]} eyeSize
+ * @property {boolean} isCoarse
  * @property {{renderer: string, model: string} | null} welcome
  * @property {{gaussians: number, model: string} | null} scene
  * @property {import("./quality.js").Told | null} quality
@@ -102,7 +103,7 @@ export class Panel {
  * @param {number | null} bits per second
  * @returns {Record<string, string>}
  */
-export function figures({ summary, isStill, inbound, eyeSize, welcome, scene }, bits) {
+export function figures({ summary, isStill, inbound, eyeSize, isCoarse, welcome, scene }, bits) {
   const [width, height] = eyeSize;
   return {
     // While the head rests, the server sends a frame a second, which says nothing about its speed.
@@ -113,6 +114,7 @@ export function figures({ summary, isStill, inbound, eyeSize, welcome, scene }, 
     matched: percent(summary.matchedShare),
     resolution: width ? `2 × ${width} × ${height}` : fixed(null, 0),
     lost: inbound ? `${inbound.framesDropped ?? 0} / ${inbound.packetsLost ?? 0}` : fixed(null, 0),
+    warp: isCoarse ? "coarse" : "full",
     renderer: welcome?.renderer ?? fixed(null, 0),
     model: scene?.model ?? welcome?.model ?? fixed(null, 0),
     gaussians: scene ? count(scene.gaussians) : fixed(null, 0),

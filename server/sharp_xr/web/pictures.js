@@ -7,8 +7,7 @@ const processes = framesTell && "MediaStreamTrackProcessor" in globalThis;
 
 /**
  * @typedef {object} Picture
- * @property {VideoFrame | HTMLVideoElement} picture for texImage2D, and for this call only
- * @property {boolean} isOfTrack taken from the track, not from what a <video> shows
+ * @property {VideoFrame | HTMLVideoElement | Uint8Array} picture for texImage2D, and for this call only
  * @property {number} width
  * @property {number} height
  * @property {number | null} key RTP timestamp; null: this browser does not tell
@@ -19,6 +18,7 @@ export class Pictures {
   #video;
   #onPicture;
   #carried;
+  #pixels;
   /** @type {Reader | null} */
   #reader = null;
   #timesAgree = false; // of a VideoFrame of the video, and of what is told of it
@@ -29,8 +29,10 @@ export class Pictures {
    * @param {HTMLVideoElement} parts.video
    * @param {(picture: Picture) => void} parts.onPicture hears of each
    * @param {import("./carried.js").CarriedKeys} [parts.carried] knows keys that the browser does not tell
+   * @param {import("./pixels.js").Pixels | null} [parts.pixels] makes what is to be uploaded of a frame
    */
-  constructor({ video, onPicture, carried }) {
+  constructor({ video, onPicture, carried, pixels = null }) {
+    this.#pixels = pixels;
     this.#carried = carried;
     this.#video = video;
     this.#onPicture = onPicture;
@@ -62,7 +64,8 @@ export class Pictures {
         reader.cancel();
         return this.#play(track);
       }
-      this.#take(frame, frame.displayWidth, frame.displayHeight, key, true);
+      const pixels = (await this.#pixels?.of(frame)) ?? null;
+      if (reader === this.#reader) this.#take(pixels ?? frame, frame.displayWidth, frame.displayHeight, key);
       frame.close();
     }
   }
@@ -90,7 +93,7 @@ export class Pictures {
       const frame = "VideoFrame" in globalThis ? new VideoFrame(video) : null;
       const told = (framesTell ? frame?.metadata().rtpTimestamp : null) ?? rtpTimestamp;
       const key = told ?? (this.#isOfItsTime(frame, metadata) ? this.#carried?.find(metadata) : null) ?? null;
-      this.#take(frame ?? video, frame?.displayWidth ?? width, frame?.displayHeight ?? height, key, false);
+      this.#take(frame ?? video, frame?.displayWidth ?? width, frame?.displayHeight ?? height, key);
       frame?.close();
     });
   }
@@ -107,17 +110,16 @@ export class Pictures {
   }
 
   /**
-   * @param {VideoFrame | HTMLVideoElement} picture
+   * @param {Picture["picture"]} picture
    * @param {number} width
    * @param {number} height
    * @param {number | null} key
-   * @param {boolean} isOfTrack
    */
-  #take(picture, width, height, key, isOfTrack) {
+  #take(picture, width, height, key) {
     this.#hasKeys ||= key !== null;
     if (!this.#hasKeys) this.#carried?.missed();
     // Chromium ends a track with a black frame of its own; the last picture stays instead.
     if (this.#hasKeys && key === null) return;
-    this.#onPicture({ picture, width, height, key, isOfTrack });
+    this.#onPicture({ picture, width, height, key });
   }
 }

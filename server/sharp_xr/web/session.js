@@ -2,10 +2,10 @@
 
 import { asSentence, sessionUrl, whyKeptOut } from "./api.js";
 import { Connection } from "./connection.js";
+import { displayOf, isWorthAsking } from "./display.js";
 import { Receiver } from "./receiver.js";
 
-const MOST_PIXELS = 1024; // per side of an eye, whatever the screen has
-
+/** @typedef {import("./display.js").Display} Display */
 /** @typedef {import("./wire.js").FromServer} FromServer */
 /**
  * @typedef {{[Kind in FromServer["type"]]?: (message: import("./wire.js").Told<Kind>) => void}} Hearers
@@ -16,6 +16,10 @@ export class Session {
   #hearers;
   #onState;
   #area;
+  /** @type {Display | null} */
+  #worn = null; // a headset's
+  /** @type {Display | null} */
+  #told = null; // as the server knows it
   /** @type {import("./wire.js").Told<"welcome"> | null} */
   welcome = null; // the server's, of this session
   trouble = ""; // why there is no connection
@@ -56,18 +60,29 @@ export class Session {
     this.connection.send(message);
   }
 
+  /**
+   * Frames are shown on a headset's display from now on; null: on the page's. Where the server would send others for it,
+   * a new session begins, for a Hello is said once.
+   * @param {Display | null} worn
+   */
+  wear(worn) {
+    this.#worn = worn;
+    if (!this.welcome || !this.#told || this.state !== "live") return;
+    if (isWorthAsking(this.#told, this.welcome.video, this.#display)) this.connection.renew();
+  }
+
+  get #display() {
+    return this.#worn ?? displayOf(this.#area, devicePixelRatio);
+  }
+
   /** @returns {ReturnType<ConstructorParameters<typeof Connection>[0]["hello"]>} */
   #hello() {
-    const { clientWidth, clientHeight } = this.#area;
-    const pixels = Math.max(clientWidth, clientHeight) * devicePixelRatio;
-    const side = Math.min(Math.max(Math.round(pixels), 256), MOST_PIXELS);
-    // Square, though the picture is not: the fields of view take the photo's shape, so that no pixel of the
-    // video is spent on bars.
+    this.#told = this.#display;
     return {
       agent: `page (${navigator.userAgent})`,
       kind: "browser",
       capabilities: ["depth", "overscan", "quality"],
-      display: { eye_width: side, eye_height: side, refresh_hz: 60 },
+      display: this.#told,
     };
   }
 
@@ -96,7 +111,7 @@ export class Session {
    */
   #changed(state, sentence) {
     this.trouble = sentence && asSentence(sentence);
-    if (state === "away" || state === "outdated") this.receiver.stop();
+    if (state !== "live") this.receiver.stop(); // also an offer that is on its way
     this.#onState();
   }
 }

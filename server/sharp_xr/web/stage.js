@@ -6,6 +6,7 @@ import { Frames } from "./frame.js";
 import { aspectOf } from "./optics.js";
 import { Painter } from "./painter.js";
 import { Pictures } from "./pictures.js";
+import { Pixels } from "./pixels.js";
 import { warpsFor } from "./warp.js";
 
 /** @typedef {import("./frame.js").Frame} Frame */
@@ -61,7 +62,9 @@ export class Stage {
     this.#painter = new Painter(canvas);
     this.#effort = new Effort(this.#painter.isSoftware);
     canvas.addEventListener("webglcontextrestored", () => (this.#frame = null));
-    this.#pictures = new Pictures({ video, onPicture: (picture) => this.#take(picture), carried });
+    const pixels = this.#painter.isSoftware ? new Pixels() : null;
+    this.#pictures = new Pictures({ video, onPicture: (picture) => this.#take(picture), carried, pixels });
+    document.body.toggleAttribute("data-software", this.#painter.isSoftware);
     new ResizeObserver(() => this.#fit()).observe(area);
   }
 
@@ -93,6 +96,11 @@ export class Stage {
   // Pixels of one eye, as decoded.
   get eyeSize() {
     return this.#frame ? [this.#frame.layout.eye_width, this.#frame.layout.eye_height] : [0, 0];
+  }
+
+  // Whether frames are warped for one pixel in many, see Effort.
+  get isCoarse() {
+    return this.#effort.isCoarse;
   }
 
   // Where the head was that the newest frame was drawn for; null where nobody knows.
@@ -157,12 +165,12 @@ export class Stage {
   }
 
   /** @param {import("./pictures.js").Picture} picture */
-  #take({ picture, width, height, key, isOfTrack }) {
+  #take({ picture, width, height, key }) {
     if (key !== null) this.#onDecoded(key);
     const frame = this.#frames.identify(key, width, height);
     if (frame === null || (frame.sent && frame.sent.scene !== this.#scene)) return;
     if (frame.sent) this.#aspect = aspectOf(frame.sent.scene);
-    this.#painter.upload(picture, width, height, isOfTrack);
+    this.#painter.upload(picture, width, height);
     this.#frame = frame;
     this.#arrived = performance.now();
   }

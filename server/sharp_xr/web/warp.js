@@ -1,6 +1,5 @@
 // A frame, shown from where the eyes are by now. What is the same for all pixels is worked out here; what is
 // done for each of them is in shader.js.
-//
 
 import { compose, inverse, rotate, tangentsOf } from "./geometry.js";
 
@@ -13,11 +12,11 @@ import { compose, inverse, rotate, tangentsOf } from "./geometry.js";
  *   frame has no depth (0: only turns are made up for).
  */
 /**
- * @typedef {object} Ray Of an eye: from where it is now to the one that the frame was drawn for.
- * @property {number[]} turn
- * @property {number[]} shift
- * @property {number[]} shown tangents: left, right, up, down
- * @property {number[]} drawn
+ * @typedef {object} Ray Of a point of the display, [x, y, 1] from its left and top, 0 to 1: at the inverse distance q it
+ *   is seen by the frame's eye at p = base [x, y, 1] + q step, in its picture at p.xy / p.z - corner, likewise 0 to 1.
+ * @property {number[]} base rows of the matrix, one after the other
+ * @property {number[]} step
+ * @property {number[]} corner
  */
 /** @typedef {Ray & {near_m: number, nearest: number, steps: number, wall: number}} Warp see shader.js */
 
@@ -48,16 +47,11 @@ function warpOf({ drawn, near_m, layout }, shown, side) {
     inverse(worldFromEye(drawn, side)),
     worldFromEye(shown, side),
   );
-  const ray = {
-    turn: drawnFromShown.orientation,
-    shift: drawnFromShown.position,
-    shown: tangentsOf(shown.eyes[side].fov),
-    drawn: tangentsOf(drawn.eyes[side].fov),
-  };
+  const ray = rayOf(drawnFromShown, shown.eyes[side].fov, drawn.eyes[side].fov);
   const hasDepth = near_m > 0 && layout.depth_height > 0;
   if (!hasDepth) return { ...ray, near_m: 0, nearest: shown.flat, steps: 0, wall: 1 };
   // The nearest that the codes can say, from where the eye is now.
-  const nearest = 1 / Math.max(near_m - Math.hypot(...ray.shift), near_m / 2);
+  const nearest = 1 / Math.max(near_m - Math.hypot(...drawnFromShown.position), near_m / 2);
   const texels = longestWay(ray, nearest, layout);
   const steps = Math.min(Math.max(1, Math.ceil(STEPS_PER_TEXEL * texels)), MOST_STEPS);
   const wall = Math.max(LEAST_WALL, WALL_TEXELS / Math.max(texels, 1e-6));
@@ -74,20 +68,35 @@ export function worldFromEye({ head, eyes }, side) {
 }
 
 /**
- * Where a point of the display is in the frame: [x, y], 0 to 1 across the eye's picture.
+ * @param {Pose} drawnFromShown
+ * @param {import("./geometry.js").Fov} shown the display's
+ * @param {import("./geometry.js").Fov} drawn the frame's
+ * @returns {Ray}
+ */
+export function rayOf({ orientation, position }, shown, drawn) {
+  const [left, right, up, down] = tangentsOf(shown);
+  const [drawnLeft, drawnRight, drawnUp, drawnDown] = tangentsOf(drawn);
+  const [across, below] = [drawnRight - drawnLeft, drawnDown - drawnUp];
+  const inPictures = (/** @type {number[]} */ [x, y, z]) => [x / across, y / below, -z];
+  const columns = [[right - left, 0, 0], [0, down - up, 0], [left, up, -1]];
+  const turned = columns.map((column) => inPictures(rotate(orientation, column)));
+  return {
+    base: [0, 1, 2].flatMap((row) => turned.map((column) => column[row])),
+    step: inPictures(position),
+    corner: [drawnLeft / across, drawnUp / below],
+  };
+}
+
+/**
+ * Where a point of the display is in the frame.
  * @param {Ray} ray
  * @param {number[]} point 0 to 1 from the display's left and top
  * @param {number} q inverse distance along the point's ray
  */
-export function placeInFrame({ turn, shift, shown, drawn }, [x, y], q) {
-  const [left, right, up, down] = shown;
-  const turned = rotate(turn, [left + (right - left) * x, up + (down - up) * y, -1]);
-  const [px, py, pz] = turned.map((value, axis) => value + q * shift[axis]);
-  const w = Math.max(-pz, 1e-6); // what is beside or behind the eye is far outside of its picture
-  return [
-    (px / w - drawn[0]) / (drawn[1] - drawn[0]),
-    (py / w - drawn[2]) / (drawn[3] - drawn[2]),
-  ];
+export function placeInFrame({ base, step, corner }, [x, y], q) {
+  const [px, py, pz] = step.map((way, i) => base[3 * i] * x + base[3 * i + 1] * y + base[3 * i + 2] + q * way);
+  const w = Math.max(pz, 1e-6); // what is beside or behind the eye is far outside of its picture
+  return [px / w - corner[0], py / w - corner[1]];
 }
 
 /**

@@ -1,6 +1,7 @@
 // The immersive session: the same frames, the same warp, into the eyes of a headset. It hands out the viewer's
 // poses, which the headset predicts for when its frame is shown, and ends as the viewer or the page wants it.
 
+import { displayWorn } from "./display.js";
 import { Controllers } from "./xrinput.js";
 import { Place, fovOf, poseOf, velocityBetween } from "./xrview.js";
 
@@ -29,9 +30,11 @@ export async function offers(mode) {
 export class Headset {
   #stage;
   #panel;
+  #onDisplay;
   #onPose;
   #onStep;
   #onEnd;
+  #isKnown = false; // the display, to whoever hears of it
   /** @type {XRSession | null} */
   #session = null;
   #isEntering = false;
@@ -48,13 +51,15 @@ export class Headset {
    * @param {object} parts
    * @param {Stage} parts.stage
    * @param {Panel3d} parts.panel what is shown inside
+   * @param {(display: import("./display.js").Display) => void} parts.onDisplay is told what it shows frames on
    * @param {(now: number, viewer: View & {velocity: Velocity}) => void} parts.onPose in the scene's world
    * @param {(way: number) => void} parts.onStep another scene is wanted: -1 or 1
    * @param {() => void} parts.onEnd it is over
    */
-  constructor({ stage, panel, onPose, onStep, onEnd }) {
+  constructor({ stage, panel, onDisplay, onPose, onStep, onEnd }) {
     this.#stage = stage;
     this.#panel = panel;
+    this.#onDisplay = onDisplay;
     this.#onPose = onPose;
     this.#onStep = onStep;
     this.#onEnd = onEnd;
@@ -145,6 +150,8 @@ export class Headset {
     this.#panel.setSize(1);
     this.#panel.openAtNext();
     this.#isToRecentre = true;
+    this.#isKnown = false;
+    session.addEventListener("frameratechange", () => (this.#isKnown = false));
     [this.#room, this.#last, this.#view] = [null, null, null];
     this.#stage.isElsewhere = true;
     /** @type {XRFrameRequestCallback} */
@@ -154,11 +161,25 @@ export class Headset {
       const viewer = frame.getViewerPose(space);
       if (!viewer) return; // the headset does not know where it is
       const now = performance.now();
+      this.#tellDisplay(session, layer, viewer);
       const view = this.#follow(viewer, now);
       controllers.advance(frame, now);
       this.#paint(viewer, layer, view, isClear);
     };
     session.requestAnimationFrame(turn);
+  }
+
+  /**
+   * Its size is known when it has views.
+   * @param {XRSession} session
+   * @param {XRWebGLLayer} layer
+   * @param {XRViewerPose} viewer
+   */
+  #tellDisplay(session, layer, viewer) {
+    const viewport = this.#isKnown ? null : layer.getViewport(viewer.views[0]);
+    if (!viewport) return;
+    this.#isKnown = true;
+    this.#onDisplay(displayWorn(viewport, session.frameRate));
   }
 
   /**

@@ -38,12 +38,13 @@ export class Door {
    * @param {Record<Mode, HTMLElement>} parts.buttons hidden where the browser does not offer it
    * @param {import("./stage.js").Stage} parts.stage
    * @param {(id: string) => string} parts.thumbnailUrl
+   * @param {(display: import("./display.js").Display | null) => void} parts.onDisplay null: the page's own again
    * @param {ConstructorParameters<typeof Headset>[0]["onPose"]} parts.onPose
    * @param {(id: string) => void} parts.show asks for a scene
    * @param {() => void} parts.onEnd
    * @param {(sentence: string) => void} parts.onTrouble
    */
-  constructor({ buttons, stage, thumbnailUrl, onPose, show, onEnd, onTrouble }) {
+  constructor({ buttons, stage, thumbnailUrl, onDisplay, onPose, show, onEnd, onTrouble }) {
     this.#buttons = buttons;
     this.#show = show;
     this.#onTrouble = onTrouble;
@@ -51,9 +52,13 @@ export class Door {
     this.headset = new Headset({
       stage,
       panel: this.#panel,
+      onDisplay,
       onPose,
       onStep: (way) => this.step(way),
-      onEnd,
+      onEnd() {
+        onDisplay(null);
+        onEnd();
+      },
     });
     for (const mode of MODES) buttons[mode].addEventListener("click", () => this.#enter(mode));
     navigator.xr?.addEventListener("devicechange", () => this.#offer());

@@ -1,8 +1,8 @@
 // Rectangles in the room, inside a headset: the panel with the marks of rays on it, and the beams of hands.
 
 import { rotate } from "./geometry.js";
-import { textureOf } from "./painter.js";
-import { build } from "./shader.js";
+import { build } from "./programs.js";
+import { textureOf } from "./textures.js";
 
 /** @typedef {import("./geometry.js").Pose} Pose */
 

@@ -38,11 +38,32 @@ def move(monado: Monado, stand: Stand, client: Wearer, left: Hand, right: Hand) 
     client.until(lambda: len(stand.poses) > count, "poses after hands moved")
 
 
+PROFILES = (
+    "khr/simple_controller",
+    "oculus/touch_controller",
+    "valve/index_controller",
+    "microsoft/motion_controller",
+    "ext/hand_interaction_ext",
+)
+SAYS_WHAT_IS_BOUND = """
+import xr
+suggest = xr.suggest_interaction_profile_bindings
+
+def told(instance, suggested):
+    suggest(instance, suggested)
+    print("bound", xr.path_to_string(instance, suggested.interaction_profile), flush=True)
+
+xr.suggest_interaction_profile_bindings = told
+"""
+
+
 def test_hands_carry_scale_recentre_and_turn_the_gallery(
     null_monado: Monado, stand: Stand, wear: Wear
 ) -> None:
-    client = wear(null_monado)
+    client = wear(null_monado, code=SAYS_WHAT_IS_BOUND)
     client.until(lambda: len(stand.reports) > 2, "frames")
+    for profile in PROFILES:
+        assert f"bound /interaction_profiles/{profile}\n" in client.said()
 
     move(null_monado, stand, client, hand(-0.2, squeeze=1.0), hand(0.2))
     move(null_monado, stand, client, hand(-0.1, 1.35, squeeze=1.0), hand(0.2))

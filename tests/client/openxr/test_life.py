@@ -31,6 +31,10 @@ def test_it_is_focused_streams_and_leaves_on_ctrl_c(
     assert report["display_focused"] > 5
     assert report["matched_share"] == 1.0
     assert report["header_disagreements"] == report["sei_disagreements"] == 0
+    stages = ("wait", "locate", "upload", "paint", "end", "pose_age")
+    assert all(report[f"{stage}_ms"] > 0 for stage in stages)
+    assert report["display_fresh"] > 5
+    assert {"display_reused", "display_hidden", "undecodable_frames"} <= report.keys()
     hello = stand.hellos[0]
     assert hello.kind == "headset" and "depth" in hello.capabilities
     assert (hello.display.eye_width, hello.display.eye_height) == (320, 240)

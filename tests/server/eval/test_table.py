@@ -21,7 +21,9 @@ def test_a_mean_has_the_standard_error_of_its_sample() -> None:
     of_three = mean([1.0, 2.0, 3.0])
     assert of_three.value == 2.0
     assert of_three.error == pytest.approx(1 / math.sqrt(3))
+    assert str(of_three) == "2.000 ± 0.577"
     assert math.isnan(mean([4.0]).error)
+    assert str(mean([4.0])) == "4.000"
 
 
 def test_a_gain_is_judged_scene_by_scene() -> None:

@@ -67,6 +67,14 @@ def test_what_is_no_model_is_one_sentence(trained: Path, tmp_path: Path) -> None
         resolved(str(tmp_path / "a.safetensors"), None)
 
 
+def test_what_a_training_goes_on_from_leads_to_what_is_served(trained: Path) -> None:
+    """Its average of the weights, that is; the checkpoint has moments and step beside them."""
+    checkpoint = trained / "checkpoint.pt"
+    torch.save({"optimizer": {0: torch.zeros(1)}, "step": 5}, checkpoint)
+    with pytest.raises(ModelError, match=r"checkpoint.pt .*; the model.safetensors beside it is"):
+        resolved(str(checkpoint), None)
+
+
 def test_a_trained_lite_predicts_metric_gaussians_where_the_photo_sees_them(trained: Path) -> None:
     predictor = load_predictor("lite", trained / "model.safetensors")
     assert isinstance(predictor, LiteGaussiansPredictor)

@@ -26,7 +26,7 @@ from tests.server.prediction.predictors import Width
 from sharp_xr.model import ModelError
 from sharp_xr.photo import PhotoError
 from sharp_xr.prediction import BusyError, Limits, PredictionWorker
-from sharp_xr.prediction.child import Load
+from sharp_xr.prediction.messages import Load
 
 PHOTO = encoded(quadrants(), "PNG")
 PHOTO_PIXELS = (64, 48)

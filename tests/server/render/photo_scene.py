@@ -1,9 +1,9 @@
 """A scene as SHARP makes them, from a real photo and made-up depth: no network is asked.
 
 Two layers of a grid of cells. The first lies on what the photo shows, the second behind it. The
-geometry is that of SHARP's initializer (sharp-model section 11): a Gaussian's deviation is one cell
-at its depth, times a random anisotropic factor in the place of what the network would say. Depth, 1
-to 20 m, is a room with a wall, a floor, balls and thin posts: long edges, as photos have.
+geometry is that of SHARP's initializer (``model/initializer.py``): a Gaussian's deviation is one
+cell at its depth, times a random anisotropic factor in the place of what the network would say.
+Depth, 1 to 20 m, is a room with a wall, a floor, balls and thin posts: long edges, as photos have.
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ class Restless(QualityControl):
     """Wants another size at each look: up to four times a second, while pictures move."""
 
     def look(self, load: Load, now_s: float) -> Quality:
-        sizes = sizes_of(self._video)
+        sizes = sizes_of(self._video, self.goal)
         now = sizes.index((self.quality.eye_width, self.quality.eye_height))
         width, height = sizes[(now + 1) % len(sizes)]
         self.quality = dataclasses.replace(self.quality, eye_width=width, eye_height=height)

@@ -33,6 +33,8 @@ class SimulatedLink:
     """Run it with :meth:`run`; the lists are what there is to look at."""
 
     settings: RateSettings = SETTINGS
+    hz: float = HZ
+    """Of the client's poses."""
     rate_bps: float = 1e9
     queue_bytes: int = 65_536
     delay_s: float = 0.002
@@ -64,8 +66,8 @@ class SimulatedLink:
 
     def run(self, seconds: float) -> None:
         """Tick by tick of the client's display."""
-        for _ in range(round(seconds * HZ)):
-            self.now_s += 1 / HZ
+        for _ in range(round(seconds * self.hz)):
+            self.now_s += 1 / self.hz
             self._tick()
 
     def _tick(self) -> None:
@@ -113,7 +115,7 @@ class SimulatedLink:
 
     def frame_bits(self) -> float:
         """That the encoder may make of a frame."""
-        return self.control.bitrate / HZ
+        return self.control.bitrate / self.hz
 
     def was_sent(self, size: int, now_s: float) -> None:
         """A frame of so many bytes."""

@@ -37,6 +37,9 @@ class SimulatedMachine:
     client_ms: float = 0.0
     """What the client takes for a turn of its display: to show a whole picture, and a fifth of it
     whatever the size; never less than its display."""
+    shows_ms: float = 0.0
+    """What it takes to show a whole picture, while its poses come with each turn: of the frames
+    that come meanwhile only the newest is shown."""
     noise: float = 0.1
     """Deviation of the time that a frame takes, as a share of it."""
     link_bps: Callable[[float], float] = steadily(8e6)
@@ -50,11 +53,14 @@ class SimulatedMachine:
     """(when, what) at the beginning and at each change of size or rate."""
     frames: list[float] = field(default_factory=list)
     """When each was sent."""
+    shown: list[float] = field(default_factory=list)
+    """When each was shown."""
 
     def __post_init__(self) -> None:
         self.control = QualityControl(self.video, self.goal)
         self._chance = random.Random(self.seed)
         self._meter = LoadMeter()
+        self._free_s = 0.0  # when the client has shown its last frame
         self._counts = [self.gaussians, self.gaussians // 2, self.gaussians // 4]
         self.chooser = LevelChooser(self._counts)
         self._note()
@@ -87,6 +93,19 @@ class SimulatedMachine:
         """Of the last seconds."""
         return sum(at > self.now_s - seconds for at in self.frames) / seconds
 
+    def shown_fps(self, seconds: float = 2.0) -> float:
+        """Of the last seconds."""
+        return sum(at > self.now_s - seconds for at in self.shown) / seconds
+
+    def _show(self, pixels: float) -> None:
+        if self.now_s < self._free_s:
+            return
+        takes_s = self.shows_ms * (0.2 + 0.8 * pixels) / 1e3
+        # Whoever has just missed one is glad of the next, on average.
+        self._free_s = max(self._free_s + takes_s, self.now_s)
+        self._meter.shown(self.now_s)
+        self.shown.append(self.now_s)
+
     def _frame(self) -> None:
         quality = self.quality
         pixels = quality.eye_width * quality.eye_height / WHOLE_PX
@@ -104,8 +123,10 @@ class SimulatedMachine:
         worth = self.worth_bpp * 2 * quality.eye_width * quality.eye_height
         bits = min(0.875 * link_bps / quality.expected_hz, worth)
         self._meter.add(
-            FrameLoad(draw_ms, encode_ms, round(bits), count, self.gaussians, self.sharers)
+            FrameLoad(draw_ms, encode_ms, round(bits), count, self.gaussians, self.sharers),
+            self.now_s,
         )
+        self._show(pixels)
         load = self._meter.read(link_bps, self.now_s)
         if load is not None:
             self.control.look(load, self.now_s)

@@ -18,28 +18,30 @@ class AdaptedLink(SimulatedLink):
     """A fast machine whose pictures are as large and as many as the control of quality says."""
 
     goal: QualityGoal = "auto"
+    video: Video = VIDEO
     changes: list[tuple[float, Quality]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.settings = settings_for(1024, 512, HZ)
+        self.hz = self.video.max_hz
+        self.settings = settings_for(2 * self.video.eye_width, self.video.eye_height, self.hz)
         super().__post_init__()
-        self.quality = QualityControl(VIDEO, self.goal)
+        self.quality = QualityControl(self.video, self.goal)
         self._meter = LoadMeter()
         self._due_s = 0.0
 
     def is_due(self, now_s: float) -> bool:
-        if now_s < self._due_s - 0.5 / HZ:
+        if now_s < self._due_s - 0.5 / self.hz:
             return False
-        self._due_s = max(self._due_s, now_s - 0.5 / HZ) + 1 / self.quality.quality.hz
+        self._due_s = max(self._due_s, now_s - 0.5 / self.hz) + 1 / self.quality.quality.hz
         return True
 
     def frame_bits(self) -> float:
         now = self.quality.quality
-        most = settings_for(2 * now.eye_width, now.eye_height, HZ).ceiling_bps / HZ
+        most = settings_for(2 * now.eye_width, now.eye_height, self.hz).ceiling_bps / self.hz
         return min(self.control.video_bps / now.expected_hz, most)
 
     def was_sent(self, size: int, now_s: float) -> None:
-        self._meter.add(FrameLoad(5.0, 3.0, 8 * size, None, 1000, 1))
+        self._meter.add(FrameLoad(5.0, 3.0, 8 * size, None, 1000, 1), now_s)
         load = self._meter.read(self.control.video_bps, now_s)
         if load is not None:
             before = self.quality.quality
@@ -87,3 +89,20 @@ def test_outages_of_300_ms_change_nothing() -> None:
         link.down = False
         link.run(5.0)
     assert link.changes == []
+
+
+def test_large_pictures_at_90_hz_get_50_mbit_a_second_where_the_link_takes_them() -> None:
+    video = Video(1024, 1024, 90.0)
+    link = AdaptedLink(rate_bps=60e6, queue_bytes=500_000, goal="sharper", video=video)
+    link.control.generous = True
+    link.run(15.0)
+    assert link.control.bitrate >= 48e6
+    assert link.changes == []
+    now = link.quality.quality
+    assert (now.eye_width, now.hz, now.limit) == (1024, 90.0, "display")
+    link.rate_bps = 30e6
+    link.run(10.0)
+    assert 20e6 < link.control.bitrate < 35e6  # of which an encoder makes seven eighths
+    link.rate_bps = 60e6
+    link.run(10.0)
+    assert link.control.bitrate >= 48e6

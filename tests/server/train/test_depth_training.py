@@ -10,10 +10,11 @@ import torch
 from numpy.typing import NDArray
 from safetensors.torch import load_file
 
-from sharp_xr.model.lite_network import TINY, LiteNetwork
+from sharp_xr.model import ModelError
+from sharp_xr.model.lite_network import LITE, TINY, LiteNetwork, load_lite
 from sharp_xr.train.data.instances import Instance
 from sharp_xr.train.data.shards import shard_path, write_shard
-from sharp_xr.train.depth_training import Training, TrainLite, schedule
+from sharp_xr.train.depth_training import Training, TrainLite, export, schedule
 from sharp_xr.train.losses import layers_loss
 from sharp_xr.train.photographs import Photographs
 from sharp_xr.train.samples import Sample
@@ -44,21 +45,25 @@ def training(out: Path, steps: int = 6) -> Training:
     return Training(TINY, TrainLite(out=out, steps=steps, batch=2, frozen=0), imagenet=False)
 
 
+def step(run: Training, photographs: Photographs) -> None:
+    run.one_step(run.pictures(photographs, run.step))
+
+
 def test_an_interrupted_training_ends_as_an_uninterrupted_one(
     photographs: Photographs, tmp_path: Path
 ) -> None:
     whole = training(tmp_path / "whole")
     for _ in range(4):
-        whole.one_step(photographs)
+        step(whole, photographs)
     first = training(tmp_path / "parts")
     for _ in range(2):
-        first.one_step(photographs)
-    first.save()
+        step(first, photographs)
+    first.save(photographs)
     second = training(tmp_path / "parts")
-    second.resume()
+    assert second.resume() == photographs.names
     assert second.step == 2
     for _ in range(2):
-        second.one_step(photographs)
+        step(second, photographs)
     for name, tensor in whole.network.state_dict().items():
         assert torch.equal(tensor, second.network.state_dict()[name]), name
         assert torch.equal(whole.average[name], second.average[name]), name
@@ -74,7 +79,7 @@ def test_training_lowers_the_loss(photographs: Photographs, tmp_path: Path) -> N
 
     before = loss()
     for _ in range(30):
-        run.one_step(photographs)
+        step(run, photographs)
     assert loss() < 0.8 * before
 
 
@@ -82,8 +87,8 @@ def test_what_is_shipped_is_the_average_in_half_precision(
     photographs: Photographs, tmp_path: Path
 ) -> None:
     run = training(tmp_path)
-    run.one_step(photographs)
-    run.save()
+    step(run, photographs)
+    run.save(photographs)
     shipped = load_file(tmp_path / "lite.safetensors")
     network = LiteNetwork(TINY)
     network.load_state_dict({name: t.float() for name, t in shipped.items()})
@@ -99,7 +104,7 @@ def test_frozen_blocks_keep_weights_and_statistics(
     settings = TrainLite(out=tmp_path, steps=6, batch=2, frozen=2)
     run = Training(TINY, settings, imagenet=False)
     before = {n: t.clone() for n, t in run.network.state_dict().items()}
-    run.one_step(photographs)
+    step(run, photographs)
     kept = ("encoder.stem", "encoder.blocks.0.", "encoder.blocks.1.")
     for name, tensor in run.network.state_dict().items():
         if name.startswith(kept):
@@ -112,6 +117,28 @@ def test_the_learning_rate_rises_falls_and_never_stops() -> None:
     assert rates[0] < 0.02
     assert 90 <= int(np.argmax(rates)) <= 110
     assert rates[-1] == pytest.approx(0.02, abs=1e-3)
+
+
+def test_a_training_may_start_from_weights_of_lite(tmp_path: Path) -> None:
+    shipped = LiteNetwork(TINY)
+    export(shipped.state_dict(), tmp_path / "start.safetensors")
+    settings = TrainLite(out=tmp_path, start=tmp_path / "start.safetensors", frozen=0)
+    with pytest.raises(ModelError, match="another network"):
+        Training(TINY, settings)  # a start is of the network that is shipped
+    export(LiteNetwork().state_dict(), tmp_path / "start.safetensors")
+    run = Training(LITE, settings)
+    for name, tensor in load_lite(tmp_path / "start.safetensors").state_dict().items():
+        assert torch.equal(run.network.state_dict()[name], tensor), name
+        assert torch.equal(run.average[name], tensor), name
+
+
+def test_rates_are_those_that_were_asked_for(photographs: Photographs, tmp_path: Path) -> None:
+    settings = TrainLite(out=tmp_path, steps=6, batch=2, frozen=0, encoder_rate=0.0)
+    run = Training(TINY, settings, imagenet=False)
+    before = {n: p.clone() for n, p in run.network.named_parameters()}
+    step(run, photographs)
+    moved = {n for n, p in run.network.named_parameters() if not torch.equal(p, before[n])}
+    assert "head.weight" in moved and not any(n.startswith("encoder.") for n in moved)
 
 
 def test_training_without_shards_says_what_to_do(tmp_path: Path) -> None:

@@ -6,7 +6,15 @@ import pytest
 import torch
 from torch import Tensor
 
-from sharp_xr.train.losses import Target, absolute, gradient, layers_loss, scale_invariant
+from sharp_xr.train.losses import (
+    MOST_NEARNESS,
+    Target,
+    absolute,
+    gradient,
+    layers_loss,
+    parallax,
+    scale_invariant,
+)
 
 
 def target(y: Tensor, sky: Tensor | None = None, known: Tensor | None = None) -> Target:
@@ -35,6 +43,26 @@ def test_a_slope_costs_its_steepness_over_each_stride() -> None:
     assert gradient(y, truth, levels=2).item() == pytest.approx((0.1 + 0.2) / 2, rel=1e-5)
 
 
+def test_an_error_of_what_is_near_costs_by_its_parallax() -> None:
+    """Half of the picture is three times as near: it moves three times as far."""
+    truth = target(torch.log(torch.tensor([3.0, 1.0])).repeat(1, 4, 2))
+    near, far = truth.y.exp() > 2, truth.y.exp() < 2
+    assert parallax(truth.y + 0.2 * near, truth).item() == pytest.approx(0.2 * 3 / 4)
+    assert parallax(truth.y + 0.2 * far, truth).item() == pytest.approx(0.2 * 1 / 4)
+    assert parallax(truth.y - 0.2, truth).item() == pytest.approx(0.2), "one factor, once"
+
+
+def test_a_hand_before_the_lens_does_not_count_for_everything() -> None:
+    q = torch.ones(1, 10, 10)
+    q[0, 0, 0] = 1000.0
+    truth = target(q.log())
+    one = torch.zeros(1, 10, 10)
+    one[0, 0, 0] = 1.0
+    rest = float((q[0, 1:].sum() + q[0, 0, 1:].sum()) / q.mean())
+    expected = MOST_NEARNESS / (MOST_NEARNESS + rest)
+    assert parallax(truth.y + one, truth).item() == pytest.approx(expected, rel=1e-4)
+
+
 def test_the_sky_may_be_farther_than_it_says_but_not_nearer() -> None:
     truth = target(torch.full((1, 4, 4), -4.0), sky=torch.ones(1, 4, 4))
     assert absolute(truth.y - 2, truth).item() == 0
@@ -50,11 +78,12 @@ def test_what_is_unknown_does_not_count() -> None:
     assert absolute(y, truth).item() == 0
     assert gradient(y, truth).item() == 0
     assert scale_invariant(y, truth).item() == 0
+    assert parallax(y, truth).item() == 0
 
 
 def test_gradients_are_those_of_finite_differences() -> None:
     torch.manual_seed(0)
     truth = target(torch.randn(2, 4, 4, dtype=torch.float64), (torch.rand(2, 4, 4) > 0.7).double())
     y = (truth.y + 0.3 * torch.randn(2, 4, 4).double()).requires_grad_()
-    for loss in (absolute, scale_invariant, lambda y, t: gradient(y, t, levels=2)):
+    for loss in (absolute, parallax, scale_invariant, lambda y, t: gradient(y, t, levels=2)):
         assert torch.autograd.gradcheck(lambda y, loss=loss: loss(y, truth), (y,))

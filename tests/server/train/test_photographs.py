@@ -10,8 +10,17 @@ import pytest
 import torch
 from tests.server.train.slanted import FOCAL_PX, slanted
 
-from sharp_xr.train.data.shards import HELD_OUT, Shard, shard_path, write_shard
-from sharp_xr.train.photographs import Photographs, Plate, plate, random_crop, targets
+from sharp_xr.train.data.shards import HELD_OUT, Shard, ShardError, shard_path, write_shard
+from sharp_xr.train.photographs import (
+    ENLARGED,
+    MOST_SKY,
+    SQUEEZE,
+    Photographs,
+    Plate,
+    plate,
+    random_crop,
+    targets,
+)
 
 
 @pytest.fixture
@@ -29,8 +38,18 @@ def test_a_photo_knows_its_second_layer_and_a_view_beside_it_does_not(folder: Pa
     shard = Shard(shard_path(folder, 7, 7))
     photo, beside = (plate(shard, "000007-0", k) for k in (0, 1))
     assert (photo.depth[1] == 3).all() and (beside.depth[1] == 0).all()
-    np.testing.assert_allclose(photo.depth[0, 0, [0, -1]], [1, 2])
+    np.testing.assert_allclose(photo.depth[0, -1, [0, -1]], [1, 2])
     assert photo.focal_px == pytest.approx(FOCAL_PX)
+
+
+def test_depth_is_unknown_where_a_picture_shows_something_else_than_the_surface(
+    folder: Path,
+) -> None:
+    shard = Shard(shard_path(folder, 7, 7))
+    marks = shard.marks("000007-0", 0) > 0
+    assert 0 < marks.sum() < marks.size
+    photo = plate(shard, "000007-0", 0)
+    assert ((photo.depth[0] == 0) == marks).all() and (photo.depth[1] == 3).all()
 
 
 def test_held_out_scenes_are_not_trained_on(folder: Path) -> None:
@@ -44,6 +63,42 @@ def test_shards_that_appear_later_are_taken_in(folder: Path) -> None:
     write_shard(shard_path(folder, 8, 8), [slanted("000008-0", novel=2)])
     assert photographs.refresh() == 5
     assert photographs.refresh() == 5
+
+
+def test_a_training_that_goes_on_finds_its_views_where_they_were(folder: Path) -> None:
+    before = Photographs(folder)
+    before.refresh()
+    write_shard(shard_path(folder, 3, 3), [slanted("000003-0")])  # sorts before the other
+    before.refresh()
+    after = Photographs(folder)
+    after.recall(before.names)
+    assert after.names == before.names == ["synth-000007-000007.tar", "synth-000003-000003.tar"]
+    assert [(k, v) for _, k, v in after.views] == [(k, v) for _, k, v in before.views]
+    with pytest.raises(ShardError, match="000009"):
+        after.recall(["synth-000009-000009.tar"])
+
+
+@pytest.mark.parametrize(("size", "least"), [((192, 160), 160 / ENLARGED), ((384, 288), 216)])
+def test_large_pictures_are_not_of_small_crops(
+    view: Plate, size: tuple[int, int], least: float
+) -> None:
+    rng = np.random.default_rng(1)
+    crops = [random_crop(rng, view, size) for _ in range(20)]
+    rows = np.array([FOCAL_PX * size[0] / c.focal_px for c in crops]) * size[1] / size[0]
+    assert (rows > least * math.exp(-SQUEEZE) - 2).all()
+    assert (rows < 216 * math.exp(SQUEEZE) + 2).all(), "no more than there is, nor squeezed more"
+
+
+def test_a_crop_of_little_but_sky_is_rare() -> None:
+    depth = np.full((2, 384, 384), 80, np.float32)
+    depth[:, 210:] = 3
+    view = Plate(np.full((384, 384, 3), 128, np.uint8), depth, 300.0)
+    rng = np.random.default_rng(2)
+    crops = [random_crop(rng, view, (192, 128)) for _ in range(60)]
+    sky = np.array([(c.depth[0] >= 80).mean() for c in crops])
+    assert 0 < (sky > MOST_SKY).mean() < 0.2, "half of all windows are, an eighth three times"
+    depth[:] = 80
+    assert (random_crop(rng, view, (192, 128)).depth >= 80).all(), "where there is nothing else"
 
 
 def test_a_batch_follows_from_its_seed(folder: Path) -> None:
@@ -64,7 +119,7 @@ def test_a_crop_keeps_picture_and_depth_together_and_narrows_the_view(view: Plat
         assert crop.depth.shape == (2, size[1], size[0])
         brightness = crop.rgb.mean((0, 2))
         assert np.corrcoef(brightness, crop.depth[0].mean(0))[0, 1] > 0.6, "mirrored together"
-        across = abs(crop.depth[0, 0, -1] - crop.depth[0, 0, 0])
+        across = abs(crop.depth[0, -1, -1] - crop.depth[0, -1, 0])
         # Depth spans 1 m over 288 px and the lens is 230.4 px long: the share tells the focal.
         assert crop.focal_px == pytest.approx(0.8 / across * size[0], rel=0.03)
 

@@ -7,9 +7,11 @@ import math
 from pathlib import Path
 
 import pytest
+import torch
 from tests.server.train.planes import Planes
 
 from sharp_xr.train import running
+from sharp_xr.train.objective import Weights
 from sharp_xr.train.processes import Processes
 from sharp_xr.train.run import Run
 from sharp_xr.train.stages import Stage1, Stage2, StageError, configured, written
@@ -68,10 +70,19 @@ def test_a_written_configuration_is_read_again(tmp_path: Path) -> None:
         ({"warm_up": 20}, "cannot be for warming up"),
         ({"height": 50}, "multiples of 32"),
         ({"ema": 1.0}, "ema is 1.0"),
+        ({"stride": 0}, "stride is 0"),
+        ({"peak": math.nan}, "peak is nan"),
+        ({"peak": math.inf}, "from inf down"),
+        ({"floor": 1.0}, "down to 1.0 cannot be"),
+        ({"clip": 0.0}, "clip is 0.0"),
+        ({"clip": -1.0}, "clip is -1.0"),
+        ({"weights": Weights(tv=-1.0)}, "weights.tv is -1.0"),
+        ({"weights": Weights(color=math.nan)}, "weights.color is nan"),
+        ({"device": "tpu"}, "no device 'tpu'"),
     ],
 )
-def test_numbers_that_make_no_sense_are_one_sentence(
-    changes: dict[str, float], sentence: str
+def test_settings_that_make_no_sense_are_one_sentence(
+    changes: dict[str, object], sentence: str
 ) -> None:
     stage = dataclasses.replace(configured(1, "tiny-lite"), **changes)  # type: ignore[arg-type]
     with pytest.raises(StageError, match=sentence):
@@ -110,6 +121,24 @@ def test_a_run_without_data_is_a_sentence_and_not_a_traceback(
     assert "there are no photos in" in capsys.readouterr().err
     assert running.main(["--config", "none"]) == 1
     assert "no configuration 'none'" in capsys.readouterr().err
+
+
+def test_a_gpu_that_is_not_there_is_a_sentence(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    assert running.main(["--config", "tiny-lite", "--device", "cuda:1"]) == 1
+    assert "has no GPU here, and device is 'cuda:1'" in capsys.readouterr().err
+
+
+def test_a_folder_that_is_a_file_is_a_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(running, "open_samples", lambda _: Planes())
+    taken = tmp_path / "taken"
+    taken.write_bytes(b"")
+    assert running.main(["--config", "tiny-lite", "--out", str(taken)]) == 1
+    assert "taken" in capsys.readouterr().err
 
 
 def test_the_commands_of_the_documentation_are_understood() -> None:

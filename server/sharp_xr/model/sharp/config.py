@@ -15,7 +15,7 @@ from sharp_xr.model import ModelError
 LAYERS = 2
 """Gaussians per cell: what is visible, and what is behind it."""
 ATTRIBUTES = 14
-"""Numbers of a Gaussian that the network corrects (sharp-model, section 6)."""
+"""Numbers of a Gaussian that the network corrects (apple/ml-sharp, ``models/heads.py``)."""
 GEOMETRY = 3
 """The first three of them, x, y and 1/z, which come from the geometry features."""
 PATCH_PX = 16

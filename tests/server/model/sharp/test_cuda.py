@@ -58,7 +58,7 @@ def test_float32_is_within_the_bars(
     assert found.opacity < 1e-5
 
 
-def test_bf16_keeps_its_islands_in_float32(
+def test_bf16_is_for_the_transformers_alone(
     checkpoint: Path, image: NDArray[np.uint8], wanted: Prediction
 ) -> None:
     forward = CudaForward(checkpoint, CPU, torch.bfloat16)
@@ -66,9 +66,37 @@ def test_bf16_keeps_its_islands_in_float32(
     assert {tensor.dtype for tensor in vars(ndc).values()} == {torch.float32}
     ours = metric(ndc, image, FACTOR)
     depth = ((ours.means[:, 2] - wanted.means[:, 2]).abs() / wanted.means[:, 2]).float()
-    assert depth.quantile(0.99) < 0.03
+    assert depth.quantile(0.99) < 0.015
+    assert (ours.colors - wanted.colors).square().mean() < 1e-6  # 60 dB
     # Rounded to bf16, depths of a neighbourhood would share a few values.
     assert len(np.unique(ours.means[:, 2].numpy())) > 0.5 * len(depth)
+
+
+def test_bf16_reaches_all_linear_layers_of_both_transformers_and_no_convolution_behind(
+    checkpoint: Path,
+) -> None:
+    forward = CudaForward(checkpoint, CPU, torch.bfloat16)
+    seen: dict[str, torch.dtype] = {}
+    for name, module in forward._network.named_modules():
+        if isinstance(module, torch.nn.Linear | torch.nn.Conv2d | torch.nn.ConvTranspose2d):
+            module.register_forward_hook(
+                lambda _module, _inputs, made, name=name: seen.update({name: made.dtype})
+            )
+    forward.warm_up()
+    in_bf16 = {name for name, dtype in seen.items() if dtype == torch.bfloat16}
+    transformers = "encoder.patch_encoder.", "encoder.image_encoder."
+    assert in_bf16 == {name for name in seen if any(part in name for part in transformers)}
+    assert len(in_bf16) == 2 * (1 + 4 * TINY.vit_depth)
+
+
+def test_float32_asks_the_gpu_for_no_tf32(
+    checkpoint: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", True)
+    CudaForward(checkpoint, CPU, torch.float32)
+    assert not torch.backends.cudnn.allow_tf32
+    CudaForward(checkpoint, CPU, torch.bfloat16)
+    assert torch.backends.cudnn.allow_tf32
 
 
 def test_progress_may_end_the_work(checkpoint: Path) -> None:

@@ -50,7 +50,10 @@ def check_fit(checkpoint: Checkpoint, config: SharpConfig) -> None:
         raise ModelError(
             f"{checkpoint.path} has {len(found):,} tensors, too few for {config.vit_depth:,} blocks"
         )
-    wanted = expected_shapes(config)
+    try:
+        wanted = expected_shapes(config)
+    except ModelError as error:
+        raise ModelError(f"{checkpoint.path}: {error}") from error
     common = [key for key in wanted if key in found]
     complaints = [
         _list("missing", [key for key in wanted if key not in found]),

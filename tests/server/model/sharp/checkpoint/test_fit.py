@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
@@ -20,6 +20,7 @@ from sharp_xr.model.sharp.checkpoint import (
     open_checkpoint,
     save_network,
 )
+from sharp_xr.model.sharp.checkpoint.opened import CONFIG_KEY
 from sharp_xr.model.sharp.config import SHARP, TINY
 from sharp_xr.model.sharp.network import SharpNetwork
 
@@ -124,5 +125,8 @@ def test_a_checkpoint_is_held_to_the_network_that_is_asked_for(tmp_path: Path) -
 
 
 def test_groups_that_do_not_divide_a_width_make_no_network(tmp_path: Path) -> None:
-    with pytest.raises(ModelError, match="no SHARP network of these sizes"):
-        expected_shapes(replace(TINY, gaussian_groups=7))
+    file = tmp_path / "sevens"
+    sizes = json.dumps(asdict(replace(TINY, gaussian_groups=7)))
+    save_file(tiny_state(), file, {CONFIG_KEY: sizes})
+    with pytest.raises(ModelError, match=f"^{file}: there is no SHARP network of these sizes"):
+        load_network(file)

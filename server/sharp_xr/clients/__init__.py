@@ -1,0 +1,1 @@
+"""Those who watch: a session for each client, and other players by WHEP."""

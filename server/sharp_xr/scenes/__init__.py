@@ -1,0 +1,1 @@
+"""Scenes: made of uploads, kept on disk, and ready to be drawn."""
