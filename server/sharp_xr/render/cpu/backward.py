@@ -28,15 +28,8 @@ from sharp_xr.render import RenderSettings, View, check_views
 from sharp_xr.render.cpu import backward_chunks
 from sharp_xr.render.cpu.backward_chunks import GROUP, POSE, pairs_by_chunk, run_chunks
 from sharp_xr.render.cpu.backward_gradients import GRADIENT
-from sharp_xr.render.cpu.backward_tiles import (
-    PLANES,
-    Scratch,
-    Tally,
-    new_scratch,
-    new_tally,
-    places,
-    run_tiles,
-)
+from sharp_xr.render.cpu.backward_tally import Tally, new_tally, places
+from sharp_xr.render.cpu.backward_tiles import PLANES, Scratch, new_scratch, run_tiles
 from sharp_xr.render.cpu.binning import Bins
 from sharp_xr.render.cpu.projection import Lens, camera_row, lens_of
 from sharp_xr.render.cpu.rooms import Rooms

@@ -27,10 +27,9 @@ from sharp_xr.render.cpu.backward_gradients import (
     lowest_bit,
     turn_gradients,
 )
-from sharp_xr.render.cpu.backward_tiles import Tally
+from sharp_xr.render.cpu.backward_tally import Tally
 from sharp_xr.render.cpu.backward_vectors import fetch
 from sharp_xr.render.cpu.compilation import kernel
-from sharp_xr.render.cpu.drawing import aligned, take_ticket
 from sharp_xr.render.cpu.projection import FRUSTUM_MARGIN, Lens
 from sharp_xr.render.cpu.scene import (
     CHUNK,
@@ -45,6 +44,8 @@ from sharp_xr.render.cpu.scene import (
     Y,
     Z,
 )
+from sharp_xr.render.cpu.scratch import aligned
+from sharp_xr.render.cpu.tickets import take_ticket
 from sharp_xr.render.cpu.vectors import LANES
 
 f32 = np.float32

@@ -8,7 +8,7 @@ from llvmlite import ir
 from numba.core import types
 
 from sharp_xr.render.cpu.compilation import instruction
-from sharp_xr.render.cpu.gathering import quarters
+from sharp_xr.render.cpu.records import quarters
 from sharp_xr.render.cpu.turning import turned
 from sharp_xr.render.cpu.vectors import (
     BIT,

@@ -20,28 +20,30 @@ from numpy.typing import NDArray
 
 from sharp_xr.gaussians import Float32
 from sharp_xr.render.cpu import backward_vectors as vectors
-from sharp_xr.render.cpu import blending, drawing
+from sharp_xr.render.cpu import scratch as drawing
 from sharp_xr.render.cpu.backward_gradients import GRADIENT, ROOMY, pack_gradient
+from sharp_xr.render.cpu.backward_tally import Tally, note_centers, note_order, note_pairs
 from sharp_xr.render.cpu.backward_vectors import SAVED
 from sharp_xr.render.cpu.binning import TILE
-from sharp_xr.render.cpu.blending import BLOCK, PADDING, RECORD, S_RED, STATE, bits_of
-from sharp_xr.render.cpu.compilation import inlined_kernel, kernel
-from sharp_xr.render.cpu.compositing import GROUP, blend_numbered
-from sharp_xr.render.cpu.drawing import (
-    AT_ONCE,
+from sharp_xr.render.cpu.blending import (
+    BLOCK,
     BLOCKS_IN_SUBTILE,
+    PADDING,
+    S_RED,
+    STATE,
     SUBTILE,
     SUBTILES,
-    aligned,
-    append_chunks,
-    hide_record,
-    select_four,
-    start_block,
-    take_ticket,
+    bits_of,
 )
+from sharp_xr.render.cpu.compilation import inlined_kernel, kernel
+from sharp_xr.render.cpu.compositing import GROUP, blend_numbered
+from sharp_xr.render.cpu.drawing import select_four, start_block
 from sharp_xr.render.cpu.projection import Lens
-from sharp_xr.render.cpu.scene import CHUNK, ROWS, X, Y, Z
-from sharp_xr.render.cpu.sorting import sort_keys
+from sharp_xr.render.cpu.records import R_BLUE, RECORD, hide_record
+from sharp_xr.render.cpu.scene import CHUNK
+from sharp_xr.render.cpu.scratch import AT_ONCE, aligned
+from sharp_xr.render.cpu.splats import append_chunks
+from sharp_xr.render.cpu.tickets import Counter, next_tile
 from sharp_xr.render.cpu.vectors import LANES
 
 f32 = np.float32
@@ -55,7 +57,7 @@ class Scratch(NamedTuple):
     """One thread's room to work in, for tiles of up to ``capacity`` splats."""
 
     common: drawing.Scratch
-    """Records, boxes, depths and keys of the gathered, as in drawing.py."""
+    """Records, boxes, depths and keys of the gathered, as in scratch.py."""
     flags: UInt32
     """Of the tile's splats, nearest first: which subtiles they touch."""
     subtile_flags: UInt32
@@ -89,40 +91,9 @@ def new_scratch(capacity: int) -> Scratch:
     )
 
 
-class Tally(NamedTuple):
-    """Which splats the tiles of one view have, noted forward for the way back. A pair is a chunk
-    on a tile; a pair's splats follow each other, in the order of their lanes. Tile t, whose first
-    pair is p, has its splats from place 64 p + t on: room for all, and one that nobody sees. What
-    is not used is never touched, so that it costs addresses, not memory."""
-
-    starts: NDArray[np.int64]
-    """[pairs] place of each pair's first splat."""
-    lanes: NDArray[np.uint64]
-    """[pairs] which Gaussians of the chunk are splats on the tile, a bit each."""
-    numbers: UInt32
-    """[places] a tile's splats from the nearest on, by their number among them."""
-    centers: Float32
-    """[2 * places] pixels from the tile's middle, rounded once."""
-
-
-def new_tally(pairs: int, tiles: int) -> Tally:
-    room = places(pairs, tiles) + PADDING
-    return Tally(
-        np.empty(pairs, np.int64),
-        np.empty(pairs, np.uint64),
-        np.empty(room, np.uint32),
-        np.empty(2 * room, np.float32),
-    )
-
-
-def places(pairs: int, tiles: int) -> int:
-    """How many splats a tally has room for."""
-    return pairs * CHUNK + tiles
-
-
 @kernel
 def run_tiles(
-    counter: NDArray[np.int64],
+    counter: Counter,
     rows: Float32,
     blues: Float32,
     reaches: Float32,
@@ -139,19 +110,14 @@ def run_tiles(
 
     ``gradients`` are empty forward; backward they have ten floats for each place.
     """
-    views = len(cameras)
-    tiles_x = (lens.width + TILE - 1) // TILE
-    tickets = views * (len(offsets[0]) - 1)
     while True:
-        ticket = take_ticket(counter)
-        if ticket >= tickets:
+        view, tile, left, top = next_tile(counter, len(cameras), lens)
+        if view < 0:
             return
-        view, tile = ticket % views, ticket // views
         first, last = offsets[view][tile], offsets[view][tile + 1]
-        left, top = tile % tiles_x * TILE, tile // tiles_x * TILE
         chunks, tally = members[view][first:last], tallies[view]
         count = append_chunks(rows, reaches, chunks, cameras[view], left, top, lens, scratch.common)
-        hide_record(scratch.common.records, count)
+        hide_record(scratch.common.records, count, RECORD)
         base = first * CHUNK + tile
         numbers = tally.numbers[base : base + count + PADDING]
         own = gradients[view][base * GRADIENT : (base + count + 1) * GRADIENT]
@@ -161,11 +127,11 @@ def run_tiles(
             sums[i] = 0
         if not len(own):
             starts, lanes = tally.starts[first:last], tally.lanes[first:last]
-            note_pairs(count, base, chunks, scratch, starts, lanes)
+            note_pairs(count, base, chunks, scratch.common, starts, lanes)
             note_centers(
                 count, rows, cameras[view], left + HALF, top + HALF, scratch.common.records, centers
             )
-            note_order(count, scratch, numbers)
+            note_order(count, scratch.common, numbers)
         complete_records(count, blues, centers, scratch.common.records)
         list_subtiles(count, numbers, scratch)
         run_blocks(count, left, top, lens, numbers, scratch, planes[view], sums)
@@ -175,81 +141,13 @@ def run_tiles(
 
 
 @kernel
-def note_pairs(
-    count: int,
-    base: int,
-    chunks: NDArray[np.int32],
-    scratch: Scratch,
-    starts: NDArray[np.int64],
-    lanes: NDArray[np.uint64],
-) -> None:
-    """Which of its Gaussians each chunk has on the tile. Their places stand where blue will."""
-    splat = 0
-    for pair in range(len(chunks)):
-        starts[pair], kept = base + splat, np.uint64(0)
-        while splat < count:
-            place = np.int64(bits_of(scratch.common.records[splat * RECORD + blending.R_BLUE]))
-            if place // CHUNK != chunks[pair]:
-                break
-            kept |= np.uint64(1) << np.uint64(place % CHUNK)
-            splat += 1
-        lanes[pair] = kept
-
-
-@kernel
-def note_centers(
-    count: int,
-    rows: Float32,
-    camera: Float32,
-    middle_x: int,
-    middle_y: int,
-    records: Float32,
-    centers: Float32,
-) -> None:
-    """Where the splats are, calculated in float64 and from the tile's middle: what float32 loses
-    on the way through the camera, and far from zero, is what small Gaussians' gradients are off."""
-    r00, r01, r02 = np.float64(camera[0]), np.float64(camera[1]), np.float64(camera[2])
-    r10, r11, r12 = np.float64(camera[3]), np.float64(camera[4]), np.float64(camera[5])
-    r20, r21, r22 = np.float64(camera[6]), np.float64(camera[7]), np.float64(camera[8])
-    t0, t1, t2 = np.float64(camera[9]), np.float64(camera[10]), np.float64(camera[11])
-    fx, fy = np.float64(camera[12]), np.float64(camera[13])
-    cx, cy = np.float64(camera[14]) - middle_x, np.float64(camera[15]) - middle_y
-    for splat in range(count):
-        place = np.int64(bits_of(records[splat * RECORD + blending.R_BLUE]))
-        at = place // CHUNK * (ROWS * CHUNK) + place % CHUNK
-        x, y = np.float64(rows[at + X * CHUNK]), np.float64(rows[at + Y * CHUNK])
-        z = np.float64(rows[at + Z * CHUNK])
-        inverse = 1.0 / (r20 * x + r21 * y + r22 * z + t2)
-        centers[2 * splat] = f32((r00 * x + r01 * y + r02 * z + t0) * inverse * fx + cx)
-        centers[2 * splat + 1] = f32((r10 * x + r11 * y + r12 * z + t1) * inverse * fy + cy)
-
-
-@kernel
 def complete_records(count: int, blues: Float32, centers: Float32, records: Float32) -> None:
     """The exact centres, and blue where the chunks' rows have the Gaussians' places."""
     for splat in range(count):
         at = splat * RECORD
         records[at], records[at + 1] = centers[2 * splat], centers[2 * splat + 1]
-        place = np.int64(bits_of(records[at + blending.R_BLUE]))
-        records[at + blending.R_BLUE] = blues[place]
-
-
-@kernel
-def note_order(count: int, scratch: Scratch, numbers: UInt32) -> None:
-    """The splats' numbers, nearest first."""
-    common = scratch.common
-    keys, depths = common.keys, common.depths
-    lowest, highest = np.uint32(0xFFFFFFFF), np.uint32(0)
-    for i in range(count):
-        order = np.uint32(bits_of(depths[i]))
-        lowest, highest = min(lowest, order), max(highest, order)
-        keys[i] = (np.uint64(order) << np.uint64(32)) | np.uint64(i)
-    if count > 1:
-        spare, histogram = common.spare_keys, common.histogram
-        first, last = np.uint64(lowest), np.uint64(highest)
-        sort_keys(keys, spare, count, first, last, False, histogram)
-    for i in range(count):
-        numbers[i] = np.uint32(keys[i])
+        place = np.int64(bits_of(records[at + R_BLUE]))
+        records[at + R_BLUE] = blues[place]
 
 
 @kernel

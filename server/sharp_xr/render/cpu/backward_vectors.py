@@ -35,8 +35,9 @@ from sharp_xr.render.cpu.compositing import (
     numbers_of,
     pass_through,
     record_at,
-    tint_of,
+    spread,
 )
+from sharp_xr.render.cpu.records import TINT
 from sharp_xr.render.cpu.turning import Quad, joined_four, of_fours, of_lanes, turned
 from sharp_xr.render.cpu.vectors import (
     BIT,
@@ -228,7 +229,7 @@ def pull(
             weights: Values = []
             for k in reversed(range(GROUP)):
                 product = base
-                values = tint_of(builder, splats[k], FLOATS)
+                values = spread(builder, splats[k], TINT, FLOATS)
                 for value, tint in zip(values, tints, strict=True):
                     product = fma(builder, value, tint, product)
                 alpha = load(builder, place, 4 * SAVED * k, FLOATS)

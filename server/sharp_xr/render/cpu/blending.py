@@ -14,6 +14,7 @@ from numba.core import types
 from numpy.typing import NDArray
 
 from sharp_xr.gaussians import Float32
+from sharp_xr.render.cpu.binning import TILE
 from sharp_xr.render.cpu.compilation import instruction, kernel
 from sharp_xr.render.cpu.projection import Lens
 from sharp_xr.render.cpu.vectors import LANES
@@ -21,14 +22,13 @@ from sharp_xr.render.cpu.vectors import LANES
 f32 = np.float32
 UInt32 = NDArray[np.uint32]
 
-BLOCK = 4
+BLOCK, SUBTILE = 4, 16
 """Pixels a side."""
+SUBTILES = TILE // SUBTILE
+BLOCKS_IN_SUBTILE = SUBTILE // BLOCK
+"""Along a side."""
 PADDING = 16
 """What ``select_four`` may read and write beyond the end of a list."""
-
-RECORD = 16
-"""Floats per splat, one cache line; the first six are the rows PX to PEAK of projection.py."""
-R_RED, R_GREEN, R_BLUE, R_DEPTH = 6, 7, 8, 9
 
 TRANSMITTANCE, S_RED, S_GREEN, S_BLUE, S_DEPTH, S_COVER, PIXEL_X, PIXEL_Y = range(8)
 """Rows of a block's state, 16 floats each; the first six change while blending."""

@@ -4,22 +4,22 @@
 them; elsewhere the block's halves take turns, so that their state still fits. All is LLVM's
 portable vector code but for the table of ``exp2``, which wants AVX-512.
 
-``blend_fast`` does with less: an exponential from the float's own bits, no look at each splat for
-the pixel's end, which comes earlier, and a cover that is the light gone.
+A fast picture's records are half as long, its exponential comes from the float's own bits, and its
+blocks end earlier.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
 from llvmlite import ir
 from numba.core import types
 
-from sharp_xr.render.cpu import blending
 from sharp_xr.render.cpu.compilation import has_wide_vectors, instruction
 from sharp_xr.render.cpu.projection import FAST_BIAS, FAST_SCALE, MIN_TRANSMITTANCE
+from sharp_xr.render.cpu.records import RECORD, SHORT_RECORD, SHORT_TINT, TINT
 from sharp_xr.render.cpu.scene import LOG2_255
 from sharp_xr.render.cpu.vectors import (
     FLOAT,
@@ -130,15 +130,9 @@ def nearly(builder: Any, power: Any) -> Any:
 exp2 = looked_up if has_wide_vectors() else calculated
 
 
-def spread(builder: Any, record: Any, rows: tuple[int, ...] | range, kind: Any) -> Values:
-    """Numbers of a record, each in all lanes."""
-    return [splat(builder, load(builder, record, 4 * row, FLOAT), kind) for row in rows]
-
-
-def tint_of(builder: Any, record: Any, kind: Any) -> Values:
-    """A record's colour and depth."""
-    rows = (blending.R_RED, blending.R_GREEN, blending.R_BLUE, blending.R_DEPTH)
-    return spread(builder, record, rows, kind)
+def spread(builder: Any, record: Any, places: Iterable[int], kind: Any) -> Values:
+    """Numbers of a record, by their bytes' places, each in all lanes."""
+    return [splat(builder, load(builder, record, place, FLOAT, 2), kind) for place in places]
 
 
 def numbers_of(builder: Any, entries_at: Any, i: Any, shift: int = 0, size: int = GROUP) -> Values:
@@ -149,13 +143,13 @@ def numbers_of(builder: Any, entries_at: Any, i: Any, shift: int = 0, size: int 
     return [builder.lshr(entry, ir.Constant(INT64, shift)) if shift else entry for entry in entries]
 
 
-def record_at(builder: Any, records_at: Any, number: Any) -> Any:
-    return builder.add(records_at, times(builder, number, 4 * blending.RECORD))
+def record_at(builder: Any, records_at: Any, number: Any, floats: int = RECORD) -> Any:
+    return builder.add(records_at, times(builder, number, 4 * floats))
 
 
 def power_of(builder: Any, record: Any, x: Any, y: Any) -> Any:
     """The exponent of what one splat covers of the pixels (x, y), in the record's units."""
-    px, py, qxx, qxy, qyy, peak = spread(builder, record, range(6), x.type)
+    px, py, qxx, qxy, qyy, peak = spread(builder, record, range(0, 24, 4), x.type)
     dx, dy = builder.fsub(x, px), builder.fsub(y, py)
     across = fma(builder, qxy, dy, builder.fmul(qxx, dx))
     return fma(builder, across, dx, fma(builder, builder.fmul(qyy, dy), dy, peak))
@@ -189,6 +183,24 @@ def pass_through(builder: Any, before: Any, alpha: Any) -> tuple[Any, Any]:
     return after, builder.fcmp_ordered(">", after, least)
 
 
+def shows(builder: Any, before: Any, sums: Values) -> Any:
+    """Where a fast picture would show what lies behind."""
+    kind = before.type
+    ease, stop = constant(FAST_EASE, kind), constant(FAST_STOP, kind)
+    limit = fma(builder, ease, darkest(builder, sums[:3]), stop)
+    return builder.fcmp_ordered(">", before, limit)
+
+
+def refilled(builder: Any, state: Values, early: Any) -> Values:
+    """A fast picture's state where a block has ended ``early``: what lies behind would look much as
+    what is there, so there is more of that."""
+    left, *sums = state
+    kind = left.type
+    share = builder.select(early, constant(FAST_REFILL, kind), constant(0.0, kind))
+    filled = builder.fmul(share, left)
+    return [builder.fsub(left, filled), *(fma(builder, v, filled, v) for v in sums)]
+
+
 def darkest(builder: Any, channels: Values) -> Any:
     least = channels[0]
     for channel in channels[1:]:
@@ -196,15 +208,17 @@ def darkest(builder: Any, channels: Values) -> Any:
     return least
 
 
-def added(builder: Any, sums: Values, weight: Any, record: Any) -> Values:
+def added(builder: Any, sums: Values, weight: Any, tint: Values) -> Values:
     """The sums of colour and depth with one splat's share."""
-    tint = tint_of(builder, record, weight.type)
     return [fma(builder, weight, value, total) for value, total in zip(tint, sums, strict=True)]
 
 
-def blend_by(shift: int, size: int) -> Callable[..., Any]:
+def blend_by(shift: int, size: int, fast: bool = False) -> Callable[..., Any]:
     """Put ``count`` splats behind what the state holds, until no pixel lets more light through than
-    MIN_TRANSMITTANCE; entries as of ``numbers_of``."""
+    MIN_TRANSMITTANCE, or of a ``fast`` picture until ``shows`` says no; entries as of
+    ``numbers_of``."""
+    floats, tint = (SHORT_RECORD, SHORT_TINT) if fast else (RECORD, TINT)
+    alpha_by = alpha_nearly if fast else alpha_of
 
     def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         records_at, entries_at, state_at = addresses(context, builder, signature, args, (0, 1, 3))
@@ -216,17 +230,24 @@ def blend_by(shift: int, size: int) -> Callable[..., Any]:
 
             def group(i: Any, carried: Values, x: Any = x, y: Any = y) -> tuple[Values, Any]:
                 numbers = numbers_of(builder, entries_at, i, shift, size)
-                records = [record_at(builder, records_at, number) for number in numbers]
-                alphas = [alpha_of(builder, record, x, y, highest) for record in records]
+                records = [record_at(builder, records_at, number, floats) for number in numbers]
+                alphas = [alpha_by(builder, record, x, y, highest) for record in records]
                 before, *sums, cover = carried
                 for record, alpha in zip(records, alphas, strict=True):
                     after, drawn = pass_through(builder, before, alpha)
-                    weight = builder.select(drawn, builder.fmul(before, alpha), nothing)
-                    sums = added(builder, sums, weight, record)
+                    # A subtraction has pipes of its own, and is off by what a fast picture can be.
+                    gone = builder.fsub if fast else builder.fmul
+                    share = gone(before, after if fast else alpha)
+                    weight = builder.select(drawn, share, nothing)
+                    sums = added(builder, sums, weight, spread(builder, record, tint, kind))
                     before, cover = after, builder.fadd(cover, weight)
-                return [before, *sums, cover], any_of(builder, drawn)
+                going_on = shows(builder, before, sums) if fast else drawn
+                return [before, *sums, cover], any_of(builder, going_on)
 
-            _, end = over_groups(builder, args[2], size, start, group)
+            stopped, end = over_groups(builder, args[2], size, start, group)
+            if fast:
+                early = builder.icmp_signed("<", stopped, args[2])
+                end = refilled(builder, end, early)
             for row, value in enumerate(end):
                 store(builder, value, pixels_at, 64 * row)
         return context.get_dummy_value()
@@ -241,48 +262,7 @@ def blend_by(shift: int, size: int) -> Callable[..., Any]:
 
 blend = blend_by(16, LONG_GROUP)
 """For lists whose numbers stand above their blocks' flags, as in drawing.py."""
+blend_fast = blend_by(16, LONG_GROUP, fast=True)
+"""The same for a fast picture."""
 blend_numbered = blend_by(0, GROUP)
 """For lists of plain numbers, as in backward_tiles.py."""
-
-
-@instruction
-def blend_fast(
-    typing_context: Any, records: Any, entries: Any, count: Any, state: Any, max_alpha: Any
-) -> Any:
-    """``blend`` for a fast picture. Where it ends before its last splat, a share of the light that
-    is left becomes more of what there is."""
-
-    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        records_at, entries_at, state_at = addresses(context, builder, signature, args, (0, 1, 3))
-        kind = ir.VectorType(FLOAT, WIDTH)
-        highest, nothing = splat(builder, args[4], kind), constant(0.0, kind)
-        ease, stop = constant(FAST_EASE, kind), constant(FAST_STOP, kind)
-        for part in range(LANES // WIDTH):
-            pixels_at = plus(builder, state_at, 4 * WIDTH * part)
-            *start, x, y = (load(builder, pixels_at, 64 * row, kind) for row in range(8))
-
-            def group(i: Any, carried: Values, x: Any = x, y: Any = y) -> tuple[Values, Any]:
-                numbers = numbers_of(builder, entries_at, i, 16, LONG_GROUP)
-                records = [record_at(builder, records_at, number) for number in numbers]
-                alphas = [alpha_nearly(builder, record, x, y, highest) for record in records]
-                before, *sums, cover = carried
-                for record, alpha in zip(records, alphas, strict=True):
-                    after, drawn = pass_through(builder, before, alpha)
-                    weight = builder.select(drawn, builder.fmul(before, alpha), nothing)
-                    sums = added(builder, sums, weight, record)
-                    before, cover = after, builder.fadd(cover, weight)
-                limit = fma(builder, ease, darkest(builder, sums[:3]), stop)
-                return [before, *sums, cover], any_of(
-                    builder, builder.fcmp_ordered(">", before, limit)
-                )
-
-            end, (left, *sums) = over_groups(builder, args[2], LONG_GROUP, start, group)
-            early = builder.icmp_signed("<", end, args[2])
-            share = builder.select(early, constant(FAST_REFILL, kind), constant(0.0, kind))
-            filled = builder.fmul(share, left)
-            store(builder, builder.fsub(left, filled), pixels_at)
-            for row, value in enumerate(sums, 1):
-                store(builder, fma(builder, value, filled, value), pixels_at, 64 * row)
-        return context.get_dummy_value()
-
-    return types.none(records, entries, types.intp, state, types.float32), generate

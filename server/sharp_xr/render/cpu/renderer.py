@@ -19,10 +19,11 @@ from sharp_xr.render.cpu import detail
 from sharp_xr.render.cpu.binning import ROOM, Bins
 from sharp_xr.render.cpu.compilation import has_wide_vectors
 from sharp_xr.render.cpu.detail import ROUNDS, Thinner
-from sharp_xr.render.cpu.drawing import Scratch, draw_tiles, new_scratch
+from sharp_xr.render.cpu.drawing import draw_tiles
 from sharp_xr.render.cpu.levels import LevelChooser, Levels, Made
 from sharp_xr.render.cpu.projection import Lens, camera_row, lens_of
 from sharp_xr.render.cpu.scene import CpuScene, arrange
+from sharp_xr.render.cpu.scratch import Scratch, new_scratch
 from sharp_xr.render.cpu.threads import usable_processors
 
 LEVELS = ((0.5, 14), (0.25, ROUNDS))

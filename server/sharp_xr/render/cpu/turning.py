@@ -10,7 +10,7 @@ from typing import Any
 
 from llvmlite import ir
 
-from sharp_xr.render.cpu.gathering import shuffled
+from sharp_xr.render.cpu.records import shuffled
 from sharp_xr.render.cpu.vectors import INT32, LANES, Values
 
 Quad = tuple[int, int, int, int]

@@ -84,10 +84,10 @@ def plus(builder: Any, place: Any, offset: int) -> Any:
     return builder.add(place, ir.Constant(INT64, offset))
 
 
-def load(builder: Any, place: Any, offset: int, kind: Any) -> Any:
+def load(builder: Any, place: Any, offset: int, kind: Any, align: int = 4) -> Any:
     at = builder.inttoptr(plus(builder, place, offset), kind.as_pointer())
     value = builder.load(at, typ=kind)
-    value.align = 4
+    value.align = align
     return value
 
 

@@ -27,10 +27,10 @@ from sharp_xr.gaussians import Float32, Gaussians
 from sharp_xr.render import RenderSettings
 from sharp_xr.render.cpu.binning import Bins
 from sharp_xr.render.cpu.compilation import has_wide_vectors
-from sharp_xr.render.cpu.drawing import SLAB
 from sharp_xr.render.cpu.projection import camera_row, lens_of
 from sharp_xr.render.cpu.renderer import CpuRenderer
 from sharp_xr.render.cpu.scene import CHUNK, arrange
+from sharp_xr.render.cpu.scratch import SLAB
 from sharp_xr.render.reference import draw
 
 HASWELL = "+sse,+sse2,+sse3,+ssse3,+sse4.1,+sse4.2,+popcnt,+avx,+avx2,+fma,+bmi,+bmi2,+cx16,+f16c"
