@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import socket
 from pathlib import Path
 
@@ -103,3 +104,23 @@ def test_the_active_openxr_runtime_is_found_as_the_loader_finds_it(
     monkeypatch.setenv("XR_RUNTIME_JSON", str(other))
     assert active_runtime() == other
     assert "no runtime's manifest" in openxr_runtime().found
+
+
+def test_encoders_that_are_missing_are_named_with_their_reason(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from sharp_xr.stream import encoder
+
+    monkeypatch.setattr(
+        encoder, "why_not", lambda name, settings: None if name == "nvenc" else "no such chip"
+    )
+    found = doctor.encoders().found
+    assert "; NVENC" in found and "no NVENC" not in found
+    assert found.count("(no such chip)") == 2
+
+
+def test_little_disk_is_noted(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    usage = shutil.disk_usage(tmp_path)._replace(free=1 << 29)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage)
+    finding = doctor.data_folder(tmp_path)
+    assert finding.state == "note" and finding.found.endswith(", 0.5 GiB free")
