@@ -39,6 +39,8 @@ class TrainLite:
     """Of them so many, the last ones, with upright and larger pictures among the others."""
     batch: int = 8
     """Pictures a step."""
+    indoors: float | None = None
+    """Share of the pictures that are of rooms; without it, as many as were drawn."""
     frozen: int = 5
     """The encoder's stem and so many of its blocks stay as ImageNet left them, which saves time."""
     encoder_rate: float = 4e-4
@@ -77,7 +79,7 @@ class TrainLite:
         Raises:
             FileNotFoundError: nothing.
         """
-        photographs = Photographs(self.data)
+        photographs = Photographs(self.data, self.indoors)
         if not photographs.refresh():
             raise FileNotFoundError(
                 f"there are no shards in {self.data}: write them with `sharp-xr train data synth`"

@@ -42,6 +42,8 @@ ENLARGED = 1.3
 MOST_SKY, CROPS_TRIED = 0.6, 3
 """Of a crop with a larger share of sky, little can be learned: another one is tried, up to so many.
 """
+INDOORS = ("room", "corridor")
+"""Kinds of places in which things stand before walls, not before what is far behind them."""
 PHOTO_SHARE = 0.5
 """At least so many crops are of photos rather than of views beside them."""
 NEAR_M, FAR_M = 0.12, 79.0
@@ -62,11 +64,14 @@ class Batch:
 class Photographs:
     """All views in a folder's shards, new ones too as they appear; pictures stay on the disk."""
 
-    def __init__(self, folder: Path):
-        self.folder = folder
+    def __init__(self, folder: Path, indoors: float | None = None):
+        """Of the pictures, the share ``indoors`` is of rooms; None: as many as there are."""
+        self.folder, self.indoors = folder, indoors
         self.views: list[tuple[Shard, str, int]] = []
         self.names: list[str] = []
         """The shards' files, in the order in which they were found: that of the views."""
+        self._inside: list[int] = []
+        self._elsewhere: list[int] = []
 
     def refresh(self, limit: int | None = None) -> int:
         """Finds shards that are new, the first `limit` at most; returns how many views there are.
@@ -86,6 +91,7 @@ class Photographs:
             ShardError: one of them is gone, or broken.
         """
         self.views, self.names = [], []
+        self._inside, self._elsewhere = [], []
         for name in names:
             self._take(self.folder / name)
         self.refresh()
@@ -93,7 +99,18 @@ class Photographs:
     def _take(self, path: Path) -> None:
         shard = Shard(path)
         self.names.append(path.name)
-        self.views += [(shard, k, v) for k in shard.keys for v in range(shard.views(k))]
+        for key in shard.keys:
+            count = shard.views(key)
+            kind = self._inside if shard.about(key)["kind"] in INDOORS else self._elsewhere
+            kind += range(len(self.views), len(self.views) + count)
+            self.views += [(shard, key, view) for view in range(count)]
+
+    def choose(self, rng: Rng) -> tuple[Shard, str, int]:
+        """One of the views."""
+        if self.indoors is None or not self._inside or not self._elsewhere:
+            return self.views[int(rng.integers(len(self.views)))]
+        kind = self._inside if rng.random() < self.indoors else self._elsewhere
+        return self.views[kind[int(rng.integers(len(kind)))]]
 
     def batch(self, rng: Rng, count: int, sizes: tuple[Size, ...] = FIRST_SIZES) -> Batch:
         """`count` random crops of random views, all of one of the sizes."""
@@ -107,8 +124,7 @@ class Photographs:
 
     def _crop(self, rng: Rng, size: Size) -> _Crop:
         """Of a photo, which knows its second layer, more often than of a view beside it."""
-        view = self.views[int(rng.integers(len(self.views)))]
-        shard, key, number = view
+        shard, key, number = self.choose(rng)
         if rng.random() < PHOTO_SHARE:
             number = 0
         return random_crop(rng, plate(shard, key, number), size)

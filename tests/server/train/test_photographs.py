@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from pathlib import Path
 
@@ -87,6 +88,26 @@ def test_large_pictures_are_not_of_small_crops(
     rows = np.array([FOCAL_PX * size[0] / c.focal_px for c in crops]) * size[1] / size[0]
     assert (rows > least * math.exp(-SQUEEZE) - 2).all()
     assert (rows < 216 * math.exp(SQUEEZE) + 2).all(), "no more than there is, nor squeezed more"
+
+
+def test_rooms_come_as_often_as_was_asked_for(folder: Path) -> None:
+    room = dataclasses.replace(slanted("000008-0"), kind="room")
+    write_shard(shard_path(folder, 8, 8), [room])
+    plain, asked, none = (Photographs(folder, share) for share in (None, 0.9, 0.0))
+    for photographs in (plain, asked, none):
+        photographs.recall(["synth-000008-000008.tar"])  # not in the order of their names
+    shares = [_share_of_rooms(p) for p in (plain, asked, none)]
+    assert shares == pytest.approx([0.5, 0.9, 0.0], abs=0.07)
+    (folder / "synth-000007-000007.tar").unlink()
+    alone = Photographs(folder, 0.0)
+    alone.refresh()
+    assert _share_of_rooms(alone) == 1, "there is nothing else"
+
+
+def _share_of_rooms(photographs: Photographs) -> float:
+    rng = np.random.default_rng(4)
+    chosen = [photographs.choose(rng) for _ in range(400)]
+    return float(np.mean([shard.about(key)["kind"] == "room" for shard, key, _ in chosen]))
 
 
 def test_a_crop_of_little_but_sky_is_rare() -> None:
