@@ -7,8 +7,7 @@ import threading
 import time
 import weakref
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor, wait
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,7 +23,7 @@ from sharp_xr.render.cpu.levels import LevelChooser, Levels, Made
 from sharp_xr.render.cpu.projection import Lens, camera_row, lens_of
 from sharp_xr.render.cpu.scene import CpuScene, arrange
 from sharp_xr.render.cpu.scratch import Scratch, new_scratch
-from sharp_xr.render.cpu.threads import usable_processors
+from sharp_xr.render.cpu.threads import Crew, usable_processors
 
 LEVELS = ((0.5, 14), (0.25, ROUNDS))
 """Shares of a scene's Gaussians that its levels of detail have, and rounds of fitting them."""
@@ -51,8 +50,7 @@ class CpuRenderer:
 
     def __init__(self, threads: int | None = None) -> None:
         self._threads = threads or usable_processors()
-        # The calling thread is one of them.
-        self._pool = ThreadPoolExecutor(max(1, self._threads - 1), "rasterizer")
+        self._crew = Crew(self._threads)
         self._scratches: deque[Scratch] = deque(maxlen=2 * self._threads)
         self._own = threading.local()
 
@@ -127,7 +125,7 @@ class CpuRenderer:
                     return
                 bins.fill(scene, camera, lens)
 
-        self._spread(work)
+        self._crew.spread(work)
 
     def _draw(self, scene: CpuScene, cameras: Float32, lens: Lens, canvas: Canvas) -> None:
         members = tuple(bins.members for bins in canvas.bins)
@@ -153,7 +151,7 @@ class CpuRenderer:
             )
             self._scratches.append(scratch)
 
-        self._spread(work)
+        self._crew.spread(work)
 
     def _take_scratch(self, splats: int) -> Scratch:
         try:
@@ -161,18 +159,6 @@ class CpuRenderer:
         except IndexError:
             return new_scratch(int(splats * ROOM))
         return scratch if len(scratch.boxes) >= splats else new_scratch(int(splats * ROOM))
-
-    def _spread(self, work: Callable[[], None]) -> None:
-        """Run it on this thread and the pool's; what the pool has not begun when this thread is
-        through is not needed any more."""
-        helpers = [self._pool.submit(work) for _ in range(self._threads - 1)]
-        try:
-            work()
-        finally:
-            begun = [helper for helper in helpers if not helper.cancel()]
-            wait(begun)
-        for helper in begun:
-            helper.result()
 
 
 def levels_of(whole: Gaussians) -> Iterator[Made]:
