@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -90,11 +91,29 @@ class Options:
         if not self.simulate and (self.warp or self.picture is not None):
             name = "--warp" if self.warp else "--picture"
             raise ClientError(f"{name} is about a simulated display: it needs --simulate")
+        for name, file in (
+            ("--picture", self.picture),
+            ("--record-poses", self.record_poses),
+            ("--json", self.json),
+        ):
+            if file is not None and (fault := _fault_of(file)):
+                raise ClientError(f"{name} {file}: {fault}")
 
     def simulated_display(self) -> Display:
         """Raises ValueError where the protocol knows no such display."""
         side = 512 if self.eye_size is None else self.eye_size
         return Display(side, side, 60.0 if self.hz is None else self.hz)
+
+
+def _fault_of(file: Path) -> str | None:
+    """Why it cannot be written, which nobody wants to hear after the session."""
+    if file.is_dir():
+        return "that is a folder, wanted a file's name"
+    if not file.parent.is_dir():
+        return f"there is no folder {file.parent}"
+    if not os.access(file if file.exists() else file.parent, os.W_OK):
+        return "it must not be written"
+    return None
 
 
 def agent() -> str:

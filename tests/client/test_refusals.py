@@ -42,6 +42,9 @@ def test_nobody_at_the_address_is_one_sentence(capsys: pytest.CaptureFixture[str
         (("--hz", "-1"), "--hz -1, wanted a positive number"),
         (("--eye-size", "5"), "wanted 16 to 8192"),
         (("--record", "/no/such/folder/out.mp4"), "cannot record to"),
+        (("--json", "/no/such/f.json"), "--json /no/such/f.json: there is no folder /no/such"),
+        (("--picture", "/"), "--picture /: that is a folder, wanted a file's name"),
+        (("--record-poses", "/no/p.jsonl"), "--record-poses /no/p.jsonl: there is no folder /no"),
     ],
 )
 def test_options_that_make_no_sense_are_refused(
