@@ -19,7 +19,14 @@ from sharp_xr.train.ahead import Ahead
 from sharp_xr.train.curve import Curve
 from sharp_xr.train.imagenet import initialise
 from sharp_xr.train.losses import layers_loss
-from sharp_xr.train.photographs import FIRST_SIZES, LAST_SIZES, Batch, Photographs
+from sharp_xr.train.photographs import (
+    FIRST_SIZES,
+    LAST_SIZES,
+    SMALL_SIZES,
+    Batch,
+    Photographs,
+    Size,
+)
 
 
 @dataclass(frozen=True)
@@ -35,6 +42,8 @@ class TrainLite:
     """Weights of lite to begin with, in place of ImageNet's in the encoder alone."""
     steps: int = 4300
     """The whole schedule."""
+    small: int = 0
+    """Of them so many, the first ones, with smaller pictures: more of them a second."""
     last: int = 800
     """Of them so many, the last ones, with upright and larger pictures among the others."""
     batch: int = 8
@@ -126,8 +135,13 @@ class Training:
         if step % self.settings.save_every == 0:
             photographs.refresh()
         rng = np.random.default_rng((self.settings.seed, step))
-        is_late = step >= self.settings.steps - self.settings.last
-        return photographs.batch(rng, self.settings.batch, LAST_SIZES if is_late else FIRST_SIZES)
+        return photographs.batch(rng, self.settings.batch, self.sizes(step))
+
+    def sizes(self, step: int) -> tuple[Size, ...]:
+        """Of pictures at that step: small ones first, those that are served last."""
+        if step >= self.settings.steps - self.settings.last:
+            return LAST_SIZES
+        return SMALL_SIZES if step < self.settings.small else FIRST_SIZES
 
     def one_step(self, batch: Batch) -> None:
         """One batch forward, back, and into the average."""

@@ -22,8 +22,11 @@ Rng = np.random.Generator
 
 Size = tuple[int, int]
 """Width and height, px."""
+SMALL_SIZES: tuple[Size, ...] = (*[(192, 128)] * 2, *[(192, 160)] * 2, (128, 192), (160, 192))
+"""For the beginning: twice as many pictures a second as of FIRST_SIZES, enough for what stands
+where."""
 FIRST_SIZES: tuple[Size, ...] = ((256, 192),)
-"""What training begins with: small and quick."""
+"""What training goes on with."""
 LAST_SIZES: tuple[Size, ...] = (
     *[(192, 128), (192, 160), (128, 192)],
     *[(256, 192)] * 4,

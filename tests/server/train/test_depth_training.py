@@ -16,7 +16,7 @@ from sharp_xr.train.data.instances import Instance
 from sharp_xr.train.data.shards import shard_path, write_shard
 from sharp_xr.train.depth_training import Training, TrainLite, export, schedule
 from sharp_xr.train.losses import layers_loss
-from sharp_xr.train.photographs import Photographs
+from sharp_xr.train.photographs import FIRST_SIZES, LAST_SIZES, SMALL_SIZES, Photographs
 from sharp_xr.train.samples import Sample
 
 
@@ -144,3 +144,10 @@ def test_rates_are_those_that_were_asked_for(photographs: Photographs, tmp_path:
 def test_training_without_shards_says_what_to_do(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match="data synth"):
         TrainLite(data=tmp_path, out=tmp_path, frozen=0).checked_photographs()
+
+
+def test_pictures_grow_from_small_ones_to_those_that_are_served(tmp_path: Path) -> None:
+    settings = TrainLite(out=tmp_path, steps=10, small=3, last=2)
+    training = Training(TINY, settings, imagenet=False)
+    sizes = [training.sizes(step) for step in range(10)]
+    assert sizes == [SMALL_SIZES] * 3 + [FIRST_SIZES] * 5 + [LAST_SIZES] * 2

@@ -15,11 +15,11 @@ from sharp_xr.train.data.tables import portrait, tabletop
 Make = Callable[[np.random.Generator, Library], Place]
 
 LAYOUTS: tuple[tuple[Make, float], ...] = (
-    (room, 0.33),
-    (corridor, 0.08),
-    (tabletop, 0.15),
-    (portrait, 0.12),
-    (outdoors, 0.32),
+    (room, 0.45),
+    (corridor, 0.1),
+    (tabletop, 0.12),
+    (portrait, 0.15),
+    (outdoors, 0.18),
 )
 """A maker of places and the share of scenes that it makes."""
 

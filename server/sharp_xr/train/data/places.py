@@ -44,6 +44,8 @@ class Place:
     """[3] highest corner."""
     subject_share: float = 0.65
     """How many photos are of a subject rather than of the place."""
+    overview_share: float = 0.0
+    """How many photos are of the room as a whole, from its side."""
     axis: int | None = None
     """Of a long place: photos of it look along x (0) or z (2)."""
 

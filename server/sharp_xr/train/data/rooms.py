@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -71,7 +71,7 @@ class Furnishing:
         half = mesh.moved(turn_about_y(angle), np.zeros(3, np.float32)).box[1]
         low, high = half + 0.02, np.maximum(size - half - 0.02, half + 0.03)
         where = rng.uniform(np.minimum(low, high), high)
-        if rng.random() < 0.7:  # models face +z: turned by a quarter, they face +x, and so on
+        if rng.random() < 0.82:  # models face +z: turned by a quarter, they face +x, and so on
             axis, at = ((2, low), (0, low), (2, high), (0, high))[side]
             where[axis] = at[axis]
         where[1] = min(piece.elevation, max(0.0, float(size[1]) - piece.size[1]))
@@ -129,14 +129,14 @@ def room(rng: Rng, library: Library) -> Place:
     built = shell(rng, scene, size, windows=0.9, doors=0.5)
     fill = Furnishing(rng, scene, library, size)
     theme = THEMES[int(rng.integers(len(THEMES)))]
-    for _ in range(int(rng.integers(6, 12) + size[0] * size[2] / 3)):
+    for _ in range(int(rng.integers(8, 16) + size[0] * size[2] / 2)):
         fill.stand(theme)
     for _ in range(int(rng.choice([0, 1, 2, 3, 6], p=[0.35, 0.3, 0.2, 0.1, 0.05]))):
         fill.person()
     if rng.random() < 0.4:
         scene.add(pendant(rng, size))
     fill.clutter(6)
-    return _finished(rng, scene, built, fill, "room")
+    return replace(_finished(rng, scene, built, fill, "room"), overview_share=0.55)
 
 
 def corridor(rng: Rng, library: Library) -> Place:

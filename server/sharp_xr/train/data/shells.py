@@ -131,7 +131,7 @@ UP = np.array([0, 1, 0], np.float32)
 
 def _paint(rng: Rng, scene: SceneBuilder) -> tuple[int, Float]:
     """A wall's texture and colour: mostly plain and pale."""
-    if rng.random() < 0.5:
+    if rng.random() < 0.7:
         return UNTEXTURED, textures.wall_color(rng) ** np.float32(2.2)
     return scene.add_texture(textures.any_of(rng, textures.WALLS)), np.ones(3, np.float32)
 

@@ -18,6 +18,10 @@ MIN_DEPTH_M = 0.15
 """A view whose fifth percentile of depth is nearer looks into something."""
 BESIDE_M = 0.6
 """Novel views lie within so much of the photo's camera (Apple's SHARP, section 4)."""
+BARE_CONTRAST = 0.35
+"""Linear light of one thing alone that deviates by less of its mean is a bare wall's."""
+OVERVIEW_NEAR_M = 0.6
+"""Of an overview, a tenth is nearer at most: who photographs a room steps beside what blocks it."""
 RINGS = ((0.33, 2), (0.67, 3), (1.0, 5))
 """Radius, as a share of the farthest, and cameras of each ring around the photo's camera."""
 
@@ -27,10 +31,14 @@ def random_view(
 ) -> tuple[Camera, Shot] | None:
     """A view worth learning from; None if none was found in so many tries."""
     for _ in range(tries):
-        camera = random_camera(rng, place, size_px)
-        if camera is None or not _is_worth(shoot(place.scene, _small(camera))):
+        is_overview = rng.random() < place.overview_share
+        camera = (overview if is_overview else random_camera)(rng, place, size_px)
+        if camera is None:
             continue
-        return camera, shoot(place.scene, camera)
+        small = shoot(place.scene, _small(camera))
+        is_blocked = is_overview and np.percentile(small.depth, 10) < OVERVIEW_NEAR_M
+        if _is_worth(small) and not is_blocked:
+            return camera, shoot(place.scene, camera)
     return None
 
 
@@ -41,11 +49,15 @@ def _small(camera: Camera, size_px: int = 48) -> Camera:
 
 
 def _is_worth(shot: Shot) -> bool:
-    """Not inside a thing, not one flat surface, not of one thing alone, not only sky."""
+    """Not inside a thing, not one flat surface, not a bare wall, not only sky."""
     near, far = np.percentile(shot.depth, (5, 95))
     sky = float((shot.subject < 0).mean())
     sizes = np.unique(shot.subject, return_counts=True)[1] / shot.subject.size
-    varied = far / near > (1.2 if (sizes > 0.02).sum() > 1 else 2.5)
+    if (sizes > 0.02).sum() > 1:
+        varied = far / near > 1.2
+    else:
+        grey = shot.linear.mean(-1)
+        varied = far / near > 2.5 and grey.std() > BARE_CONTRAST * grey.mean()
     return bool(near > MIN_DEPTH_M and varied and sky < 0.8 and shot.linear.max() > 0.01)
 
 
@@ -53,7 +65,7 @@ def random_camera(rng: Rng, place: Place, size_px: int) -> Camera | None:
     """Looks at a subject, or into the place; None if that leaves the place's bounds."""
     focal_px = size_px * float(np.exp(rng.uniform(np.log(0.45), np.log(1.4))))
     if place.subjects and rng.random() < place.subject_share:
-        subject = place.subjects[int(rng.integers(len(place.subjects)))]
+        subject = _chosen(rng, place.subjects)
         eye, target = _towards(rng, subject, focal_px / size_px)
         if not _is_open(place, (target * 0.6 + eye * 0.4).astype(np.float32), eye):
             return None
@@ -68,6 +80,32 @@ def random_camera(rng: Rng, place: Place, size_px: int) -> Camera | None:
         return None
     turn = look_at(eye, target, rng.normal(0, 0.05))
     return Camera(eye.astype(np.float32), turn, focal_px, size_px, size_px)
+
+
+def overview(rng: Rng, place: Place, size_px: int) -> Camera:
+    """A photo of the room itself: from a wall or a corner, at an eye's height, to the far half."""
+    focal_px = size_px * float(np.exp(rng.uniform(np.log(0.5), np.log(1.1))))
+    low, high = place.low[[0, 2]], place.high[[0, 2]]
+    side, is_low = int(rng.integers(2)), rng.random() < 0.5
+    share = rng.uniform(0, 1, 2)  # of the way across the room, from its low side
+    share[side] = rng.beta(1, 3)
+    aim = rng.uniform(-0.05, 1.05, 2)
+    aim[side] = rng.uniform(0.55, 1.05)
+    if not is_low:
+        share[side], aim[side] = 1 - share[side], 1 - aim[side]
+    eye_level = float(np.clip(rng.normal(1.4, 0.25), 0.7, place.high[1]))
+    eye, target = (
+        np.insert(low + at * (high - low), 1, level).astype(np.float32)
+        for at, level in ((share, eye_level), (aim, rng.normal(0.95, 0.35)))
+    )
+    return Camera(eye, look_at(eye, target, rng.normal(0, 0.04)), focal_px, size_px, size_px)
+
+
+def _chosen(rng: Rng, subjects: list[Subject]) -> Subject:
+    """One of them: figures and large things more often than the small ones, of which there are
+    more."""
+    weight = np.array([1.0 if s.is_figure else np.clip(s.size, 0.05, 1.5) for s in subjects])
+    return subjects[int(rng.choice(len(subjects), p=weight / weight.sum()))]
 
 
 def _towards(rng: Rng, subject: Subject, focal: float) -> tuple[Float, Float]:

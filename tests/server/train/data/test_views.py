@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -9,10 +11,18 @@ pytest.importorskip("embreex", reason="drawing scenes needs embreex: pip install
 
 from sharp_xr.train.data import shapes
 from sharp_xr.train.data.mesh import SceneBuilder
-from sharp_xr.train.data.places import Place
+from sharp_xr.train.data.places import Place, Subject
 from sharp_xr.train.data.raycast import Camera, shoot
 from sharp_xr.train.data.scene import Lights, scene_of
-from sharp_xr.train.data.views import BESIDE_M, Exposure, look_at, novel_cameras
+from sharp_xr.train.data.views import (
+    BESIDE_M,
+    Exposure,
+    _chosen,
+    look_at,
+    novel_cameras,
+    overview,
+    random_view,
+)
 
 LIGHTS = Lights(
     np.array([[0, 1, 0, 0]], np.float32),
@@ -100,3 +110,33 @@ def test_novel_views_turn_to_a_thing_in_the_middle_rather_than_to_what_is_behind
     for novel in cameras:
         local = novel.world_from_camera.T @ (np.array([0, 1, 1]) - novel.position)
         np.testing.assert_allclose(local[:2] / local[2], 0, atol=1e-4)
+
+
+def test_an_overview_looks_from_one_side_of_a_room_over_to_the_other() -> None:
+    place, _ = hall(3.0)
+    rng = np.random.default_rng(1)
+    half_spans = []
+    for _ in range(40):
+        camera = overview(rng, place, 96)
+        assert np.all(camera.position >= place.low) and np.all(camera.position <= place.high)
+        forward = camera.world_from_camera[:, 2]
+        middle = (place.low + place.high) / 2
+        half_spans.append(float(forward[[0, 2]] @ (middle - camera.position)[[0, 2]]))
+    assert np.mean(np.array(half_spans) > 0) > 0.75  # of any direction: half
+
+
+def test_what_blocks_an_overview_makes_it_be_taken_elsewhere() -> None:
+    place, _ = hall(3.0, screen=True)
+    watched = replace(
+        place, overview_share=1.0, low=np.float32([-0.6, 0.5, -2]), high=np.float32([2, 2, 2])
+    )
+    found = [random_view(np.random.default_rng(seed), watched, 48) for seed in range(12)]
+    nearest = [float(np.percentile(shot.depth, 10)) for _, shot in filter(None, found)]
+    assert nearest and min(nearest) > 0.5
+
+
+def test_large_things_are_photographed_more_often_than_small_ones() -> None:
+    cup, sofa = (Subject(np.zeros(3, np.float32), size, 0.0, False) for size in (0.1, 2.0))
+    rng = np.random.default_rng(0)
+    sizes = [_chosen(rng, [cup, cup, cup, sofa]).size for _ in range(300)]
+    assert 0.7 < np.mean(np.array(sizes) > 1) < 0.95
