@@ -127,9 +127,8 @@ def test_an_overview_looks_from_one_side_of_a_room_over_to_the_other() -> None:
 
 def test_what_blocks_an_overview_makes_it_be_taken_elsewhere() -> None:
     place, _ = hall(3.0, screen=True)
-    watched = replace(
-        place, overview_share=1.0, low=np.float32([-0.6, 0.5, -2]), high=np.float32([2, 2, 2])
-    )
+    low, high = np.array([-0.6, 0.5, -2], np.float32), np.array([2, 2, 2], np.float32)
+    watched = replace(place, overview_share=1.0, low=low, high=high)
     found = [random_view(np.random.default_rng(seed), watched, 48) for seed in range(12)]
     nearest = [float(np.percentile(shot.depth, 10)) for _, shot in filter(None, found)]
     assert nearest and min(nearest) > 0.5
