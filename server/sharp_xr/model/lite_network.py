@@ -21,9 +21,9 @@ holds. It is never nearer than the visible one.
 
 How a predictor uses it, for a photo [h, w, 3] uint8 of focal length focal_px:
 
-1. resize the photo to H x W, both multiples of 32, about 256 to 384 px on the longer side, its
+1. resize the photo to H x W, both multiples of 32, about 192 to 384 px on the longer side, its
    aspect ratio kept as well as that allows; the result is [H, W, 3], uint8 or float of 0 to 255,
-   sRGB as in the file. 384 gives the better depth, 256 takes half the time.
+   sRGB as in the file. More show more of edges, fewer more of the picture at once.
 2. ``x = normalised(torch.from_numpy(resized)[None])``       [1, 3, H, W]
 3. ``y = network(x)``                                        [1, 2, H/2, W/2]
 4. ``depth = metric_depth(y, focal_px * W / w)``             [1, 2, H/2, W/2] metres

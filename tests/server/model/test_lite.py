@@ -6,11 +6,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import skimage
+import torch
 from PIL import Image
 
 from sharp_xr.gaussians import Float32, Gaussians
 from sharp_xr.model import ModelError
-from sharp_xr.model.lite import LitePredictor, input_size
+from sharp_xr.model.lite import SCALE, LitePredictor, as_in_photos, input_size
 from sharp_xr.photo import Photo
 from sharp_xr.render import Frame, create_renderer
 from sharp_xr.render.camera import View
@@ -87,13 +88,28 @@ def test_no_gaussian_is_a_spike() -> None:
 
 
 @pytest.mark.parametrize(
-    ("height", "width", "wanted"),
-    [(3000, 4000, (288, 384)), (4000, 3000, (384, 288)), (10, 1000, (32, 384))],
+    ("height", "width", "longer_px", "wanted"),
+    [
+        (3000, 4000, 320, (224, 320)),
+        (4000, 3000, 320, (320, 224)),
+        (3000, 4000, 192, (128, 192)),
+        (2000, 3000, 320, (224, 320)),
+        (10, 1000, 320, (32, 320)),
+    ],
 )
 def test_the_network_sees_the_photos_aspect(
-    height: int, width: int, wanted: tuple[int, int]
+    height: int, width: int, longer_px: int, wanted: tuple[int, int]
 ) -> None:
-    assert input_size(height, width) == wanted
+    assert input_size(height, width, longer_px) == wanted
+
+
+def test_photos_have_less_relief_than_drawn_scenes_and_are_farther() -> None:
+    log_depth = torch.log(torch.tensor([[1.0, 2.0, 8.0]]))
+    near, middle, far = torch.exp(as_in_photos(log_depth))[0] / SCALE
+    torch.testing.assert_close(middle, torch.tensor(2.0))
+    assert 1.0 < near < 1.2 and 6.0 < far < 8.0
+    # whatever the scale
+    torch.testing.assert_close(as_in_photos(log_depth + 1), as_in_photos(log_depth) + 1)
 
 
 def test_a_device_that_is_not_there_is_named() -> None:
