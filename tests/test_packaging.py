@@ -69,7 +69,7 @@ HEAVY = ("torch", "numba", "starlette", "gsplat", "xr")
 
 
 @pytest.mark.parametrize(
-    "module", ["sharp_xr_client.cli", "sharp_xr.cli", "sharp_xr_protocol.messages"]
+    "module", ["sharp_xr_client.cli", "sharp_xr.cli", "sharp_xr_protocol.codec"]
 )
 def test_nothing_heavy_is_loaded_before_it_is_needed(module: str) -> None:
     code = f"import sys, {module}; print(*sorted(set({HEAVY!r}) & set(sys.modules)))"

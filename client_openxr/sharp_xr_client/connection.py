@@ -26,6 +26,7 @@ from sharp_xr_client.problem import ClientError
 from sharp_xr_client.receiver import check_aiortc, offer_loopback
 from sharp_xr_client.video import VideoLink
 from sharp_xr_protocol.clock import ClockOffset, Sample
+from sharp_xr_protocol.codec import ProtocolError, VersionError, decode_from_server, encode
 from sharp_xr_protocol.messages import (
     Answer,
     Bye,
@@ -40,15 +41,11 @@ from sharp_xr_protocol.messages import (
     Pong,
     Problem,
     Progress,
-    ProtocolError,
     Scene,
     SceneList,
     SceneReady,
     StreamQuality,
-    VersionError,
     Welcome,
-    decode_from_server,
-    encode,
 )
 
 FIRST_PINGS, FIRST_PING_S, PING_S = 5, 0.05, 1.0

@@ -11,7 +11,7 @@ from websockets.http11 import Response
 from sharp_xr_client.address import Address
 from sharp_xr_client.problem import ClientError
 from sharp_xr_client.trust import tls_context, why_no_tls
-from sharp_xr_protocol.messages import MAX_MESSAGE_BYTES
+from sharp_xr_protocol.codec import MAX_MESSAGE_BYTES
 
 REPLY_S = 10.0
 """How long the server may take to answer."""

@@ -12,7 +12,8 @@ from sharp_xr_client.counts import Counts
 from sharp_xr_client.decoder import DecodedFrame
 from sharp_xr_client.problem import ClientError
 from sharp_xr_client.receiver import VideoReceiver
-from sharp_xr_protocol.messages import Candidate, ProtocolError
+from sharp_xr_protocol.codec import ProtocolError
+from sharp_xr_protocol.messages import Candidate
 
 CODECS = ("video/H264", "video/rtx")
 """RTX carries what is sent again."""

@@ -41,15 +41,8 @@ from sharp_xr_client.decoder import DecodedFrame
 from sharp_xr_client.motion import motion
 from sharp_xr_client.report import SessionLog
 from sharp_xr_client.simulated import Viewer
-from sharp_xr_protocol.messages import (
-    Display,
-    FrameHeader,
-    Hello,
-    Progress,
-    SceneSelect,
-    decode_from_server,
-    encode,
-)
+from sharp_xr_protocol.codec import decode_from_server, encode
+from sharp_xr_protocol.messages import Display, FrameHeader, Hello, Progress, SceneSelect
 
 ROOT = Path(__file__).parents[2]
 PHOTOS = [

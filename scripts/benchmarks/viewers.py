@@ -42,18 +42,9 @@ from websockets.asyncio.client import ClientConnection, connect
 
 from sharp_xr.stream.sender import use_loopback_candidates
 from sharp_xr_client.motion import motion
+from sharp_xr_protocol.codec import decode_from_server, encode
 from sharp_xr_protocol.geometry import Fov, Pose
-from sharp_xr_protocol.messages import (
-    Answer,
-    Display,
-    Eye,
-    Hello,
-    Offer,
-    SceneReady,
-    Tracking,
-    decode_from_server,
-    encode,
-)
+from sharp_xr_protocol.messages import Answer, Display, Eye, Hello, Offer, SceneReady, Tracking
 
 PHOTO = Path(skimage.__file__).parent / "data/astronaut.png"
 OPENING = re.compile(r"sharp-xr: open (http://\S+)")

@@ -10,8 +10,9 @@ from websockets.exceptions import ConnectionClosed
 
 from sharp_xr.clients.outbox import DisconnectedError
 from sharp_xr.stream.loop import ShownScene
+from sharp_xr_protocol.codec import ProtocolError
 from sharp_xr_protocol.geometry import Fov
-from sharp_xr_protocol.messages import ProtocolError, Scene
+from sharp_xr_protocol.messages import Scene
 
 
 class Served:

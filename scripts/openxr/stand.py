@@ -19,6 +19,7 @@ from sharp_xr.clients.host import Host
 from sharp_xr.clients.session import Session
 from sharp_xr.stream.sender import use_loopback_candidates
 from sharp_xr.stream.stream import Stream
+from sharp_xr_protocol.codec import decode_from_client, decode_from_server, encode
 from sharp_xr_protocol.geometry import Fov
 from sharp_xr_protocol.messages import (
     Answer,
@@ -31,9 +32,6 @@ from sharp_xr_protocol.messages import (
     SceneSelect,
     Tracking,
     Video,
-    decode_from_client,
-    decode_from_server,
-    encode,
 )
 
 NAMES = ("garden", "kitchen")

@@ -11,7 +11,8 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.asyncio.server import ServerConnection
 from websockets.exceptions import ConnectionClosed
 
-from sharp_xr_protocol.messages import FromClient, decode_from_client
+from sharp_xr_protocol.codec import decode_from_client
+from sharp_xr_protocol.messages import FromClient
 
 
 class Relay:

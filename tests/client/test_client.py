@@ -18,15 +18,8 @@ from tests.server.stream.restless import Restless
 
 from sharp_xr.stream import colour
 from sharp_xr_client.poses import key_difference
-from sharp_xr_protocol.messages import (
-    Hello,
-    IceRestart,
-    Offer,
-    QualityChoice,
-    Report,
-    Tracking,
-    encode,
-)
+from sharp_xr_protocol.codec import encode
+from sharp_xr_protocol.messages import Hello, IceRestart, Offer, QualityChoice, Report, Tracking
 
 AS_A_PROGRAM = (sys.executable, "-c", f"{HEARING}\n{MAIN}")
 

@@ -15,16 +15,8 @@ from websockets.http11 import Request, Response
 
 from sharp_xr_client import receiver
 from sharp_xr_client.cli import main
-from sharp_xr_protocol.messages import (
-    VERSION,
-    Bye,
-    Hello,
-    SceneList,
-    Video,
-    Welcome,
-    decode_from_client,
-    encode,
-)
+from sharp_xr_protocol.codec import decode_from_client, encode
+from sharp_xr_protocol.messages import VERSION, Bye, Hello, SceneList, Video, Welcome
 
 WELCOME = Welcome("test server", "1", "none", "none", Video(256, 256, 60.0))
 

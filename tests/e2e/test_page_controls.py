@@ -28,7 +28,8 @@ from tests.e2e.browsing import (
 from tests.e2e.conftest import ServerProcess
 from tests.e2e.discs import NEAR_M, discs, two_discs
 
-from sharp_xr_protocol.messages import Progress, encode
+from sharp_xr_protocol.codec import encode
+from sharp_xr_protocol.messages import Progress
 
 pytestmark = [
     pytest.mark.browser,

@@ -25,7 +25,8 @@ from tests.e2e.discs import CAMERA, FAR_M, NEAR_M, disc, discs, parallax, two_di
 from tests.e2e.headset import IPD_M, TANGENT, column, enter, eyes, lean, press, wait_for_frames
 
 from sharp_xr.formats.ply import write_ply
-from sharp_xr_protocol.messages import Hello, Tracking, decode_from_client
+from sharp_xr_protocol.codec import decode_from_client
+from sharp_xr_protocol.messages import Hello, Tracking
 
 pytestmark = [
     pytest.mark.browser,

@@ -14,13 +14,8 @@ from tests.e2e.browsing import chromium, until, upload, visiting
 from tests.e2e.conftest import ServerProcess
 from tests.e2e.discs import two_discs
 
-from sharp_xr_protocol.messages import (
-    Hello,
-    QualityChoice,
-    StreamQuality,
-    decode_from_client,
-    decode_from_server,
-)
+from sharp_xr_protocol.codec import decode_from_client, decode_from_server
+from sharp_xr_protocol.messages import Hello, QualityChoice, StreamQuality
 
 pytestmark = [
     pytest.mark.browser,

@@ -15,14 +15,8 @@ from tests.e2e.conftest import COMMAND, ServerProcess, serving
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
-from sharp_xr_protocol.messages import (
-    Bye,
-    Display,
-    Hello,
-    Welcome,
-    decode_from_server,
-    encode,
-)
+from sharp_xr_protocol.codec import decode_from_server, encode
+from sharp_xr_protocol.messages import Bye, Display, Hello, Welcome
 
 HELLO = encode(Hello("test", "simulated", Display(128, 128, 60.0)))
 

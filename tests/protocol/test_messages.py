@@ -11,20 +11,22 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sharp_xr_protocol.messages import (
+from sharp_xr_protocol.codec import (
     MAX_MESSAGE_BYTES,
+    ProtocolError,
+    VersionError,
+    decode_from_client,
+    decode_from_server,
+    encode,
+)
+from sharp_xr_protocol.messages import (
     VERSION,
     Bye,
     FromClient,
     FromServer,
     Hello,
-    ProtocolError,
     Tracking,
-    VersionError,
     Welcome,
-    decode_from_client,
-    decode_from_server,
-    encode,
 )
 
 GOLDEN = Path(__file__).with_name("golden.json")

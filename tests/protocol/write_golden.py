@@ -10,6 +10,7 @@ from pathlib import Path
 
 import msgspec
 
+from sharp_xr_protocol.codec import encode
 from sharp_xr_protocol.geometry import Fov, Pose, Velocity
 from sharp_xr_protocol.messages import (
     Answer,
@@ -40,7 +41,6 @@ from sharp_xr_protocol.messages import (
     Tracking,
     Video,
     Welcome,
-    encode,
 )
 
 HEAD = Pose((0.1, -0.25, 0.5), (0.0, math.sin(0.1), 0.0, math.cos(0.1)))

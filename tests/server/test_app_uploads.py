@@ -12,11 +12,7 @@ from tests.server.straw import MakeSite, Site
 from tests.server.viewer import Viewer, sentence, stored, upload, welcomed
 
 from sharp_xr.scenes.index import DiskError
-from sharp_xr_protocol.messages import (
-    Progress,
-    SceneReady,
-    SceneSelect,
-)
+from sharp_xr_protocol.messages import Progress, SceneReady, SceneSelect
 
 # --- uploads that are refused --------------------------------------------------------------------
 

@@ -12,15 +12,8 @@ import msgspec
 from tests.server.straw import Site
 from websockets.sync.client import ClientConnection, connect
 
-from sharp_xr_protocol.messages import (
-    Display,
-    FromServer,
-    Hello,
-    Scene,
-    Welcome,
-    decode_from_server,
-    encode,
-)
+from sharp_xr_protocol.codec import decode_from_server, encode
+from sharp_xr_protocol.messages import Display, FromServer, Hello, Scene, Welcome
 
 T = TypeVar("T", bound=FromServer)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from sharp_xr_protocol.messages import decode_from_client
+from sharp_xr_protocol.codec import decode_from_client
 
 HERE = Path(__file__).parent
 NODE = shutil.which("node")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Protocol
 
+from sharp_xr_protocol.codec import encode
 from sharp_xr_protocol.messages import (
     Bye,
     FrameHeader,
@@ -12,7 +13,6 @@ from sharp_xr_protocol.messages import (
     Progress,
     SceneList,
     StreamQuality,
-    encode,
 )
 
 SEND_TIMEOUT_S = 10.0

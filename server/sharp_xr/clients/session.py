@@ -30,6 +30,7 @@ from sharp_xr.clients.host import Host
 from sharp_xr.clients.outbox import DisconnectedError, Outbox, Socket
 from sharp_xr.clients.video import ClientVideo, video_for
 from sharp_xr.stream.latest import Latest
+from sharp_xr_protocol.codec import ProtocolError, decode_from_client
 from sharp_xr_protocol.messages import (
     Answer,
     Bye,
@@ -42,7 +43,6 @@ from sharp_xr_protocol.messages import (
     Ping,
     Pong,
     Problem,
-    ProtocolError,
     QualityChoice,
     Report,
     Scene,
@@ -51,7 +51,6 @@ from sharp_xr_protocol.messages import (
     SceneSelect,
     Tracking,
     Welcome,
-    decode_from_client,
 )
 
 log = logging.getLogger(__name__)

@@ -8,7 +8,8 @@ import contextlib
 from sharp_xr.clients.host import Host
 from sharp_xr.clients.outbox import DisconnectedError, Socket
 from sharp_xr.clients.session import Session
-from sharp_xr_protocol.messages import Bye, FromServer, encode
+from sharp_xr_protocol.codec import encode
+from sharp_xr_protocol.messages import Bye, FromServer
 
 
 class Sessions:

@@ -7,7 +7,7 @@ import contextlib
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from sharp_xr.clients.outbox import DisconnectedError
-from sharp_xr_protocol.messages import ProtocolError
+from sharp_xr_protocol.codec import ProtocolError
 
 
 class StarletteSocket:

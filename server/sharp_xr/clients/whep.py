@@ -28,7 +28,8 @@ from sharp_xr.http.body import read_body
 from sharp_xr.http.refusal import Refusal, refuse
 from sharp_xr.stream.channel import Spectator
 from sharp_xr.stream.spectators import FullError, Spectators
-from sharp_xr_protocol.messages import Candidate, ProtocolError
+from sharp_xr_protocol.codec import ProtocolError
+from sharp_xr_protocol.messages import Candidate
 
 PATH = "/whep/"
 SDP = "application/sdp"

@@ -14,7 +14,7 @@ from starlette.types import ASGIApp
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from sharp_xr.http import https
-from sharp_xr_protocol.messages import MAX_MESSAGE_BYTES
+from sharp_xr_protocol.codec import MAX_MESSAGE_BYTES
 
 REQUEST_TIMEOUT_S = 15.0
 """A new connection whose request has not come by then is closed (uvicorn itself waits for ever)."""

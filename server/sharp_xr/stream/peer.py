@@ -15,7 +15,8 @@ from aiortc.rtcrtptransceiver import RTCRtpTransceiver
 from aiortc.sdp import candidate_from_sdp
 
 from sharp_xr.stream.sender import FrameSender
-from sharp_xr_protocol.messages import Candidate, ProtocolError
+from sharp_xr_protocol.codec import ProtocolError
+from sharp_xr_protocol.messages import Candidate
 
 log = logging.getLogger(__name__)
 

@@ -21,11 +21,11 @@ from sharp_xr.stream.rate import RateControl
 from sharp_xr.stream.rate_settings import settings_for
 from sharp_xr.stream.timing import FrameTiming, StreamStats, Timings
 from sharp_xr.stream.turns import Turns
+from sharp_xr_protocol.codec import ProtocolError
 from sharp_xr_protocol.messages import (
     Candidate,
     FrameHeader,
     FrameTimes,
-    ProtocolError,
     QualityGoal,
     Report,
     StreamQuality,

@@ -11,6 +11,7 @@ from sharp_xr.clients.host import Host
 from sharp_xr.clients.session import Session
 from sharp_xr.clients.video import ClientVideo
 from sharp_xr.stream.loop import ShownScene
+from sharp_xr_protocol.codec import ProtocolError, decode_from_server, encode
 from sharp_xr_protocol.geometry import Fov, Pose
 from sharp_xr_protocol.messages import (
     Bye,
@@ -20,7 +21,6 @@ from sharp_xr_protocol.messages import (
     FrameHeader,
     FromServer,
     Hello,
-    ProtocolError,
     QualityGoal,
     Report,
     Scene,
@@ -28,8 +28,6 @@ from sharp_xr_protocol.messages import (
     StreamQuality,
     Tracking,
     Video,
-    decode_from_server,
-    encode,
 )
 
 T = TypeVar("T", bound=FromServer)

@@ -8,6 +8,7 @@ import pytest
 
 from sharp_xr.clients import outbox as outbox_module
 from sharp_xr.clients.outbox import DisconnectedError, Outbox
+from sharp_xr_protocol.codec import decode_from_server
 from sharp_xr_protocol.geometry import Fov, Pose
 from sharp_xr_protocol.messages import (
     Bye,
@@ -18,7 +19,6 @@ from sharp_xr_protocol.messages import (
     Pong,
     Progress,
     SceneList,
-    decode_from_server,
 )
 
 EYE = Eye(Pose(), Fov.symmetric(1.0, 1.0))

@@ -10,6 +10,7 @@ from tests.server.clients.session_client import HELLO, Client, play, tracking
 
 from sharp_xr.clients import session as session_module
 from sharp_xr.clients.outbox import DisconnectedError
+from sharp_xr_protocol.codec import ProtocolError
 from sharp_xr_protocol.messages import (
     Answer,
     Bye,
@@ -18,7 +19,6 @@ from sharp_xr_protocol.messages import (
     Hello,
     Offer,
     Ping,
-    ProtocolError,
     Report,
     SceneSelect,
 )

@@ -10,7 +10,7 @@ import torch
 from PIL import Image
 
 from sharp_xr.gaussians import Float32, Gaussians
-from sharp_xr.model import ModelError
+from sharp_xr.model import ModelError, lite
 from sharp_xr.model.lite import SCALE, LitePredictor, as_in_photos, input_size
 from sharp_xr.photo import Photo
 from sharp_xr.render import Frame, create_renderer
@@ -107,9 +107,20 @@ def test_photos_have_less_relief_than_drawn_scenes_and_are_farther() -> None:
     log_depth = torch.log(torch.tensor([[1.0, 2.0, 8.0]]))
     near, middle, far = torch.exp(as_in_photos(log_depth))[0] / SCALE
     torch.testing.assert_close(middle, torch.tensor(2.0))
-    assert 1.0 < near < 1.2 and 6.0 < far < 8.0
+    assert 1.05 < near < 1.2 and 6.0 < far < 7.6
     # whatever the scale
     torch.testing.assert_close(as_in_photos(log_depth + 1), as_in_photos(log_depth) + 1)
+
+
+def test_a_predictors_depth_is_that_of_photos(monkeypatch: pytest.MonkeyPatch) -> None:
+    predictor = LitePredictor()
+    photo = Photo(np.full((96, 128, 3), 128, np.uint8), 100.0)
+    there = predictor.inverse_depth(photo)
+    monkeypatch.setattr(lite, "as_in_photos", lambda log_depth: log_depth)
+    drawn = predictor.inverse_depth(photo)
+    upper = drawn.size // 2  # of inverse depths, which torch's lower median of depths is
+    ratio = np.sort(drawn.ravel())[upper] / np.sort(there.ravel())[upper]
+    assert ratio == pytest.approx(SCALE, rel=1e-3)
 
 
 def test_a_device_that_is_not_there_is_named() -> None:

@@ -12,7 +12,8 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.x509.oid import NameOID
 
 from sharp_xr.stream.peer import Peer
-from sharp_xr_protocol.messages import Candidate, ProtocolError
+from sharp_xr_protocol.codec import ProtocolError
+from sharp_xr_protocol.messages import Candidate
 
 HOST = "candidate:1 1 udp 2130706431 127.0.0.1 9 typ host"
 HIDDEN = "candidate:1 1 udp 2130706431 0f1b2c3d-0000-4000-8000-000000000000.local 9 typ host"

@@ -15,14 +15,8 @@ from sharp_xr.gaussians import Gaussians
 from sharp_xr.stream.loop import BUDGET_MS, ShownScene
 from sharp_xr.stream.poses import is_newer
 from sharp_xr.stream.stream import Stream
-from sharp_xr_protocol.messages import (
-    Candidate,
-    FrameHeader,
-    Layout,
-    ProtocolError,
-    StreamQuality,
-    Video,
-)
+from sharp_xr_protocol.codec import ProtocolError
+from sharp_xr_protocol.messages import Candidate, FrameHeader, Layout, StreamQuality, Video
 
 pytestmark = pytest.mark.usefixtures("loopback")
 

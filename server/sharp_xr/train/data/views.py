@@ -65,7 +65,7 @@ def random_camera(rng: Rng, place: Place, size_px: int) -> Camera | None:
     """Looks at a subject, or into the place; None if that leaves the place's bounds."""
     focal_px = size_px * float(np.exp(rng.uniform(np.log(0.45), np.log(1.4))))
     if place.subjects and rng.random() < place.subject_share:
-        subject = _chosen(rng, place.subjects)
+        subject = chosen_subject(rng, place.subjects)
         eye, target = _towards(rng, subject, focal_px / size_px)
         if not _is_open(place, (target * 0.6 + eye * 0.4).astype(np.float32), eye):
             return None
@@ -101,7 +101,7 @@ def overview(rng: Rng, place: Place, size_px: int) -> Camera:
     return Camera(eye, look_at(eye, target, rng.normal(0, 0.04)), focal_px, size_px, size_px)
 
 
-def _chosen(rng: Rng, subjects: list[Subject]) -> Subject:
+def chosen_subject(rng: Rng, subjects: list[Subject]) -> Subject:
     """One of them: figures and large things more often than the small ones, of which there are
     more."""
     weight = np.array([1.0 if s.is_figure else np.clip(s.size, 0.05, 1.5) for s in subjects])

@@ -9,7 +9,7 @@ import pytest
 
 pytest.importorskip("embreex", reason="drawing scenes needs embreex: pip install 'sharp-xr[train]'")
 
-from sharp_xr.train.data import shapes
+from sharp_xr.train.data import shapes, views
 from sharp_xr.train.data.mesh import SceneBuilder
 from sharp_xr.train.data.places import Place, Subject
 from sharp_xr.train.data.raycast import Camera, shoot
@@ -17,7 +17,7 @@ from sharp_xr.train.data.scene import Lights, scene_of
 from sharp_xr.train.data.views import (
     BESIDE_M,
     Exposure,
-    _chosen,
+    chosen_subject,
     look_at,
     novel_cameras,
     overview,
@@ -115,27 +115,45 @@ def test_novel_views_turn_to_a_thing_in_the_middle_rather_than_to_what_is_behind
 def test_an_overview_looks_from_one_side_of_a_room_over_to_the_other() -> None:
     place, _ = hall(3.0)
     rng = np.random.default_rng(1)
-    half_spans = []
-    for _ in range(40):
+    sights = []
+    for _ in range(200):
         camera = overview(rng, place, 96)
         assert np.all(camera.position >= place.low) and np.all(camera.position <= place.high)
-        forward = camera.world_from_camera[:, 2]
-        middle = (place.low + place.high) / 2
-        half_spans.append(float(forward[[0, 2]] @ (middle - camera.position)[[0, 2]]))
-    assert np.mean(np.array(half_spans) > 0) > 0.75  # of any direction: half
+        forward, eye = camera.world_from_camera[[0, 2], 2], camera.position[[0, 2]]
+        walls = np.where(forward > 0, place.high[[0, 2]], place.low[[0, 2]])
+        sights.append(float(((walls - eye) / forward).min() * np.linalg.norm(forward)))
+    width = float(place.high[0] - place.low[0])
+    # To any part of the room, a fifth would see less than 0.55 of its width.
+    assert np.percentile(sights, 20) > 0.62 * width
 
 
-def test_what_blocks_an_overview_makes_it_be_taken_elsewhere() -> None:
-    place, _ = hall(3.0, screen=True)
-    low, high = np.array([-0.6, 0.5, -2], np.float32), np.array([2, 2, 2], np.float32)
-    watched = replace(place, overview_share=1.0, low=low, high=high)
-    found = [random_view(np.random.default_rng(seed), watched, 48) for seed in range(12)]
-    nearest = [float(np.percentile(shot.depth, 10)) for _, shot in filter(None, found)]
-    assert nearest and min(nearest) > 0.5
+@pytest.mark.parametrize(
+    ("x", "is_taken"), [(0.2, False), (1.2, True)], ids=["blocked by a screen", "beside it"]
+)
+def test_an_overview_is_taken_from_where_nothing_blocks_it(
+    x: float, is_taken: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place, ahead = hall(3.0, screen=True)
+    camera = replace(ahead, position=np.array([x, 1, 0], np.float32), focal_px=24)
+    monkeypatch.setattr(views, "overview", lambda *_: camera)
+    watched = replace(place, overview_share=1.0)
+    assert (random_view(np.random.default_rng(0), watched, 48) is not None) is is_taken
+
+
+@pytest.mark.parametrize(("screen", "is_worth"), [(False, False), (True, True)])
+def test_a_bare_wall_is_no_photo_however_it_slants(
+    screen: bool, is_worth: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place, ahead = hall(3.0, screen)
+    eye = np.array([1.2, 1, 0], np.float32)
+    slanting = look_at(eye, eye + np.array([-0.7, 0, 1], np.float32), 0)
+    camera = replace(ahead, position=eye, world_from_camera=slanting, focal_px=24)
+    monkeypatch.setattr(views, "random_camera", lambda *_: camera)
+    assert (random_view(np.random.default_rng(0), place, 48) is not None) is is_worth
 
 
 def test_large_things_are_photographed_more_often_than_small_ones() -> None:
     cup, sofa = (Subject(np.zeros(3, np.float32), size, 0.0, False) for size in (0.1, 2.0))
     rng = np.random.default_rng(0)
-    sizes = [_chosen(rng, [cup, cup, cup, sofa]).size for _ in range(300)]
+    sizes = [chosen_subject(rng, [cup, cup, cup, sofa]).size for _ in range(300)]
     assert 0.7 < np.mean(np.array(sizes) > 1) < 0.95
