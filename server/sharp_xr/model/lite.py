@@ -98,7 +98,8 @@ class LitePredictor:
             wide = functional.interpolate(
                 small, large.shape[2:], mode="bilinear", align_corners=False
             )
-            inverse: Float32 = torch.exp(-as_in_photos((large + wide) / 2))[0, 0].cpu().numpy()
+            visible = (large + wide)[0, 0] / 2
+            inverse: Float32 = torch.exp(-as_in_photos(visible)).cpu().numpy()
         return inverse
 
     def _log_depth(self, photo: Photo, longer_px: int) -> Tensor:
