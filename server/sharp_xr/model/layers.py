@@ -10,6 +10,9 @@ layer grows into the nearer cells around it, nearest seed first:
 A cell at distance d from its seed is uncovered by a lean of b metres when
 focal * b * (1/z_near - 1/z_far) >= d. Colours are those of the far side mirrored at the edge, which
 keeps its texture, fading to their mean the farther it goes; never of the foreground.
+
+At the edge the layer has the seed's depth, so that it goes on without a step. Farther behind it has
+that of a network's second layer, which knows more of what is hidden than the edge does.
 """
 
 from __future__ import annotations
@@ -34,6 +37,9 @@ CRUMB_CELLS, OPEN_RATIO = 4, 1.25
 """A seed has no cell farther away by this ratio within that many cells."""
 MARGIN_CELLS = 2
 """Seeds lie this far from the edge: the cells at it are mixtures of both sides."""
+LEARNED_M = 0.3
+"""Metres of lean from which on the second layer's depth is the network's alone; sooner, and a true
+edge's own depth is lost (24 held-out views)."""
 
 Edges = tuple[NDArray[np.bool_], NDArray[np.bool_]]
 
@@ -62,8 +68,18 @@ def torn_edges(inverse: Float32, grid: Grid) -> Edges:
     return torn[0], torn[1]
 
 
-def behind(inverse: Float32, edges: Edges, grid: Grid, colors: Float32) -> Behind:
-    """Grow the second layer from all torn edges; colors are the visible layer's, linear."""
+def behind(
+    inverse: Float32, edges: Edges, grid: Grid, colors: Float32, learned: Float32 | None = None
+) -> Behind:
+    """Grow the second layer from all torn edges.
+
+    Args:
+        inverse: [rows, columns] 1/m, of the visible layer.
+        edges: where it is torn.
+        grid: its cells.
+        colors: [rows, columns, 3] linear, of the visible layer.
+        learned: [rows, columns] 1/m, a network's second layer; without it, that of the seeds.
+    """
     rows, columns = inverse.shape
     source = np.full((rows, columns), -1, np.int32)
     reach = float(REACH_M * grid.fx)
@@ -75,7 +91,16 @@ def behind(inverse: Float32, edges: Edges, grid: Grid, colors: Float32) -> Behin
     depth = inverse.copy()
     filled = colors.copy()
     fill(inverse, colors, source, float(grid.fx), lean, depth, filled)
+    if learned is not None:
+        depth = _as_learned(depth, learned, lean)
     return Behind(lean, *smoothed(depth, filled, source))
+
+
+def _as_learned(depth: Float32, learned: Float32, lean: Float32) -> Float32:
+    """From the seeds' inverse depth at the edge to the learned one: a mean of logarithms."""
+    share = np.where(np.isfinite(lean), np.minimum(lean / LEARNED_M, 1), 0).astype(np.float32)
+    result: Float32 = depth ** (1 - share) * learned**share
+    return result
 
 
 def _open_ground(inverse: Float32) -> NDArray[np.bool_]:

@@ -1,7 +1,7 @@
 """The embedded predictor: a small depth network, and Gaussians in two layers made from its depth.
 
-photo --two sizes, mirrored--> LiteNetwork --> inverse depth, small and blurred
-  |                                    | edges.py: sharp, on the photo's edges
+photo --two sizes, mirrored--> LiteNetwork --> inverse depth of two layers, small and blurred
+  |                                    | edges.py: the visible one sharp, on the photo's edges
   +--resize--> grid of cells ----------+
                                        | layers.py: what is behind the edges
                                        | sharpening.py: colours against the blur
@@ -22,7 +22,7 @@ from torch.nn import functional
 from sharp_xr.gaussians import Float32, Gaussians
 from sharp_xr.model import ModelError, Progress, silent
 from sharp_xr.model.border import rim
-from sharp_xr.model.edges import aligned
+from sharp_xr.model.edges import aligned, enlarged
 from sharp_xr.model.grid import Grid, resized, to_linear
 from sharp_xr.model.initializer import deviations, joined, surface_gaussians
 from sharp_xr.model.layers import torn_edges
@@ -67,14 +67,15 @@ class LitePredictor:
         """Some 300,000 Gaussians, fewer for a small photo; the same ones for the same photo."""
         progress(0.0)
         grid = Grid.of(photo, VISIBLE_GAUSSIANS)
-        small = self.inverse_depth(photo)
+        small, learned = self.inverse_depth(photo)
         progress(0.2)
         image = resized(photo.image, grid.rows, grid.columns)
-        inverse = np.clip(aligned(small, image, grid), 1 / FARTHEST_M, 1 / NEAREST_M)
+        inverse = within(aligned(small, image, grid))
         progress(0.5)
         colors = unmixed(to_linear(image), inverse)
         edges = torn_edges(inverse, grid)
-        hidden = second_layer(inverse, edges, grid, colors)
+        learned = within(enlarged(learned, grid.rows, grid.columns))
+        hidden = second_layer(inverse, edges, grid, colors, learned)
         progress(0.7)
         sigmas = deviations(colors)
         shown = sharpened(colors, inverse, sigmas)
@@ -87,19 +88,19 @@ class LitePredictor:
     def depth(self, photo: Photo) -> Float32:
         """[H, W] metres of the visible layer, sharp, a cell for each of the photo's pixels."""
         grid = Grid.of(photo, photo.width * photo.height)
-        inverse = aligned(self.inverse_depth(photo), photo.image, grid)
-        result: Float32 = np.float32(1) / np.clip(inverse, 1 / FARTHEST_M, 1 / NEAREST_M)
+        visible, _ = self.inverse_depth(photo)
+        result: Float32 = np.float32(1) / within(aligned(visible, photo.image, grid))
         return result
 
     def inverse_depth(self, photo: Photo) -> Float32:
-        """[h, w] 1/m of the visible layer, half the size of the network's input, and blurred."""
+        """[2, h, w] 1/m of the visible layer and of the one behind it, half the size of the
+        network's input, and blurred."""
         with torch.inference_mode():
             large, small = (self._log_depth(photo, px) for px in INPUT_PX)
             wide = functional.interpolate(
                 small, large.shape[2:], mode="bilinear", align_corners=False
             )
-            visible = (large + wide)[0, 0] / 2
-            inverse: Float32 = torch.exp(-as_in_photos(visible)).cpu().numpy()
+            inverse: Float32 = torch.exp(-as_in_photos((large + wide)[0] / 2)).cpu().numpy()
         return inverse
 
     def _log_depth(self, photo: Photo, longer_px: int) -> Tensor:
@@ -113,10 +114,16 @@ class LitePredictor:
         return metric_depth(y, photo.focal_px * columns / photo.width).log()
 
 
+def within(inverse: Float32) -> Float32:
+    """Inverse depth of any shape, brought between FARTHEST_M and NEAREST_M."""
+    result: Float32 = np.clip(inverse, 1 / FARTHEST_M, 1 / NEAREST_M)
+    return result
+
+
 def as_in_photos(log_depth: Tensor) -> Tensor:
-    """Depth as drawn scenes taught it -> what it is in photos: RELIEF, SCALE. Any shape, log of
-    metres."""
-    middle = log_depth.median()
+    """Depth as drawn scenes taught it -> what it is in photos: RELIEF, SCALE. [2, h, w], log of
+    metres; the visible layer's median is what both are seen from."""
+    middle = log_depth[0].median()
     return math.log(SCALE) + middle + RELIEF * (log_depth - middle)
 
 

@@ -27,9 +27,12 @@ STEEPEST = 8.0
 """Depth between two cells that a Gaussian spans at most, in pitches: more looks like hair."""
 
 
-def second_layer(inverse: Float32, edges: Edges, grid: Grid, colors: Float32) -> Gaussians:
-    """Behind the visible layer: its inverse depth, its torn edges, its cells and linear colours."""
-    hidden = behind(inverse, edges, grid, colors)
+def second_layer(
+    inverse: Float32, edges: Edges, grid: Grid, colors: Float32, learned: Float32 | None = None
+) -> Gaussians:
+    """Behind the visible layer: its inverse depth, its torn edges, its cells and linear colours;
+    ``learned`` is a network's inverse depth of what is behind, [rows, columns]."""
+    hidden = behind(inverse, edges, grid, colors, learned)
     half = grid.halved()
     leans = in_blocks(hidden.lean)  # [rows, columns, 4]
     covered = np.isfinite(leans)

@@ -5,7 +5,7 @@ import pytest
 
 from sharp_xr.gaussians import Float32
 from sharp_xr.model.grid import Grid
-from sharp_xr.model.layers import REACH_M, Behind, behind, torn_edges
+from sharp_xr.model.layers import LEARNED_M, REACH_M, Behind, behind, torn_edges
 from sharp_xr.model.second_layer import MOST, second_layer
 
 ROWS, COLUMNS = 120, 160
@@ -53,6 +53,22 @@ def test_the_wall_goes_on_behind_the_box() -> None:
     assert covered[BOX].all()  # 20 cells to the middle; half a metre uncovers 23
     assert np.count_nonzero(covered) == 40 * 40
     assert found.inverse[BOX] == pytest.approx(1 / 3.0, rel=1e-3)
+
+
+def test_behind_the_edge_the_layer_is_as_deep_as_a_network_says() -> None:
+    inverse = box_before_wall()
+    edges = torn_edges(inverse, GRID)
+    learned = np.full((ROWS, COLUMNS), 1 / 6.0, np.float32)
+    found = behind(inverse, edges, GRID, red_box_before_grey_wall(), learned)
+    across = 1 / found.inverse[60, 60:80]  # from the box's left edge to its middle
+    assert 3.0 <= across[0] < 4.0  # at the edge: the wall, but for the smoothing
+    assert across[0] < across[4] < across[9]
+    far_in = found.lean[60, 60:80] > LEARNED_M + 0.09  # the seams' smoothing reaches so far
+    assert far_in.any()
+    assert across[far_in] == pytest.approx(6.0, rel=0.01)
+    assert found.inverse[20] == pytest.approx(1 / 3.0)  # nothing is behind the wall
+    hidden = second_layer(inverse, edges, GRID, red_box_before_grey_wall(), learned)
+    assert hidden.means[:, 2].max() > 4.5  # it bends, see second_layer.py
 
 
 def test_the_box_does_not_smear_into_what_it_hides() -> None:

@@ -11,7 +11,8 @@ from PIL import Image
 
 from sharp_xr.gaussians import Float32, Gaussians
 from sharp_xr.model import ModelError, lite
-from sharp_xr.model.lite import SCALE, LitePredictor, as_in_photos, input_size
+from sharp_xr.model.lite import RELIEF, SCALE, LitePredictor, as_in_photos, input_size
+from sharp_xr.model.second_layer import second_layer
 from sharp_xr.photo import Photo
 from sharp_xr.render import Frame, create_renderer
 from sharp_xr.render.camera import View
@@ -115,12 +116,37 @@ def test_photos_have_less_relief_than_drawn_scenes_and_are_farther() -> None:
 def test_a_predictors_depth_is_that_of_photos(monkeypatch: pytest.MonkeyPatch) -> None:
     predictor = LitePredictor()
     photo = Photo(np.full((96, 128, 3), 128, np.uint8), 100.0)
-    there = predictor.inverse_depth(photo)
+    there, _ = predictor.inverse_depth(photo)
     monkeypatch.setattr(lite, "as_in_photos", lambda log_depth: log_depth)
-    drawn = predictor.inverse_depth(photo)
+    drawn, _ = predictor.inverse_depth(photo)
     upper = drawn.size // 2  # of inverse depths, which torch's lower median of depths is
     ratio = np.sort(drawn.ravel())[upper] / np.sort(there.ravel())[upper]
     assert ratio == pytest.approx(SCALE, rel=1e-3)
+
+
+def test_both_layers_are_seen_from_the_visible_ones_middle() -> None:
+    visible = torch.log(torch.tensor([[1.0, 2.0, 8.0]]))
+    both = torch.stack([visible, visible + 1])
+    seen = as_in_photos(both)
+    torch.testing.assert_close(seen[:1], as_in_photos(visible[None]))
+    torch.testing.assert_close(seen[1] - seen[0], torch.full((1, 3), RELIEF))
+
+
+def test_what_is_hidden_is_as_deep_as_the_network_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[Float32] = []
+
+    def seen(*args: object) -> Gaussians:
+        told.append(args[-1])  # type: ignore[arg-type]
+        return second_layer(*args)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(lite, "second_layer", seen)
+    predictor = LitePredictor()
+    photo = Photo(np.random.default_rng(0).integers(0, 255, (96, 128, 3), np.uint8), 100.0)
+    predictor.predict(photo)
+    visible, behind = predictor.inverse_depth(photo)
+    (learned,) = told
+    assert learned.mean() == pytest.approx(behind.mean(), rel=0.02)
+    assert learned.mean() < 0.99 * visible.mean()
 
 
 def test_a_device_that_is_not_there_is_named() -> None:
