@@ -57,6 +57,7 @@ from sharp_xr.eval.table import Table
 from sharp_xr.gaussians import Float32
 from sharp_xr.model import ModelError, Predictor, WarmsUp, load_predictor
 from sharp_xr.model.lite import LitePredictor
+from sharp_xr.model.lite_gaussians_predictor import LiteGaussiansPredictor
 from sharp_xr.perceptual import load_features
 from sharp_xr.photo import read_photo
 from sharp_xr.render import Renderer, create_renderer
@@ -68,7 +69,7 @@ SHOWN = ("none", "plane", "pilot", "lite", "lite_gaussians", "stereo")
 
 def depths_of(pair: StereoPair, lite: Predictor, pilot: Path | None, renderer: Renderer) -> Depths:
     """What each network says of the left photo, metres."""
-    if isinstance(lite, LitePredictor):
+    if isinstance(lite, LitePredictor | LiteGaussiansPredictor):
         found = {"lite": lite.depth(pair.photo)}
     else:  # a checkpoint whose Gaussians are all that it says
         seen = left_depth(renderer, lite.predict(pair.photo), pair)

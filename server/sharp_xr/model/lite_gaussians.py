@@ -3,12 +3,14 @@
     photo [B, 3, H, W] --LiteNetwork--> y of two layers [B, 2, H/2, W/2], features [B, C, H/2, W/2]
       |                                      |  x depth_alignment (training only)
       |                                      v
-      +------------------------------> base: a Gaussian per cell and layer (SHARP's rules)
+      +--> lite_start.py: a Gaussian per cell and layer, by the rules of lite.py
       |                                      |
-      +--features, enlarged--> head --> 14 corrections each --> composer.py
+      +--features, enlarged--> head --> 14 corrections each, added to the rules' --> composer.py
 
 The cells are the photo's pixels, or squares of ``stride`` of them. Unlike SHARP, which squeezes a
-photo into a square, this keeps its aspect: NDC is by half the width along both axes.
+photo into a square, this keeps its aspect: NDC is by half the width along both axes. A new head
+says 0, so that a training begins with what the rules make: edges sharp, and behind them the layer
+that a lean uncovers.
 """
 
 from __future__ import annotations
@@ -29,6 +31,7 @@ from sharp_xr.model.lite_network import (
     LiteNetwork,
     normalised,
 )
+from sharp_xr.model.lite_start import start
 from sharp_xr.model.sharp.composer import NdcGaussians, compose
 from sharp_xr.model.sharp.config import ATTRIBUTES, LAYERS
 from sharp_xr.model.sharp.depth_alignment import ScaleMapEstimator
@@ -36,10 +39,9 @@ from sharp_xr.model.sharp.initializer import Base
 from sharp_xr.model.sharp.initializer import normalised as near_one
 from sharp_xr.model.sharp.network import Parts
 
-OPACITIES = 4.0, 2.0
-"""Logits that a new network's layers begin with: the photo is opaque from the first step on."""
-SIZE = -0.45
-"""Scale correction to begin with: deviations of 0.65 cells, as ``initializer.py`` has them."""
+SEEN = 3 + 3 + LAYERS + 1
+"""What the head sees of a cell: the photo, the second layer's colour, both inverse depths, whether
+a lean uncovers the second layer."""
 
 
 @dataclass(frozen=True)
@@ -95,33 +97,51 @@ class LiteGaussians(nn.Module):
                 Where it is 0 it is not known, and taken for right.
         """
         features = self.depth.features(normalised((image * 255).permute(0, 2, 3, 1)))
-        depth = self._metres(self.depth.layers(features), disparity_factor, image.shape[-2:])
+        inverse = self._inverse(self.depth.layers(features), disparity_factor, image.shape[-1])
+        wide = functional.interpolate(
+            inverse, image.shape[-2:], mode="bilinear", align_corners=False
+        )
         scale = None
         if true_depth is not None:
-            scale = self.depth_alignment.between(depth[:, :1], true_depth)
-            depth = depth * scale
-        base, seen = self._base(image, depth)
+            scale = self.depth_alignment.between(1 / wide[:, :1], true_depth)
+            wide = wide / scale
+            inverse = inverse / functional.avg_pool2d(scale, 2)
+        gaussians, base, delta = self.corrected(image, inverse, features, disparity_factor)
+        return Parts(gaussians, base, delta, 1 / wide, scale)
+
+    def corrected(
+        self, image: Tensor, inverse: Tensor, features: Tensor, focal_over_width: Tensor
+    ) -> tuple[NdcGaussians, Base, Tensor]:
+        """Gaussians, what the rules begin them with, and the head's corrections.
+
+        Args:
+            image: [B, 3, H, W] sRGB 0..1; here of any size.
+            inverse: [B, 2, h, w] 1/m of both layers, blurred.
+            features: [B, C, h', w'] of the same pictures.
+            focal_over_width: [B].
+        """
+        with torch.autocast(image.device.type, enabled=False):
+            inverse = inverse.float()
+            small = functional.avg_pool2d(image.float(), self.config.stride)
+            cells = functional.interpolate(
+                inverse, small.shape[-2:], mode="bilinear", align_corners=False
+            )
+            begun = start(small, inverse, cells, focal_over_width)
+            near, global_scale = near_one(1 / (cells * begun.ratio))
+            sharp = 1 / near
+        there = begun.there[:, None]
+        seen = torch.cat([small, begun.colors[:, :, 1], sharp, there], 1) * 2 - 1
         delta = self.head(seen, features)
-        return Parts(compose(base, delta), base, delta, depth, scale)
+        base = Base(cell_centres(sharp), sharp[:, None], begun.colors, global_scale)
+        return compose(base, begun.correction + delta), base, delta
 
-    def _metres(self, y: Tensor, factor: Tensor, size: torch.Size) -> Tensor:
-        """[B, 2, H/2, W/2] -> metres [B, 2, H, W]; inverse depth is what is interpolated."""
+    @staticmethod
+    def _inverse(y: Tensor, factor: Tensor, width: int) -> Tensor:
+        """y [B, 2, h, w] of a picture so wide -> 1/m."""
         with torch.autocast(y.device.type, enabled=False):
-            focal_px = factor * size[1]
+            focal_px = factor * width
             inverse = y.float().exp() * (CANONICAL_FOCAL_PX / focal_px)[:, None, None, None]
-            inverse = inverse.clamp(1 / FAR_M, 1 / NEAR_M)
-            wide = functional.interpolate(inverse, size, mode="bilinear", align_corners=False)
-            return 1 / wide
-
-    def _base(self, image: Tensor, depth: Tensor) -> tuple[Base, Tensor]:
-        """The base Gaussians, and what the head sees of them, [B, 5, h, w]."""
-        stride = self.config.stride
-        near, global_scale = near_one(depth)
-        # The nearest of a cell's pixels: a thin thing in front stays.
-        inverse = functional.max_pool2d(1 / near, stride)
-        colors = functional.avg_pool2d(image, stride)
-        base = Base(cell_centres(inverse), inverse[:, None], colors[:, :, None], global_scale)
-        return base, torch.cat([colors, inverse], 1) * 2 - 1
+            return inverse.clamp(1 / FAR_M, 1 / NEAR_M)
 
 
 class CorrectionHead(nn.Module):
@@ -130,19 +150,15 @@ class CorrectionHead(nn.Module):
     def __init__(self, config: LiteGaussiansConfig) -> None:
         super().__init__()
         width = config.width
-        self.seen = nn.Conv2d(3 + LAYERS, width, 3, padding=1)
+        self.seen = nn.Conv2d(SEEN, width, 3, padding=1)
         self.known = nn.Conv2d(config.depth.decoder[-1], width, 1)
         self.blocks = nn.ModuleList(Residual(width) for _ in range(config.blocks))
         self.out = nn.Conv2d(width, ATTRIBUTES * LAYERS, 1)
-        nn.init.zeros_(self.out.weight)
-        with torch.no_grad():
-            start = torch.zeros(ATTRIBUTES, LAYERS)
-            start[3:6] = SIZE
-            start[13] = torch.tensor(OPACITIES)
-            self.out.bias = nn.Parameter(start.flatten())
+        for parameter in self.out.parameters():
+            nn.init.zeros_(parameter)
 
     def forward(self, seen: Tensor, features: Tensor) -> Tensor:
-        """[B, 5, h, w] and [B, C, h', w'] -> [B, 14, 2, h, w]."""
+        """[B, SEEN, h, w] and [B, C, h', w'] -> [B, 14, 2, h, w]."""
         known = functional.interpolate(
             self.known(features), seen.shape[-2:], mode="bilinear", align_corners=False
         )

@@ -1,8 +1,11 @@
-"""A trained `lite_gaussians.py` as a predictor: one forward pass, and a rim around the photo."""
+"""A trained `lite_gaussians.py` as a predictor: `lite.py` with learned corrections.
+
+Depth and grid are as in ``lite.py``; the head sees the depth network's features of the larger of
+the two sizes.
+"""
 
 from __future__ import annotations
 
-import math
 from pathlib import Path
 
 import numpy as np
@@ -13,13 +16,12 @@ from sharp_xr.model import ModelError, Progress, silent
 from sharp_xr.model.border import rim
 from sharp_xr.model.grid import Grid, resized, to_linear
 from sharp_xr.model.initializer import joined
+from sharp_xr.model.lite import VISIBLE_GAUSSIANS
+from sharp_xr.model.lite_depth import INPUT_PX, inverse_depth, seen, sharp_depth
 from sharp_xr.model.lite_gaussians_file import load_lite_gaussians
-from sharp_xr.model.lite_network import STRIDE
 from sharp_xr.model.sharp.unprojection import unproject
 from sharp_xr.photo import Photo
 
-PIXELS = 384 * 384
-"""Of the network's input, at least, and as many Gaussians in each layer."""
 FAINTEST = 1 / 255
 """Opacity below which no renderer draws."""
 
@@ -42,40 +44,38 @@ class LiteGaussiansPredictor:
         self.predict(Photo(np.full((192, 256, 3), 128, np.uint8), 200.0))
 
     def predict(self, photo: Photo, progress: Progress = silent) -> Gaussians:
-        """Two layers of at least 384 x 384 Gaussians, without those that nobody would see."""
+        """Two layers of Gaussians, without those that nobody would see."""
         progress(0.0)
-        rows, columns = input_size(photo.height, photo.width)
-        image = resized(photo.image, rows, columns)
+        grid = Grid.of(photo, VISIBLE_GAUSSIANS)
+        image = resized(photo.image, grid.rows, grid.columns)
+        small = inverse_depth(self.network.depth, photo)
+        progress(0.2)
         picture = torch.from_numpy(image.copy()).permute(2, 0, 1)[None].float() / 255
         with torch.inference_mode():
-            parts = self.network.parts(
-                picture.to(self.device), torch.tensor([photo.focal_px / photo.width]).to(picture)
+            features = self.network.depth.features(seen(photo, INPUT_PX[0], self._weight))
+            gaussians, base, _ = self.network.corrected(
+                picture.to(self.device),
+                torch.from_numpy(small)[None].to(self.device),
+                features,
+                torch.tensor([photo.focal_px / photo.width]),
             )
-            fx, fy = photo.focal_px * columns / photo.width, photo.focal_px * rows / photo.height
-            half = self.network.half_view(rows, columns)
-            means, covariances = unproject(parts.gaussians, 2 * half[0] / fx, 2 * half[1] / fy, 1.0)
-        progress(0.7)
-        made = Gaussians(
-            *(
-                tensor[0].cpu().numpy()
-                for tensor in (
-                    means,
-                    covariances,
-                    parts.gaussians.colors,
-                    parts.gaussians.opacities,
-                )
+            half = self.network.half_view(grid.rows, grid.columns)
+            means, covariances = unproject(
+                gaussians, 2 * half[0] / grid.fx, 2 * half[1] / grid.fy, 1.0
             )
-        )
-        grid = Grid(rows, columns, fx, fy, columns / 2, rows / 2)
-        inverse: Float32 = (1 / parts.depth[0, 0]).cpu().numpy()
+        progress(0.8)
+        parts = (means, covariances, gaussians.colors, gaussians.opacities)
+        made = Gaussians(*(tensor[0].cpu().numpy() for tensor in parts))
+        inverse: Float32 = (base.inverse_depth[0, 0, 0] / base.global_scale[0]).cpu().numpy()
         around = rim(inverse, grid, to_linear(image))
-        seen = made[made.opacities >= FAINTEST]
+        drawn = made[made.opacities >= FAINTEST]
         progress(1.0)
-        return seen if around is None else joined([seen, around])
+        return drawn if around is None else joined([drawn, around])
 
+    def depth(self, photo: Photo) -> Float32:
+        """[H, W] metres of the visible layer, sharp, a cell for each of the photo's pixels."""
+        return sharp_depth(self.network.depth, photo)
 
-def input_size(height: int, width: int) -> tuple[int, int]:
-    """Rows and columns: multiples of STRIDE, PIXELS of them or a little more, near the aspect."""
-    scale = math.sqrt(PIXELS / (height * width))
-    rows, columns = (max(1, math.ceil(side * scale / STRIDE)) * STRIDE for side in (height, width))
-    return rows, columns
+    @property
+    def _weight(self) -> torch.Tensor:
+        return self.network.depth.head.weight

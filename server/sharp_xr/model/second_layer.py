@@ -41,15 +41,16 @@ def second_layer(
     paint = (in_blocks(hidden.colors) * covered[..., None]).sum(2) / share[..., None]
     lean = leans.min(2)
     there = np.isfinite(lean)
-    bent = np.minimum(_bent(depth, there), RECESS * in_blocks(inverse).min(2))
-    surface = np.where(there, bent, in_blocks(inverse).min(2)).astype(np.float32)
+    front = in_blocks(inverse).min(2)
+    recessed = np.minimum(bent(depth, there), RECESS * front)
+    surface = np.where(there, recessed, front).astype(np.float32)
     # At its own border the layer meets cells that have nothing behind, and those are not in it.
     torn = (~(there[:, 1:] & there[:, :-1]), ~(there[1:] & there[:-1]))
     gaussians = surface_gaussians(surface, torn, half, paint, steepest=STEEPEST)
     return gaussians[_first_uncovered(lean).ravel()]
 
 
-def _bent(depth: Float32, there: NDArray[np.bool_]) -> Float32:
+def bent(depth: Float32, there: NDArray[np.bool_]) -> Float32:
     """Depth smoothed over the cells that are there."""
     mask = torch.from_numpy(there.astype(np.float32))[None, None]
     values = torch.from_numpy(depth.astype(np.float32))[None, None] * mask

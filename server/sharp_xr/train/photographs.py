@@ -35,8 +35,8 @@ LAST_SIZES: tuple[Size, ...] = (
     (256, 320),
     *[(384, 288), (384, 256), (288, 384)],
 )
-"""What it ends with: upright pictures too, and all sizes that `model/lite.py` shows the network;
-how often each comes is its chance."""
+"""What it ends with: upright pictures too, and all sizes that `model/lite_depth.py` shows the
+network; how often each comes is its chance."""
 SQUEEZE = 0.08
 """A crop's sides are made so much longer or shorter at most, as sides that are multiples of 32 do
 to a photo: the logarithm of the factor is evenly spread."""

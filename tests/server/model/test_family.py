@@ -16,7 +16,7 @@ from sharp_xr.model import ModelError, lite_network, load_predictor
 from sharp_xr.model.family import resolved
 from sharp_xr.model.lite_gaussians import TINY_GAUSSIANS, LiteGaussians
 from sharp_xr.model.lite_gaussians_file import save_lite_gaussians
-from sharp_xr.model.lite_gaussians_predictor import LiteGaussiansPredictor, input_size
+from sharp_xr.model.lite_gaussians_predictor import LiteGaussiansPredictor
 from sharp_xr.model.sharp.checkpoint import save_network
 from sharp_xr.model.sharp.config import TINY
 from sharp_xr.model.sharp.network import SharpNetwork
@@ -34,9 +34,9 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def photo(focal_px: float = 120.0) -> Photo:
+def photo(focal_px: float = 120.0, rows: int = 96, columns: int = 128) -> Photo:
     rng = np.random.default_rng(0)
-    return Photo(rng.integers(0, 255, (96, 128, 3), dtype=np.uint8), focal_px)
+    return Photo(rng.integers(0, 255, (rows, columns, 3), dtype=np.uint8), focal_px)
 
 
 def test_names_stay_names() -> None:
@@ -79,25 +79,36 @@ def test_a_trained_lite_predicts_metric_gaussians_where_the_photo_sees_them(trai
     predictor = load_predictor("lite", trained / "model.safetensors")
     assert isinstance(predictor, LiteGaussiansPredictor)
     near, far = (predictor.predict(photo(f)) for f in (120.0, 240.0))
-    rows, columns = input_size(96, 128)
-    assert rows * columns >= 384 * 384
-    assert 2 * rows * columns <= len(near) < 2.2 * rows * columns
     ratio = np.median(far.means[:, 2]) / np.median(near.means[:, 2])
     assert ratio == pytest.approx(2.0, rel=0.05)
-    layers = near.means[: 2 * rows * columns]
-    u = layers[:, 0] / layers[:, 2] * 120 / 64
-    v = layers[:, 1] / layers[:, 2] * 120 / 48
+    visible = near.means[: 96 * 128]
+    u = visible[:, 0] / visible[:, 2] * 120 / 64
+    v = visible[:, 1] / visible[:, 2] * 120 / 48
     assert np.abs(u).max() < 1 and np.abs(v).max() < 1
-    assert np.abs(u).max() > 0.99 and np.abs(v).max() > 0.99
+    assert np.abs(u).max() > 0.98 and np.abs(v).max() > 0.98
     assert near.finite()[1] == 0
 
 
-@pytest.mark.parametrize("size", [(1000, 1000), (3000, 4000), (100, 2000)])
-def test_the_grid_has_the_photo_s_aspect_and_enough_cells(size: tuple[int, int]) -> None:
-    rows, columns = input_size(*size)
-    assert rows * columns >= 384 * 384 and rows % 32 == columns % 32 == 0
-    if size[1] / size[0] < 2:
-        assert columns / rows == pytest.approx(size[1] / size[0], rel=0.08)
+def test_a_large_photo_gets_a_grid_of_384_x_384_at_least(trained: Path) -> None:
+    predictor = load_predictor("lite", trained / "model.safetensors")
+    made = predictor.predict(photo(700.0, 600, 800))
+    u = made.means[:, 0] / made.means[:, 2] * 700 + 400
+    v = made.means[:, 1] / made.means[:, 2] * 700 + 300
+    inside = (u > 0) & (u < 800) & (v > 0) & (v < 600)
+    assert 384 * 384 <= np.count_nonzero(inside) < 2.2 * 262_144
+
+
+def test_before_it_is_trained_it_predicts_what_lite_does(tmp_path: Path) -> None:
+    network = LiteGaussians()
+    network.depth.load_state_dict(lite_network.load_lite().state_dict())
+    save_lite_gaussians(network.state_dict(), network.config, tmp_path / "m.safetensors", {})
+    small = photo(90.0)
+    learned = load_predictor("lite", tmp_path / "m.safetensors").predict(small)
+    rules = load_predictor("lite", None).predict(small)
+    cells = 96 * 128
+    assert learned.means[:cells] == pytest.approx(rules.means[:cells], rel=0.01, abs=0.01)
+    assert learned.colors[:cells] == pytest.approx(rules.colors[:cells], abs=0.025)
+    assert learned.opacities[:cells] == pytest.approx(rules.opacities[:cells], abs=1e-3)
 
 
 def test_the_command_line_takes_a_training_s_folder(trained: Path, tmp_path: Path) -> None:
@@ -105,7 +116,7 @@ def test_the_command_line_takes_a_training_s_folder(trained: Path, tmp_path: Pat
     out = tmp_path / "a.ply"
     words = ["predict", str(tmp_path / "a.png"), "-o", str(out), "--model", str(trained)]
     assert run(words) == 0
-    assert len(read_ply(out)[0]) > 2 * 384 * 384
+    assert len(read_ply(out)[0]) > 96 * 128
     assert run(["serve", "--model", str(tmp_path / "none"), "--data", str(tmp_path / "d")]) == 1
 
 

@@ -10,8 +10,9 @@ import torch
 from PIL import Image
 
 from sharp_xr.gaussians import Float32, Gaussians
-from sharp_xr.model import ModelError, lite
-from sharp_xr.model.lite import RELIEF, SCALE, LitePredictor, as_in_photos, input_size
+from sharp_xr.model import ModelError, lite, lite_depth
+from sharp_xr.model.lite import LitePredictor
+from sharp_xr.model.lite_depth import RELIEF, SCALE, as_in_photos, input_size, inverse_depth
 from sharp_xr.model.second_layer import second_layer
 from sharp_xr.photo import Photo
 from sharp_xr.render import Frame, create_renderer
@@ -116,9 +117,9 @@ def test_photos_have_less_relief_than_drawn_scenes_and_are_farther() -> None:
 def test_a_predictors_depth_is_that_of_photos(monkeypatch: pytest.MonkeyPatch) -> None:
     predictor = LitePredictor()
     photo = Photo(np.full((96, 128, 3), 128, np.uint8), 100.0)
-    there, _ = predictor.inverse_depth(photo)
-    monkeypatch.setattr(lite, "as_in_photos", lambda log_depth: log_depth)
-    drawn, _ = predictor.inverse_depth(photo)
+    there, _ = inverse_depth(predictor.network, photo)
+    monkeypatch.setattr(lite_depth, "as_in_photos", lambda log_depth: log_depth)
+    drawn, _ = inverse_depth(predictor.network, photo)
     upper = drawn.size // 2  # of inverse depths, which torch's lower median of depths is
     ratio = np.sort(drawn.ravel())[upper] / np.sort(there.ravel())[upper]
     assert ratio == pytest.approx(SCALE, rel=1e-3)
@@ -143,7 +144,7 @@ def test_what_is_hidden_is_as_deep_as_the_network_says(monkeypatch: pytest.Monke
     predictor = LitePredictor()
     photo = Photo(np.random.default_rng(0).integers(0, 255, (96, 128, 3), np.uint8), 100.0)
     predictor.predict(photo)
-    visible, behind = predictor.inverse_depth(photo)
+    visible, behind = inverse_depth(predictor.network, photo)
     (learned,) = told
     assert learned.mean() == pytest.approx(behind.mean(), rel=0.02)
     assert learned.mean() < 0.99 * visible.mean()

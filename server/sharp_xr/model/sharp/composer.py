@@ -64,6 +64,11 @@ def compose(base: Base, delta: Tensor) -> NdcGaussians:
     )
 
 
+def scale_correction(size: Tensor) -> Tensor:
+    """The delta that makes a Gaussian ``size`` times as large as the base one, 0 to MAX_SCALE."""
+    return (torch.logit(size / MAX_SCALE) - _SCALE_OFFSET) / _SCALE_SLOPE
+
+
 def softplus_inverse(x: Tensor) -> Tensor:
     """log(exp(x) - 1), written so that large x do not overflow; x is at least 1e-6."""
     x = x.clamp(min=1e-6)

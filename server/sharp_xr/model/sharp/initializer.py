@@ -31,7 +31,7 @@ class Base:
     inverse_depth: Tensor
     """[B, 1, L, h, w] normalised."""
     colors: Tensor
-    """[B, 3, 1, h, w] sRGB."""
+    """[B, 3, 1 or L, h, w] sRGB."""
     global_scale: Tensor
     """[B] metres per unit of normalised depth."""
 
