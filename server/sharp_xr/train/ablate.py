@@ -2,7 +2,7 @@
 
 Each row is a short training of lite from the same weights on the same pictures in the same order,
 judged on held-out scenes: predict from the photo alone, draw a novel view, compare. Rows that are
-done stay done, so a cut off ablation goes on.
+done stay done, so a cut off ablation goes on; the row of the whole recipe is trained once for all.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ from sharp_xr.train.ablations import ABLATIONS, AblationName, Paper, Variant
 from sharp_xr.train.networks import Network, NetworkName
 from sharp_xr.train.processes import Processes
 from sharp_xr.train.run import MODEL, Run
-from sharp_xr.train.running import run
+from sharp_xr.train.running import CONFIG, run
 from sharp_xr.train.samples import Batch, Samples, pair
-from sharp_xr.train.stages import Stage1, Stage2
+from sharp_xr.train.stages import Stage1, Stage2, StageError, written
 from sharp_xr.train.step import draw, novel_mask
 
 MEASURES = ("perceptual", "psnr", "ssim")
@@ -71,7 +71,7 @@ class Ablate:
         """What a row is trained with."""
         stage = Stage1(
             data=self.data,
-            out=self.out / self.name / slug(variant),
+            out=self.out / slug(variant),
             network=self.network,
             start=self.start or _shipped(self.network),
             perceptual=self.perceptual,
@@ -91,7 +91,11 @@ class Ablate:
 
 
 def ablated(wish: Ablate, samples: Samples, held_out: Samples) -> str:
-    """Trains and judges all rows. Returns the table, which it also writes."""
+    """Trains and judges all rows. Returns the table, which it also writes.
+
+    Raises:
+        StageError: a row was trained there with other settings.
+    """
     chosen = np.linspace(0, len(held_out) - 1, min(wish.scenes, len(held_out))).astype(int)
     table = Table([str(index) for index in chosen])
     features = load_features(wish.perceptual)
@@ -131,6 +135,9 @@ def trained(wish: Ablate, variant: Variant, samples: Samples) -> Network:
 
 
 def _done(stage: Stage1 | Stage2, samples: Samples) -> Run:
+    config = stage.out / CONFIG
+    if config.exists() and config.read_bytes() != written(stage):
+        raise StageError(f"{stage.out} was trained with other settings; name another --out")
     return run(stage, samples, Processes(device=torch.device(stage.device)))
 
 
@@ -188,7 +195,9 @@ def verdict(paper: float, ours: Mean) -> str:
 
 
 def slug(variant: Variant) -> str:
-    """As a folder's name."""
+    """As a folder's name; by what a row lacks, so that those that lack nothing are one."""
+    if not variant.changes:
+        return "whole-recipe"
     words = "".join(c if c.isalnum() else " " for c in variant.label).split()
     return "-".join(words)
 

@@ -25,6 +25,8 @@ from sharp_xr.train.samples import Samples
 from sharp_xr.train.sheets import sheet
 from sharp_xr.train.stages import NAMED, Stage, Stage2, StageError, configured, written
 
+CONFIG = "config.json"
+"""A run's settings, in its folder."""
 SHEET_ROWS = 4
 SHEET_STEP = 1 << 40
 """The step whose batch the sheets show: no training comes that far."""
@@ -65,7 +67,7 @@ def run(stage: Stage, samples: Samples, world: Processes) -> Run:
     training.resume()
     journal = Journal(stage.out, training.step, stage.steps) if world.is_first else None
     if journal is not None:
-        (stage.out / "config.json").write_bytes(written(stage))
+        (stage.out / CONFIG).write_bytes(written(stage))
     try:
         while training.step < stage.steps:
             rate = stage.rate(training.step)

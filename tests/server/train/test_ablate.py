@@ -14,7 +14,7 @@ from sharp_xr.eval.table import Mean
 from sharp_xr.train import ablate
 from sharp_xr.train.ablate import Ablate, ablated, slug, verdict
 from sharp_xr.train.ablations import ABLATIONS
-from sharp_xr.train.stages import Stage1
+from sharp_xr.train.stages import Stage1, StageError
 
 
 class Blurs:
@@ -28,7 +28,9 @@ def test_the_last_row_is_the_whole_recipe_and_the_others_each_lack_something() -
     stage = Stage1()
     for name, variants in ABLATIONS.items():
         assert not variants[-1].changes, name
-        assert len({slug(variant) for variant in variants}) == len(variants) > 1
+        assert len(variants) > 1
+        lacking = [slug(variant) for variant in variants if variant.changes]
+        assert len({*lacking, slug(variants[-1])}) == len(lacking) + 1
         for variant in variants[:-1]:
             other = dataclasses.replace(stage, **variant.changes)  # type: ignore[arg-type]
             assert (other != stage) == (name != "ssft"), (name, variant.label)
@@ -60,7 +62,16 @@ def test_an_ablation_trains_each_row_once_and_tells_the_paper_s_numbers_beside_i
     assert "| stage 1 | 0.142 | 22.86 | 0.835 |" in report
     assert report.count("| stage 1 -> stage 1, then SSFT |") == 3
     assert (tmp_path / "ssft.md").read_text() == report
-    model = tmp_path / "ssft" / "stage-1-then-SSFT" / "ssft" / "model.safetensors"
+    model = tmp_path / "whole-recipe" / "ssft" / "model.safetensors"
     written = model.stat().st_mtime_ns
     assert ablated(wish, Planes(), Planes(3)) == report, "a row that is done stays done"
+    assert model.stat().st_mtime_ns == written
+    rows = tmp_path.glob("*/model.safetensors")
+    assert [row.parent.name for row in rows] == ["whole-recipe"]
+    longer = dataclasses.replace(wish, steps=6)
+    with pytest.raises(StageError, match="whole-recipe was trained with other settings"):
+        ablated(longer, Planes(), Planes(3))
+    gram = dataclasses.replace(wish, name="gram")
+    assert "| gram off -> gram on |" in ablated(gram, Planes(), Planes(3))
+    assert len(list(tmp_path.glob("*/model.safetensors"))) == 2
     assert model.stat().st_mtime_ns == written
