@@ -15,6 +15,7 @@ that a lean uncovers.
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 
 import torch
@@ -133,7 +134,10 @@ class LiteGaussians(nn.Module):
         seen = torch.cat([small, begun.colors[:, :, 1], sharp, there], 1) * 2 - 1
         delta = self.head(seen, features)
         base = Base(cell_centres(sharp), sharp[:, None], begun.colors, global_scale)
-        return compose(base, begun.correction + delta), base, delta
+        made = compose(base, begun.correction + delta)
+        present = torch.stack([torch.ones_like(begun.there), begun.there], 1).flatten(1)
+        opacities = made.opacities * present
+        return dataclasses.replace(made, opacities=opacities), base, delta
 
     @staticmethod
     def _inverse(y: Tensor, factor: Tensor, width: int) -> Tensor:

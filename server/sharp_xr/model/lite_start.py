@@ -10,6 +10,7 @@ multiplied with it, the ratio of sharp to blurred, counts as a constant.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,16 +21,16 @@ from torch.nn import functional
 
 from sharp_xr.gaussians import Float32, srgb_from_linear
 from sharp_xr.model.grid import Grid
-from sharp_xr.model.initializer import OPACITY, SIGMA, THICKNESS, tangents
+from sharp_xr.model.initializer import OPACITY, SIGMA, tangents
 from sharp_xr.model.layers import Edges, behind
 from sharp_xr.model.second_layer import RECESS, STEEPEST, bent
 from sharp_xr.model.sharp.composer import scale_correction
 from sharp_xr.model.sharp.config import ATTRIBUTES, LAYERS
 from sharp_xr.model.surfaces import surfaces
 
-ABSENT = 0.002
-"""Opacity of the second layer where no lean uncovers it: no renderer draws that, and a head can
-still raise it."""
+DEPTH = 0.25
+"""Deviation across the surface, in pitches. The rules have less, and the photo's own view is almost
+the same; from more a head learns sooner to smear, for who leans, what it is unsure of."""
 MOST_CELLS = 9.0
 """Deviation along an axis, in cells; the composer's limit is 10."""
 
@@ -45,7 +46,7 @@ class Start:
     correction: Tensor
     """[B, 14, 2, h, w] what ``compose`` takes: sizes, tilt and opacity alone."""
     there: Tensor
-    """[B, h, w] 1 where a lean uncovers the second layer."""
+    """[B, h, w] 1 where a lean uncovers the second layer; elsewhere it has no Gaussians."""
 
 
 @torch.no_grad()
@@ -89,11 +90,9 @@ def _of_one(
         ],
         1,
     )
-    opacity = torch.full((1, LAYERS, rows, columns), OPACITY)
-    opacity[0, 1] = torch.where(torch.from_numpy(there), OPACITY, ABSENT)
     correction = torch.zeros(ATTRIBUTES, LAYERS, rows, columns)
     correction[3:10] = shapes
-    correction[13:] = torch.logit(opacity)
+    correction[13] = math.log(OPACITY / (1 - OPACITY))
     paint = np.where(there[..., None], hidden.colors, seen.colors)
     colors = torch.from_numpy(srgb_from_linear(np.stack([seen.shown, paint])))
     depth = torch.from_numpy(np.stack([seen.inverse, far]))
@@ -104,7 +103,7 @@ def _shape(
     inverse: Float32, edges: Edges, grid: Grid, sigmas: Float32, steepest: float = STEEPEST
 ) -> Tensor:
     """[7, h, w] corrections of a Gaussian's three sizes and of its quaternion: it lies in the
-    surface, the first axis along the row."""
+    surface, and spreads from a cell to the next in row and column."""
     along_row, along_column = (
         torch.from_numpy(tangent) for tangent in tangents(inverse, edges, grid, steepest)
     )
@@ -113,18 +112,23 @@ def _shape(
     cell = (2 / grid.columns) / torch.from_numpy(inverse)[..., None]
     stretch = torch.tensor([half, half, 1.0])
     one, other = along_row / stretch / cell, along_column / stretch / cell
-    length = one.norm(dim=-1, keepdim=True)
-    first = one / length
-    rest = other - (other * first).sum(-1, keepdim=True) * first
-    width = rest.norm(dim=-1, keepdim=True).clamp(min=1e-3)
-    second = rest / width
+    # Turned among themselves by one Jacobi rotation they are orthogonal, their spread the same.
+    angle = torch.atan2(2 * _dot(one, other), _dot(one, one) - _dot(other, other)) / 2
+    cos, sin = angle.cos(), angle.sin()
+    one, other = cos * one + sin * other, cos * other - sin * one
+    length, width = (axis.norm(dim=-1, keepdim=True).clamp(min=1e-3) for axis in (one, other))
+    first, second = one / length, other / width
     normal = torch.cross(first, second, dim=-1)
     size = torch.cat([length, width], -1) * torch.from_numpy(sigmas)[..., None]
-    size = torch.cat([size, torch.full_like(length, THICKNESS * half)], -1)
+    size = torch.cat([size, torch.full_like(length, DEPTH * half)], -1)
     scale = scale_correction(size.clamp(0.02, MOST_CELLS))
     tilt = quaternion(torch.stack([first, second, normal], -1))
     tilt = tilt - torch.tensor([1.0, 0.0, 0.0, 0.0])
     return torch.cat([scale, tilt], -1).permute(2, 0, 1)
+
+
+def _dot(a: Tensor, b: Tensor) -> Tensor:
+    return (a * b).sum(-1, keepdim=True)
 
 
 def quaternion(rotation: Tensor) -> Tensor:

@@ -61,6 +61,9 @@ class Stage:
     """Factors of the loss terms; the paper's."""
     gram: bool = True
     """With the Gram terms of the perceptual loss."""
+    own_view: float = 1.0
+    """What the photo's own view counts in the colour term, the novel view 1; the paper's is 1. More
+    keeps the photo sharp where depth is unsure, and softens what a lean shows."""
     adjustment: bool = True
     """With depth adjustment; it is off at inference in any case."""
     train_depth: bool = True
@@ -99,7 +102,13 @@ class Stage:
     def manner(self) -> Manner:
         """How its steps compute."""
         bf16 = self.precision == "bf16"
-        return Manner(self.weights, gram=self.gram, adjustment=self.adjustment, bf16=bf16)
+        return Manner(
+            self.weights,
+            gram=self.gram,
+            adjustment=self.adjustment,
+            own_view=self.own_view,
+            bf16=bf16,
+        )
 
     def checked(self) -> None:
         """Raises StageError for numbers that make no sense."""
@@ -118,6 +127,8 @@ class Stage:
             raise StageError(f"there is no device {self.device!r}, wanted cpu or cuda")
         if not 0 <= self.warm_up < self.steps:
             raise StageError(f"{self.warm_up} of {self.steps} steps cannot be for warming up")
+        if not 0 <= self.own_view < math.inf:
+            raise StageError(f"own_view is {self.own_view}, wanted 0 or more")
         if not 0 <= self.ema < 1:
             raise StageError(f"ema is {self.ema}, wanted 0 to below 1")
         if self.height % 32 or self.width % 32:

@@ -49,6 +49,8 @@ class Manner:
     """With the Gram terms of the perceptual loss."""
     adjustment: bool = True
     """Depth is aligned with the truth before it becomes Gaussians."""
+    own_view: float = 1.0
+    """What the photo's own view counts in the colour term, the novel view 1."""
     bf16: bool = False
     """The network in bfloat16; drawing and losses stay in float32."""
     surgery: bool = True
@@ -80,10 +82,9 @@ class Step(nn.Module):
         mask = novel_mask(batch)
         terms: dict[str, Tensor] = {}
         if weights.color:
-            terms["color"] = image_terms.color(drawn.rgb[:, 0], batch.rgb[:, 0])
-            terms["color"] = terms["color"] + image_terms.color(
-                drawn.rgb[:, 1], batch.rgb[:, 1], mask
-            )
+            own = image_terms.color(drawn.rgb[:, 0], batch.rgb[:, 0])
+            novel = image_terms.color(drawn.rgb[:, 1], batch.rgb[:, 1], mask)
+            terms["color"] = self.manner.own_view * own + novel
         if weights.alpha:
             terms["alpha"] = image_terms.coverage(drawn.alpha[:, 0])
             terms["alpha"] = terms["alpha"] + image_terms.coverage(drawn.alpha[:, 1], mask)

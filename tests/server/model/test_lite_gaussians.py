@@ -50,7 +50,8 @@ def test_before_training_it_is_what_the_rules_make_of_the_depth_network() -> Non
     z = parts.gaussians.means[1, :, 2].view(2, 32, 64)
     torch.testing.assert_close(1 / z, (cells * begun.ratio)[0], rtol=5e-3, atol=1e-4)
     opacities = parts.gaussians.opacities[1].view(2, 32, 64)
-    torch.testing.assert_close(opacities, begun.correction[0, 13].sigmoid())
+    present = torch.stack([torch.ones_like(begun.there[0]), begun.there[0]])
+    torch.testing.assert_close(opacities, begun.correction[0, 13].sigmoid() * present)
 
 
 def test_sharpened_depth_keeps_the_networks_gradient() -> None:

@@ -86,6 +86,15 @@ def test_right_depth_draws_the_novel_view_and_wrong_depth_does_not() -> None:
     assert novel_right < 0.7 * novel_wrong
 
 
+def test_the_photo_s_own_view_can_count_more_in_the_colour_term() -> None:
+    none, one, three = (
+        step_of("tiny-lite", dataclasses.replace(PLAIN, own_view=factor))(batch())["color"]
+        for factor in (0.0, 1.0, 3.0)
+    )
+    assert (one > none).all()
+    torch.testing.assert_close(three - none, 3 * (one - none))
+
+
 def test_terms_are_each_picture_s_own() -> None:
     """So that processes which share a batch agree with one that has it all."""
     step = step_of("tiny-lite")
