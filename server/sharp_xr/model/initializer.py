@@ -57,9 +57,14 @@ def surface_gaussians(
         steepest: depth between two cells that a Gaussian spans at most, in pitches.
     """
     depth = 1.0 / inverse
-    means = _rays(grid) * depth[..., None]
+    x, y = grid.slopes()
+    rays = np.empty((*inverse.shape, 3), np.float32)
+    rays[..., 0], rays[..., 1], rays[..., 2] = x[None, :], y[:, None], 1.0
+    means = rays * depth[..., None]
     pitch = depth / np.float32(grid.fx)
-    along_row, along_column = tangents(inverse, edges, grid, steepest)
+    limit = np.float32(steepest) * pitch
+    along_row = _tangents(depth, edges[0], rays, limit, axis=1, focal=grid.fx)
+    along_column = _tangents(depth, edges[1], rays, limit, axis=0, focal=grid.fy)
     variances = np.float32(SIGMA) ** 2 if sigmas is None else sigmas * sigmas
     covariances = np.empty((*inverse.shape, 6), np.float32)
     for k, (a, b) in enumerate(COVARIANCE_ENTRIES):
@@ -72,30 +77,6 @@ def surface_gaussians(
     return Gaussians(
         means.reshape(-1, 3), covariances.reshape(-1, 6), colors.reshape(-1, 3), opacities.ravel()
     )
-
-
-def tangents(
-    inverse: Float32,
-    edges: tuple[NDArray[np.bool_], NDArray[np.bool_]],
-    grid: Grid,
-    steepest: float = STEEPEST,
-) -> tuple[Float32, Float32]:
-    """[rows, columns, 3] metres: how the surface moves from a cell to the next in its row, and to
-    the next in its column. Arguments as of ``surface_gaussians``."""
-    depth = 1.0 / inverse
-    rays = _rays(grid)
-    limit = np.float32(steepest) * depth / np.float32(grid.fx)
-    along_row = _tangents(depth, edges[0], rays, limit, axis=1, focal=grid.fx)
-    along_column = _tangents(depth, edges[1], rays, limit, axis=0, focal=grid.fy)
-    return along_row, along_column
-
-
-def _rays(grid: Grid) -> Float32:
-    """[rows, columns, 3] through the cells, z = 1."""
-    x, y = grid.slopes()
-    rays = np.empty((grid.rows, grid.columns, 3), np.float32)
-    rays[..., 0], rays[..., 1], rays[..., 2] = x[None, :], y[:, None], 1.0
-    return rays
 
 
 def deviations(colors: Float32) -> Float32:

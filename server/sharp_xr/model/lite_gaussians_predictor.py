@@ -40,7 +40,7 @@ class LiteGaussiansPredictor:
             raise ModelError(f"the model lite cannot run on {device!r}: {error}") from error
 
     def warm_up(self) -> None:
-        """Run once, small: torch sets itself up."""
+        """Run once, small: torch sets itself up, and kernels are compiled."""
         self.predict(Photo(np.full((192, 256, 3), 128, np.uint8), 200.0))
 
     def predict(self, photo: Photo, progress: Progress = silent) -> Gaussians:

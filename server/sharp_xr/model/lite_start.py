@@ -17,20 +17,19 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.nn import functional
 
-from sharp_xr.gaussians import Float32, srgb_from_linear
+from sharp_xr.gaussians import Float32, Gaussians, decompose, srgb_from_linear
 from sharp_xr.model.grid import Grid
-from sharp_xr.model.initializer import OPACITY, SIGMA, tangents
-from sharp_xr.model.layers import Edges, behind
+from sharp_xr.model.initializer import OPACITY, surface_gaussians
+from sharp_xr.model.layers import behind
 from sharp_xr.model.second_layer import RECESS, STEEPEST, bent
 from sharp_xr.model.sharp.composer import scale_correction
 from sharp_xr.model.sharp.config import ATTRIBUTES, LAYERS
 from sharp_xr.model.surfaces import surfaces
 
 DEPTH = 0.25
-"""Deviation across the surface, in pitches. The rules have less, and the photo's own view is almost
-the same; from more a head learns sooner to smear, for who leans, what it is unsure of."""
+"""Least deviation along any axis, in pitches. The rules' surfaces are thinner, and the photo's own
+view is almost the same; from this a head learns sooner to smear, for who leans, what is unsure."""
 MOST_CELLS = 9.0
 """Deviation along an axis, in cells; the composer's limit is 10."""
 
@@ -82,76 +81,25 @@ def _of_one(
     far = np.where(there, bent(hidden.inverse, there), seen.learned)
     far = np.minimum(far, RECESS * seen.inverse).astype(np.float32)
     torn = (~(there[:, 1:] & there[:, :-1]), ~(there[1:] & there[:-1]))
-    flat = np.full(far.shape, SIGMA, np.float32)
-    shapes = torch.stack(
-        [
-            _shape(seen.inverse, seen.edges, grid, seen.sigmas),
-            _shape(far, torn, grid, flat, STEEPEST),
-        ],
-        1,
-    )
-    correction = torch.zeros(ATTRIBUTES, LAYERS, rows, columns)
-    correction[3:10] = shapes
-    correction[13] = math.log(OPACITY / (1 - OPACITY))
     paint = np.where(there[..., None], hidden.colors, seen.colors)
+    front = surface_gaussians(seen.inverse, seen.edges, grid, seen.shown, sigmas=seen.sigmas)
+    back = surface_gaussians(far, torn, grid, paint, steepest=STEEPEST)
+    correction = torch.zeros(ATTRIBUTES, LAYERS, rows, columns)
+    correction[3:10] = torch.stack([_shape(layer, grid) for layer in (front, back)], 1)
+    correction[13] = math.log(OPACITY / (1 - OPACITY))
     colors = torch.from_numpy(srgb_from_linear(np.stack([seen.shown, paint])))
     depth = torch.from_numpy(np.stack([seen.inverse, far]))
     return depth, colors.permute(3, 0, 1, 2), correction, torch.from_numpy(there.astype(np.float32))
 
 
-def _shape(
-    inverse: Float32, edges: Edges, grid: Grid, sigmas: Float32, steepest: float = STEEPEST
-) -> Tensor:
-    """[7, h, w] corrections of a Gaussian's three sizes and of its quaternion: it lies in the
-    surface, and spreads from a cell to the next in row and column."""
-    along_row, along_column = (
-        torch.from_numpy(tangent) for tangent in tangents(inverse, edges, grid, steepest)
-    )
+def _shape(layer: Gaussians, grid: Grid) -> Tensor:
+    """[7, h, w] corrections that make base Gaussians as long as these, along the same axes."""
     # The composer's space: x and y in half pictures, so that a cell is 2 / w of depth wide.
     half = grid.columns / (2 * grid.fx)
-    cell = (2 / grid.columns) / torch.from_numpy(inverse)[..., None]
-    stretch = torch.tensor([half, half, 1.0])
-    one, other = along_row / stretch / cell, along_column / stretch / cell
-    # Turned among themselves by one Jacobi rotation they are orthogonal, their spread the same.
-    angle = torch.atan2(2 * _dot(one, other), _dot(one, one) - _dot(other, other)) / 2
-    cos, sin = angle.cos(), angle.sin()
-    one, other = cos * one + sin * other, cos * other - sin * one
-    length, width = (axis.norm(dim=-1, keepdim=True).clamp(min=1e-3) for axis in (one, other))
-    first, second = one / length, other / width
-    normal = torch.cross(first, second, dim=-1)
-    size = torch.cat([length, width], -1) * torch.from_numpy(sigmas)[..., None]
-    size = torch.cat([size, torch.full_like(length, DEPTH * half)], -1)
-    scale = scale_correction(size.clamp(0.02, MOST_CELLS))
-    tilt = quaternion(torch.stack([first, second, normal], -1))
-    tilt = tilt - torch.tensor([1.0, 0.0, 0.0, 0.0])
-    return torch.cat([scale, tilt], -1).permute(2, 0, 1)
-
-
-def _dot(a: Tensor, b: Tensor) -> Tensor:
-    return (a * b).sum(-1, keepdim=True)
-
-
-def quaternion(rotation: Tensor) -> Tensor:
-    """[..., 3, 3] -> [..., 4] (w, x, y, z), w at least 0; of those turns by the real part 0 any.
-
-    Of the four ways to take it from the matrix, the one with the largest divisor (Shepperd 1978).
-    """
-    m = rotation
-    xx, yy, zz = m[..., 0, 0], m[..., 1, 1], m[..., 2, 2]
-    squares = torch.stack([xx + yy + zz, xx - yy - zz, yy - xx - zz, zz - xx - yy], -1) + 1
-    a, b, c = m[..., 2, 1] - m[..., 1, 2], m[..., 0, 2] - m[..., 2, 0], m[..., 1, 0] - m[..., 0, 1]
-    d, e, f = m[..., 1, 0] + m[..., 0, 1], m[..., 0, 2] + m[..., 2, 0], m[..., 2, 1] + m[..., 1, 2]
-    w, x, y, z = squares.unbind(-1)
-    ways = torch.stack(
-        [
-            torch.stack([w, a, b, c], -1),
-            torch.stack([a, x, d, e], -1),
-            torch.stack([b, d, y, f], -1),
-            torch.stack([c, e, f, z], -1),
-        ],
-        -2,
-    )
-    best = squares.argmax(-1)[..., None, None].expand(*squares.shape[:-1], 1, 4)
-    chosen = ways.gather(-2, best).squeeze(-2)
-    chosen = functional.normalize(chosen, dim=-1)
-    return torch.where(chosen[..., :1] < 0, -chosen, chosen)
+    stretch = np.array([half * half, half * half, half, half * half, half, 1], np.float32)
+    quats, lengths = decompose(layer.covariances / stretch)
+    cells = lengths / (layer.means[:, 2:] * np.float32(2 / grid.columns))
+    sizes = torch.from_numpy(cells).clamp(DEPTH * half, MOST_CELLS)
+    tilt = torch.from_numpy(quats) - torch.tensor([1.0, 0.0, 0.0, 0.0])
+    shape = torch.cat([scale_correction(sizes), tilt], 1)
+    return shape.T.reshape(7, grid.rows, grid.columns)

@@ -11,6 +11,8 @@ from PIL import Image
 
 from sharp_xr.gaussians import Float32, Gaussians
 from sharp_xr.model import ModelError, lite, lite_depth
+from sharp_xr.model.grid import Grid
+from sharp_xr.model.layers import Edges
 from sharp_xr.model.lite import LitePredictor
 from sharp_xr.model.lite_depth import RELIEF, SCALE, as_in_photos, input_size, inverse_depth
 from sharp_xr.model.second_layer import second_layer
@@ -136,9 +138,11 @@ def test_both_layers_are_seen_from_the_visible_ones_middle() -> None:
 def test_what_is_hidden_is_as_deep_as_the_network_says(monkeypatch: pytest.MonkeyPatch) -> None:
     told: list[Float32] = []
 
-    def seen(*args: object) -> Gaussians:
-        told.append(args[-1])  # type: ignore[arg-type]
-        return second_layer(*args)  # type: ignore[arg-type]
+    def seen(
+        inverse: Float32, edges: Edges, grid: Grid, colors: Float32, learned: Float32
+    ) -> Gaussians:
+        told.append(learned)
+        return second_layer(inverse, edges, grid, colors, learned)
 
     monkeypatch.setattr(lite, "second_layer", seen)
     predictor = LitePredictor()

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 import pytest
 import torch
@@ -15,7 +13,7 @@ from sharp_xr.model.grid import Grid
 from sharp_xr.model.initializer import OPACITY, surface_gaussians
 from sharp_xr.model.layers import torn_edges
 from sharp_xr.model.lite_gaussians import cell_centres
-from sharp_xr.model.lite_start import DEPTH, Start, quaternion, start
+from sharp_xr.model.lite_start import DEPTH, Start, start
 from sharp_xr.model.sharp.composer import NdcGaussians, compose
 from sharp_xr.model.sharp.initializer import Base
 from sharp_xr.model.sharp.initializer import normalised as near_one
@@ -87,12 +85,27 @@ def test_a_slope_gets_the_rules_gaussians() -> None:
     on_screen = (
         FOCAL**2 * onto_screen @ c @ onto_screen.transpose(0, 2, 1) for c in (found, rules)
     )
-    assert next(on_screen) == pytest.approx(next(on_screen), abs=0.06)  # cells squared, of 0.4
+    assert next(on_screen) == pytest.approx(next(on_screen), abs=0.04)  # cells squared, of 0.4
     normal = np.array([0.6, 0.3, -1.0]) / np.sqrt(1.45)  # z = 2 + 0.6 x + 0.3 y, almost
     across = np.sqrt(np.einsum("i,nij,j->n", normal, found, normal)) / (z / FOCAL)
     assert across == pytest.approx(DEPTH, rel=0.3)
     assert gaussians.opacities[0, visible].numpy()[seen] == pytest.approx(OPACITY, abs=1e-4)
     assert gaussians.colors[0, visible].numpy()[seen] == pytest.approx(colors[inside], abs=5e-3)
+
+
+def test_a_steep_slope_is_as_long_as_by_the_rules() -> None:
+    """A wall that recedes to 50 m: up to 13 pitches from a cell to the next, and not torn."""
+    across = np.linspace(0.5, 0.02, COLUMNS, dtype=np.float32)
+    inverse = np.repeat(across[None], ROWS, 0)
+    gaussians = composed(inverse, begun(inverse, torch.full((3, ROWS, COLUMNS), GREY), 0.01))
+    _, covariances = unproject(gaussians, COLUMNS, ROWS, FOCAL)
+    found = covariances[0, : ROWS * COLUMNS, 5].sqrt().view(ROWS, COLUMNS)[20:40, 10:-3]
+    edges = torn_edges(inverse, grid())
+    assert not edges[0].any()
+    colors = np.full((ROWS, COLUMNS, 3), 0.2, np.float32)
+    rules = surface_gaussians(inverse, edges, grid(), colors).covariances[:, 5]
+    wanted = np.sqrt(rules).reshape(ROWS, COLUMNS)[20:40, 10:-3]
+    assert found.numpy() == pytest.approx(wanted, rel=0.05)
 
 
 def test_behind_a_box_the_wall_goes_on_in_its_own_colour_and_nowhere_else() -> None:
@@ -120,18 +133,3 @@ def test_the_second_layer_is_behind_the_first_whatever_the_network_says() -> Non
     gaussians = composed(inverse, begun(inverse, red_on_grey(), behind=5.0), behind=5.0)
     first, second = gaussians.means[0, :, 2].view(2, -1)
     assert (second > 1.005 * first).all()
-
-
-@pytest.mark.parametrize("degrees", [0.0, 30.0, 120.0, 179.0, 180.0])
-@pytest.mark.parametrize("axis", [(1, 0, 0), (0, 1, 0), (0, 0, 1), (1, -2, 3)])
-def test_a_quaternion_turns_as_its_matrix_does(degrees: float, axis: tuple[int, int, int]) -> None:
-    unit = torch.tensor(axis, dtype=torch.float64)
-    unit = unit / unit.norm()
-    half = math.radians(degrees) / 2
-    wanted = torch.cat([torch.tensor([math.cos(half)], dtype=torch.float64), math.sin(half) * unit])
-    cross = torch.linalg.cross(unit.expand(3, 3), torch.eye(3, dtype=torch.float64)).T
-    turn = torch.eye(3, dtype=torch.float64) + math.sin(2 * half) * cross
-    turn = turn + (1 - math.cos(2 * half)) * cross @ cross
-    found = quaternion(turn[None])[0]
-    assert abs(float(found @ wanted)) == pytest.approx(1.0, abs=1e-9)
-    assert found[0] >= 0
