@@ -78,9 +78,10 @@ def run(worker: PredictionWorker, jobs: Sequence[tuple[Path, Path]], focal: Foca
     Raises:
         ModelError: the model cannot be loaded.
         KeyboardInterrupt: by Ctrl-C. It waits until there is a task that it can cancel: in the
-            middle of making an event loop it would leave half of one, which complains.
+            middle of making an event loop it would leave half of one, which complains. A shell
+            that started this in the background lets it ignore Ctrl-C, and so it does.
     """
-    if sys.platform == "win32":
+    if sys.platform == "win32" or signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         return asyncio.run(_run(worker, jobs, focal))
     early = threading.Event()
     before = signal.signal(signal.SIGINT, lambda *_: early.set())
