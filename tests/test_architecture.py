@@ -21,7 +21,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "sharp_xr.folders": set(),
     "sharp_xr.photo": set(),
     "sharp_xr.eigen": set(),
-    "sharp_xr.gaussians": {"sharp_xr.eigen"},
+    "sharp_xr.rotation": set(),
+    "sharp_xr.gaussians": {"sharp_xr.eigen", "sharp_xr.rotation"},
     "sharp_xr.device_gaussians": {"sharp_xr.gaussians"},
     "sharp_xr.formats": {"sharp_xr.gaussians"},
     "sharp_xr.model": {
@@ -29,10 +30,16 @@ MAY_IMPORT: dict[str, set[str]] = {
         "sharp_xr.photo",
         "sharp_xr.gaussians",
         "sharp_xr.device_gaussians",
+        "sharp_xr.rotation",
     },
     "sharp_xr.weights": {"sharp_xr.model"},
     "sharp_xr.prediction": {"sharp_xr.photo", "sharp_xr.gaussians", "sharp_xr.model"},
-    "sharp_xr.render": {"sharp_xr.gaussians", "sharp_xr.device_gaussians", "sharp_xr_protocol"},
+    "sharp_xr.render": {
+        "sharp_xr.gaussians",
+        "sharp_xr.device_gaussians",
+        "sharp_xr.rotation",
+        "sharp_xr_protocol",
+    },
     "sharp_xr.stream": {"sharp_xr.render", "sharp_xr_protocol"},
     "sharp_xr.perceptual": set(),
     "sharp_xr.train": {

@@ -39,6 +39,7 @@ from torch import Tensor
 from sharp_xr.formats.ply import PROPERTIES, PhotoCamera, read_ply, write_ply
 from sharp_xr.gaussians import Float32, Gaussians, decompose
 from sharp_xr.model.sharp.unproject_kernel import unproject_arrays
+from sharp_xr.rotation import rotation_rows
 
 COUNT = 2 * 768 * 768
 PHOTO = PhotoCamera(4000, 3000, 2800.0)
@@ -107,13 +108,8 @@ def export_plainly(scene: Prediction, file: Path) -> dict[str, float]:
 
 def unproject_plainly(scene: Prediction) -> tuple[Tensor, Tensor]:
     """[N, 3] and [N, 3, 3]: M R diag(s^2) R^T M^T."""
-    w, x, y, z = torch.nn.functional.normalize(torch.from_numpy(scene.quats)).unbind(-1)
-    rows = [
-        *(1 - 2 * (y * y + z * z), 2 * (x * y - w * z), 2 * (x * z + w * y)),
-        *(2 * (x * y + w * z), 1 - 2 * (x * x + z * z), 2 * (y * z - w * x)),
-        *(2 * (x * z - w * y), 2 * (y * z + w * x), 1 - 2 * (x * x + y * y)),
-    ]
-    rotation = torch.stack(rows, -1).reshape(-1, 3, 3)
+    unit = torch.nn.functional.normalize(torch.from_numpy(scene.quats)).unbind(-1)
+    rotation = torch.stack([torch.stack(row, -1) for row in rotation_rows(*unit)], -2)
     squares = torch.diag_embed(torch.from_numpy(scene.scales) ** 2)
     metric = torch.diag(torch.tensor([*HALF_VIEW, 1.0]))
     covariances = metric @ (rotation @ squares @ rotation.transpose(1, 2)) @ metric.T

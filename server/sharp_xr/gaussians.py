@@ -12,6 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from sharp_xr.rotation import rotation_rows
+
 Float32 = NDArray[np.float32]
 
 COVARIANCE_ENTRIES = ((0, 0), (0, 1), (0, 2), (1, 1), (1, 2), (2, 2))
@@ -150,10 +152,5 @@ def rotation_matrices(quats: Float32) -> Float32:
     """[N, 4] quaternions (w, x, y, z), normalised here -> [N, 3, 3] rotation matrices."""
     unit = np.asarray(quats, np.float32)
     unit = unit / np.maximum(np.linalg.norm(unit, axis=1, keepdims=True), np.float32(1e-12))
-    w, x, y, z = unit.T
-    rows = [
-        [1 - 2 * (y * y + z * z), 2 * (x * y - w * z), 2 * (x * z + w * y)],
-        [2 * (x * y + w * z), 1 - 2 * (x * x + z * z), 2 * (y * z - w * x)],
-        [2 * (x * z - w * y), 2 * (y * z + w * x), 1 - 2 * (x * x + y * y)],
-    ]
+    rows = rotation_rows(*unit.T)
     return np.ascontiguousarray(np.moveaxis(np.array(rows, np.float32), 2, 0))

@@ -1,5 +1,6 @@
 """Scores of predictions on one pair, in two columns: *metric*, as the prediction is, and *scaled*,
-its depth multiplied so that its median is the scene's (what the paper calls privileged depth)."""
+its depth multiplied by the median of true over predicted depth (what the paper calls privileged
+depth)."""
 
 from __future__ import annotations
 

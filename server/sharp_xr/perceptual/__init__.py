@@ -68,10 +68,3 @@ def find_hed() -> Path:
             "(or name a ResNet-50's .pth)"
         )
     return found[0]
-
-
-def distance(features: Features, a: Tensor, b: Tensor) -> Tensor:
-    """[B] mean squared difference of the features, summed over levels; sRGB [B, 3, H, W] both."""
-    pairs = zip(features(a), features(b), strict=True)
-    total: Tensor = sum((((x - y) ** 2).mean((1, 2, 3)) for x, y in pairs), a.new_zeros(len(a)))
-    return total

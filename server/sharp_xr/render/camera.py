@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from sharp_xr.rotation import rotation_rows
 from sharp_xr_protocol.geometry import Fov, Pose
 
 OPENCV_FROM_OPENXR = np.diag([1.0, -1.0, -1.0, 1.0])
@@ -62,11 +63,7 @@ def photo_fov(width: int, height: int, focal_px: float) -> Fov:
 def matrix(pose: Pose) -> NDArray[np.float64]:
     """[4, 4] of a pose, in the pose's own axes."""
     x, y, z, w = pose.orientation
-    return np.array(
-        [
-            [1 - 2 * (y * y + z * z), 2 * (x * y - w * z), 2 * (x * z + w * y), pose.position[0]],
-            [2 * (x * y + w * z), 1 - 2 * (x * x + z * z), 2 * (y * z - w * x), pose.position[1]],
-            [2 * (x * z - w * y), 2 * (y * z + w * x), 1 - 2 * (x * x + y * y), pose.position[2]],
-            [0.0, 0.0, 0.0, 1.0],
-        ]
-    )
+    result = np.eye(4)
+    result[:3, :3] = rotation_rows(w, x, y, z)
+    result[:3, 3] = pose.position
+    return result

@@ -29,6 +29,7 @@ from sharp_xr.render.cpu.backward import Order, Workshop, visible_only
 from sharp_xr.render.cpu.backward_picture import cotangents_of, picture_of
 from sharp_xr.render.cpu.projection import camera_row, lens_of
 from sharp_xr.render.cuda_training import rasterize_on_gpu
+from sharp_xr.rotation import rotation_rows
 
 
 @dataclass(frozen=True)
@@ -102,16 +103,9 @@ def rasterize(
 def covariances_from(quats: Tensor, scales: Tensor) -> Tensor:
     """[N, 6] from quaternions [N, 4] (w, x, y, z; any norm but 0) and deviations [N, 3] in metres:
     R diag(s)^2 R^T, as ``Gaussians.from_quats_scales``."""
-    w, x, y, z = torch.nn.functional.normalize(quats, dim=1).unbind(1)
-    rotation = torch.stack(
-        [
-            *(1 - 2 * (y * y + z * z), 2 * (x * y - w * z), 2 * (x * z + w * y)),
-            *(2 * (x * y + w * z), 1 - 2 * (x * x + z * z), 2 * (y * z - w * x)),
-            *(2 * (x * z - w * y), 2 * (y * z + w * x), 1 - 2 * (x * x + y * y)),
-        ],
-        dim=1,
-    )
-    factor = rotation.view(-1, 3, 3) * scales[:, None]
+    unit = torch.nn.functional.normalize(quats, dim=1).unbind(1)
+    rotation = torch.stack([torch.stack(row, 1) for row in rotation_rows(*unit)], 1)
+    factor = rotation * scales[:, None]
     return torch.stack([(factor[:, i] * factor[:, j]).sum(1) for i, j in COVARIANCE_ENTRIES], 1)
 
 

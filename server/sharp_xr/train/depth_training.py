@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
+import pickle
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,8 +18,9 @@ from torch import Tensor, nn
 from sharp_xr.model.lite_network import LITE, LiteConfig, LiteNetwork, load_lite
 from sharp_xr.train.ahead import Ahead
 from sharp_xr.train.curve import Curve
+from sharp_xr.train.data.settings import within
+from sharp_xr.train.depth_losses import layers_loss
 from sharp_xr.train.imagenet import initialise
-from sharp_xr.train.losses import layers_loss
 from sharp_xr.train.photographs import (
     FIRST_SIZES,
     LAST_SIZES,
@@ -27,6 +29,7 @@ from sharp_xr.train.photographs import (
     Photographs,
     Size,
 )
+from sharp_xr.train.stages import StageError
 
 
 @dataclass(frozen=True)
@@ -63,11 +66,17 @@ class TrainLite:
     """Steps between checkpoints."""
     seed: int = 0
 
-    def run(self) -> None:
-        """Trains to the end, or to an interruption."""
+    def run(self, config: LiteConfig = LITE) -> None:
+        """Trains to the end, or to an interruption.
+
+        Raises:
+            SettingError, StageError, ShardError, FileNotFoundError: one sentence for the user.
+        """
+        for option in ("steps", "batch", "threads", "save_every"):
+            within(f"--{option.replace('_', '-')}", getattr(self, option), 1, 1 << 40)
         photographs = self.checked_photographs()
         torch.set_num_threads(self.threads)
-        training = Training(LITE, self)
+        training = Training(config, self)
         photographs.recall(training.resume())
         curve = Curve(self.out, self.data, training.step)
         ahead = Ahead(lambda step: training.pictures(photographs, step))
@@ -199,22 +208,32 @@ class Training:
             "step": self.step,
             "losses": self.losses.tolist(),
         }
+        # The weights first: once the last checkpoint is there, nothing is written any more.
+        export(self.average, self.settings.out / "lite.safetensors")
         part = self.checkpoint.with_suffix(".part")
         torch.save(state, part)
         part.replace(self.checkpoint)
-        export(self.average, self.settings.out / "lite.safetensors")
 
     def resume(self) -> list[str]:
-        """Takes up the checkpoint, if there is one; the names of its shards, in their order."""
+        """Takes up the checkpoint, if there is one; the names of its shards, in their order.
+
+        Raises:
+            StageError: it cannot be read, or is of another network or of another --frozen.
+        """
         if not self.checkpoint.exists():
             return []
-        state = torch.load(self.checkpoint, map_location="cpu", weights_only=True)
-        self.network.load_state_dict(state["network"])
-        self.optimizer.load_state_dict(state["optimizer"])
-        for name, value in state["average"].items():
-            self.average[name].copy_(value)
-        self.step, self.losses = state["step"], np.array(state["losses"])
-        return list(state["shards"])
+        try:
+            state = torch.load(self.checkpoint, map_location="cpu", weights_only=True)
+            self.network.load_state_dict(state["network"])
+            self.optimizer.load_state_dict(state["optimizer"])
+            for name, value in state["average"].items():
+                self.average[name].copy_(value)
+            self.step, self.losses = state["step"], np.array(state["losses"])
+            return list(state["shards"])
+        except (RuntimeError, ValueError, KeyError, EOFError, pickle.UnpicklingError) as error:
+            raise StageError(
+                f"{self.checkpoint} is no checkpoint of this run; name another --out"
+            ) from error
 
 
 def schedule(step: int, steps: int, warm_up: int = 100) -> float:

@@ -38,7 +38,7 @@ class Journal:
         kept = read_losses(out)[:step]
         (out / LOSSES).write_text("".join(json.dumps(line) + "\n" for line in kept))
         self._losses = (out / LOSSES).open("a")
-        self._board = SummaryWriter(out / BOARD, purge_step=step)
+        self._board = SummaryWriter(out / BOARD, purge_step=step + 1)
         self._line = ProgressLine("train")
         self._started, self._first = time.monotonic(), step
 

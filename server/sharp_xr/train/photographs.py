@@ -16,7 +16,7 @@ from torch.nn import functional
 from sharp_xr.model.lite_network import CANONICAL_FOCAL_PX, normalised
 from sharp_xr.train.cameras import developed
 from sharp_xr.train.data.shards import Shard, shard_paths
-from sharp_xr.train.losses import Target
+from sharp_xr.train.depth_losses import Target
 
 Rng = np.random.Generator
 

@@ -15,7 +15,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
+from sharp_xr.model.family import MODEL_FILE
 from sharp_xr.model.lite_gaussians import LiteGaussiansConfig
+from sharp_xr.model.sharp.network import SharpNetwork
 from sharp_xr.perceptual import Features, load_features
 from sharp_xr.train.ahead import Ahead
 from sharp_xr.train.networks import (
@@ -30,13 +32,13 @@ from sharp_xr.train.networks import (
 )
 from sharp_xr.train.objective import total
 from sharp_xr.train.processes import Processes
-from sharp_xr.train.samples import Batch, Samples, batch_of
-from sharp_xr.train.stages import Stage, Stage2, StageError
+from sharp_xr.train.samples import Batch, Files, Samples, batch_of
+from sharp_xr.train.stages import Stage, Stage2, StageError, lasting
 from sharp_xr.train.step import Step
 from sharp_xr.train.swapping import photos_of, swapped
 
-CHECKPOINT, MODEL = "checkpoint.pt", "model.safetensors"
-"""What a run goes on from; what it has come to, to be served."""
+CHECKPOINT = "checkpoint.pt"
+"""What a run goes on from; beside it lies what it has come to, to be served."""
 
 
 class Run:
@@ -92,9 +94,11 @@ class Run:
 
     def _read(self, step: int, places: range) -> Batch:
         """From the disk: pairs in stage 1, photos in stage 2."""
-        stage = self.stage
-        made = photos_of if isinstance(stage, Stage2) else batch_of
-        return made(self.samples, stage.seed, step, places, (stage.height, stage.width))
+        stage, size = self.stage, (self.stage.height, self.stage.width)
+        if isinstance(stage, Stage2):
+            is_sharp = isinstance(self.network, SharpNetwork)
+            return photos_of(self.samples, stage.seed, step, places, size, squeezed=is_sharp)
+        return batch_of(self.samples, stage.seed, step, places, size)
 
     def _ready(self, batch: Batch) -> Batch:
         """On the device; photos become pairs."""
@@ -119,7 +123,12 @@ class Run:
         """Checkpoint and model, each written whole or not at all; the first process writes."""
         if self.processes.is_first:
             self.stage.out.mkdir(parents=True, exist_ok=True)
+            # The model first: once the last checkpoint is there, nothing is written any more.
+            export(self.network, self.average, self.stage.out / MODEL_FILE, self._provenance())
             state = {
+                "stage": type(self.stage).__name__,
+                "settings": lasting(self.stage),
+                "samples": self.samples.names if isinstance(self.samples, Files) else [],
                 "network": self.network.state_dict(),
                 "average": self.average,
                 "optimizer": self.optimizer.state_dict(),
@@ -128,19 +137,21 @@ class Run:
             part = self.checkpoint.with_suffix(".part")
             torch.save(state, part)
             part.replace(self.checkpoint)
-            export(self.network, self.average, self.stage.out / MODEL, self._provenance())
         self.processes.wait()
 
     def resume(self) -> bool:
         """Takes up the checkpoint, if there is one.
 
         Raises:
-            StageError: it cannot be read, or is of another network.
+            StageError: it cannot be read, or is of another network, stage or setting.
+            ShardError: a file that it was trained on is gone.
         """
         if not self.checkpoint.exists():
             return False
         try:
             state = torch.load(self.checkpoint, map_location=self.processes.device)
+            self._check_kept(state["stage"], state["settings"])
+            names = list(state["samples"])
             self.network.load_state_dict(state["network"])
             self.optimizer.load_state_dict(state["optimizer"])
             self.average, self.step = dict(state["average"]), int(state["step"])
@@ -148,7 +159,21 @@ class Run:
             raise StageError(
                 f"{self.checkpoint} is no checkpoint of this run; name another --out"
             ) from error
+        if names and isinstance(self.samples, Files):
+            self.samples.recall(names)
         return True
+
+    def _check_kept(self, kind: str, settings: dict[str, object]) -> None:
+        """Raises StageError: the checkpoint is of a run that is set otherwise."""
+        out, wanted = self.stage.out, lasting(self.stage)
+        if kind != type(self.stage).__name__:
+            raise StageError(f"{out} holds a run of {kind}; name another --out")
+        for name, value in wanted.items():
+            if settings.get(name) != value:
+                raise StageError(
+                    f"{out} holds a run with {name} {settings.get(name)!r}, this one has "
+                    f"{value!r}; name another --out"
+                )
 
     def _provenance(self) -> dict[str, str]:
         """What the model's file says of itself."""
@@ -165,6 +190,8 @@ def _network(stage: Stage) -> Network:
     config = CONFIGS[stage.network]
     if isinstance(config, LiteGaussiansConfig):
         config = dataclasses.replace(config, stride=stage.stride)
+    elif stage.stride != 1:
+        raise StageError(f"stride is {stage.stride}, and SHARP's grid is what it is: wanted 1")
     elif (stage.height, stage.width) != (config.side_px, config.side_px):
         raise StageError(
             f"{stage.network} sees {config.side_px} x {config.side_px} px, "

@@ -6,7 +6,6 @@ torchrun --nproc-per-node 8 -m sharp_xr.train.running --stage 1 --config sharp .
 
 from __future__ import annotations
 
-import dataclasses
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -112,7 +111,7 @@ def main(args: Sequence[str]) -> int:
         torch.set_num_threads(stage.threads)
         samples = open_samples(stage)
         with processes(stage.device) as world:
-            run(dataclasses.replace(stage), samples, world)
+            run(stage, samples, world)
     except (StageError, ShardError, ModelError, PerceptualError, OSError) as error:
         print(f"sharp-xr: {error}", file=sys.stderr)
         return 1

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -57,6 +57,17 @@ class Samples(Protocol):
     def __len__(self) -> int: ...
 
     def __getitem__(self, index: int, /) -> Sample: ...
+
+
+@runtime_checkable
+class Files(Protocol):
+    """Samples out of files, to which others may come; a run goes on with what it began with."""
+
+    names: list[str]
+    """The files, in the order of the samples."""
+
+    def recall(self, names: Sequence[str]) -> None:
+        """Takes those, in that order, and no others; raises ShardError if one of them is gone."""
 
 
 @dataclass(frozen=True)
@@ -114,12 +125,22 @@ def pair(
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """rgb [2, 3, H, W], depth [2, H, W], lenses [2, 4] and pose [4, 4] of input and one view."""
     views = [0, novel]
-    height, width = sample.depth.shape[1:]
-    rgb = torch.from_numpy(sample.rgb[views]).permute(0, 3, 1, 2).float() / 255
-    small = functional.interpolate(rgb, size, mode="bilinear", antialias=True, align_corners=False)
+    rgb, lenses = resized(sample.rgb[views], sample.lenses[views], size)
     depth = torch.from_numpy(sample.depth[views].astype(np.float32))
     # Depth is picked, never mixed: between two surfaces there is none.
     near = functional.interpolate(depth[:, None], size, mode="nearest-exact")[:, 0]
+    return rgb, near, lenses, torch.from_numpy(sample.camera_from_input[novel])
+
+
+def resized(
+    rgb: NDArray[np.uint8], lenses: NDArray[np.float64], size: tuple[int, int]
+) -> tuple[Tensor, Tensor]:
+    """Pictures [V, h, w, 3] and their lenses [V, 4] -> [V, 3, H, W] 0 to 1 and [V, 4], of another
+    size [H, W]; squeezed if its aspect is another."""
+    height, width = rgb.shape[1:3]
+    planes = torch.from_numpy(rgb).permute(0, 3, 1, 2).float() / 255
+    small = functional.interpolate(
+        planes, size, mode="bilinear", antialias=True, align_corners=False
+    )
     share = np.array([size[1] / width, size[0] / height] * 2)
-    lenses = torch.from_numpy(sample.lenses[views] * share)
-    return small.clamp(0, 1), near, lenses, torch.from_numpy(sample.camera_from_input[novel])
+    return small.clamp(0, 1), torch.from_numpy(lenses * share)

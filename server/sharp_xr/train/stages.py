@@ -30,6 +30,14 @@ COUNTS = ("steps", "batch", "height", "width", "stride", "threads", "save_every"
 """Fields of a stage that are 1 or more."""
 
 
+MAY_CHANGE = (
+    *("data", "out", "device", "threads"),
+    *("save_every", "sheet_every", "checkpointing"),
+)
+"""Fields that a run may come back with another value of: where things are, and how much it writes
+and holds. All else decides what comes out."""
+
+
 class StageError(Exception):
     """A configuration that cannot be; one sentence for the user."""
 
@@ -40,7 +48,7 @@ class Stage:
 
     data: Path = Path("data/synth")
     """Folder of the shards of `train data synth`; of photos in stage 2."""
-    out: Path = Path("runs/train")
+    out: Path = Path("runs/stage1")
     """Folder for all that it writes; a run goes on from the checkpoint that is there."""
     network: NetworkName = "sharp"
     start: MaybePath = None
@@ -69,7 +77,7 @@ class Stage:
     train_depth: bool = True
     """The depth decoder is trained too."""
     stride: int = 1
-    """Pixels along the side of a cell of Gaussians, of lite; SHARP's is 2 in any case."""
+    """Pixels along the side of a cell of Gaussians, of lite; 1 for SHARP, whose cells stay."""
     ema: float = 0.999
     """How slowly the average of the weights follows them; the average is what is served."""
     clip: float = 1.0
@@ -133,6 +141,10 @@ class Stage:
             raise StageError(f"ema is {self.ema}, wanted 0 to below 1")
         if self.height % 32 or self.width % 32:
             raise StageError(f"pictures of {self.width} x {self.height} px, wanted multiples of 32")
+        if self.height % self.stride or self.width % self.stride:
+            raise StageError(
+                f"stride is {self.stride}, wanted what divides {self.width} and {self.height} px"
+            )
 
 
 @dataclass(frozen=True)
@@ -148,6 +160,7 @@ class Stage2(Stage):
     """
 
     data: Path = Path("photos")
+    out: Path = Path("runs/stage2")
     steps: int = 60_000
     warm_up: int = 6_000
     lean_m: float = 0.3
@@ -218,6 +231,12 @@ def configured(stage: Literal[1, 2], config: str) -> Stage1 | Stage2:
 def written(stage: Stage) -> bytes:
     """As config.json."""
     return msgspec.json.format(msgspec.json.encode(stage, enc_hook=str), indent=2)
+
+
+def lasting(stage: Stage) -> dict[str, object]:
+    """Those fields that a run keeps to its end, as config.json has them."""
+    fields = msgspec.json.decode(written(stage), type=dict[str, object])
+    return {name: value for name, value in fields.items() if name not in MAY_CHANGE}
 
 
 def _path(kind: type, value: object) -> object:

@@ -14,11 +14,11 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
-from torch.nn import functional
 
 from sharp_xr.train.networks import Network
-from sharp_xr.train.samples import Batch, Samples
+from sharp_xr.train.samples import Batch, Samples, resized
 from sharp_xr.train.step import draw
 
 COVERED = 0.5
@@ -26,21 +26,29 @@ COVERED = 0.5
 
 
 def photos_of(
-    samples: Samples, seed: int, step: int, places: Sequence[int], size: tuple[int, int]
+    samples: Samples,
+    seed: int,
+    step: int,
+    places: Sequence[int],
+    size: tuple[int, int],
+    *,
+    squeezed: bool = False,
 ) -> Batch:
-    """As ``samples.batch_of``, of photos without novel views: both views are the photo."""
+    """As ``samples.batch_of``, of photos without novel views: both views are the photo.
+
+    Each photo gives its middle, of the aspect of ``size``; or, squeezed, all of it, as SHARP sees
+    it.
+    """
     pictures, lenses = [], []
     for place in places:
         rng = np.random.default_rng((seed, step, place))
         sample = samples[int(rng.integers(len(samples)))]
-        height, width = sample.rgb.shape[1:3]
-        rgb = torch.from_numpy(sample.rgb[:1]).permute(0, 3, 1, 2).float() / 255
-        small = functional.interpolate(
-            rgb, size, mode="bilinear", antialias=True, align_corners=False
-        )
-        share = np.array([size[1] / width, size[0] / height] * 2)
-        pictures.append(small.clamp(0, 1))
-        lenses.append(torch.from_numpy(sample.lenses[:1] * share))
+        rgb, lens = sample.rgb[:1], sample.lenses[:1]
+        if not squeezed:
+            rgb, lens = _middle(rgb, lens, size)
+        picture, lens_px = resized(rgb, lens, size)
+        pictures.append(picture)
+        lenses.append(lens_px)
     poses = np.stack([lean(seed, step, place) for place in places])
     return Batch(
         rgb=torch.stack(pictures).expand(-1, 2, -1, -1, -1),
@@ -48,6 +56,17 @@ def photos_of(
         lenses=torch.stack(lenses).expand(-1, 2, -1),
         novel_from_input=torch.from_numpy(poses),
     )
+
+
+def _middle(
+    rgb: NDArray[np.uint8], lenses: NDArray[np.float64], size: tuple[int, int]
+) -> tuple[NDArray[np.uint8], NDArray[np.float64]]:
+    """The largest part in the middle that has the aspect of ``size``, to a pixel."""
+    height, width = rgb.shape[1:3]
+    rows = min(height, max(1, round(width * size[0] / size[1])))
+    columns = min(width, max(1, round(height * size[1] / size[0])))
+    top, left = (height - rows) // 2, (width - columns) // 2
+    return rgb[:, top : top + rows, left : left + columns], lenses - (0, 0, left, top)
 
 
 def lean(seed: int, step: int, place: int) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:

@@ -8,13 +8,21 @@ import h5py
 import numpy as np
 import pytest
 import torch
+from torch import Tensor
 from torch.nn import functional
 
-from sharp_xr.perceptual import PerceptualError, distance, find_hed, load_features
+from sharp_xr.perceptual import Features, PerceptualError, find_hed, load_features
 from sharp_xr.perceptual.resnet import ResNet50
 from sharp_xr.perceptual.vgg import BLOCKS, MEAN, SCALES
 
 WIDTHS = (3, 4, 5, 6, 7)
+
+
+def distance(features: Features, a: Tensor, b: Tensor) -> Tensor:
+    """[B] mean squared difference of the features, summed over levels; sRGB [B, 3, H, W] both."""
+    pairs = zip(features(a), features(b), strict=True)
+    total: Tensor = sum((((x - y) ** 2).mean((1, 2, 3)) for x, y in pairs), a.new_zeros(len(a)))
+    return total
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from PIL import Image
 from tests.server.train.planes import Planes
 from torch import Tensor
 
@@ -22,6 +23,12 @@ class Blurs:
 
     def __call__(self, srgb: Tensor) -> list[Tensor]:
         return [torch.nn.functional.avg_pool2d(srgb, 2**k) for k in range(4)]
+
+
+def photos(folder: Path) -> Path:
+    folder.mkdir()
+    Image.new("RGB", (64, 48), (200, 90, 40)).save(folder / "a.png")
+    return folder
 
 
 def test_the_last_row_is_the_whole_recipe_and_the_others_each_lack_something() -> None:
@@ -71,6 +78,9 @@ def test_an_ablation_trains_each_row_once_and_tells_the_paper_s_numbers_beside_i
     longer = dataclasses.replace(wish, steps=6)
     with pytest.raises(StageError, match="whole-recipe was trained with other settings"):
         ablated(longer, Planes(), Planes(3))
+    others = dataclasses.replace(wish, photos=photos(tmp_path / "photos"))
+    with pytest.raises(StageError, match="ssft was trained with other settings"):
+        ablated(others, Planes(), Planes(3))
     gram = dataclasses.replace(wish, name="gram")
     assert "| gram off -> gram on |" in ablated(gram, Planes(), Planes(3))
     assert len(list(tmp_path.glob("*/model.safetensors"))) == 2

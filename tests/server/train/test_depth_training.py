@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 from pathlib import Path
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -13,11 +16,19 @@ from safetensors.torch import load_file
 from sharp_xr.model import ModelError
 from sharp_xr.model.lite_network import LITE, TINY, LiteNetwork, load_lite
 from sharp_xr.train.data.instances import Instance
-from sharp_xr.train.data.shards import shard_path, write_shard
+from sharp_xr.train.data.settings import SettingError
+from sharp_xr.train.data.shards import HELD_OUT, shard_path, write_shard
+from sharp_xr.train.depth_losses import layers_loss
 from sharp_xr.train.depth_training import Training, TrainLite, export, schedule
-from sharp_xr.train.losses import layers_loss
-from sharp_xr.train.photographs import FIRST_SIZES, LAST_SIZES, SMALL_SIZES, Photographs
+from sharp_xr.train.photographs import (
+    FIRST_SIZES,
+    LAST_SIZES,
+    SMALL_SIZES,
+    Batch,
+    Photographs,
+)
 from sharp_xr.train.samples import Sample
+from sharp_xr.train.stages import StageError
 
 
 @pytest.fixture(scope="module")
@@ -68,6 +79,76 @@ def test_an_interrupted_training_ends_as_an_uninterrupted_one(
         assert torch.equal(tensor, second.network.state_dict()[name]), name
         assert torch.equal(whole.average[name], second.average[name]), name
     assert whole.losses.tolist() == second.losses.tolist()
+
+
+class Killed(Exception):
+    pass
+
+
+def test_a_killed_command_ends_as_one_that_was_not(
+    photographs: Photographs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = tmp_path / "data"
+    shutil.copytree(photographs.folder, data)
+    held_out = shard_path(data, HELD_OUT, HELD_OUT)
+    shutil.copy(shard_path(data, 0, 0), held_out)
+
+    def command(out: str) -> TrainLite:
+        return TrainLite(
+            data=data, out=tmp_path / out, steps=5, batch=1, frozen=0, save_every=2, last=1
+        )
+
+    monkeypatch.setattr("sharp_xr.train.depth_training.initialise", lambda encoder: None)
+    command("whole").run(TINY)
+
+    def dies(self: Training, batch: Batch) -> None:
+        if self.step == 3:
+            raise Killed
+        one_step(self, batch)
+
+    one_step = Training.one_step
+    monkeypatch.setattr(Training, "one_step", dies)
+    with pytest.raises(Killed):
+        command("parts").run(TINY)
+    monkeypatch.setattr(Training, "one_step", one_step)
+    recall = Mock(side_effect=Photographs.recall)
+    monkeypatch.setattr(Photographs, "recall", lambda self, names: recall(self, names))
+    command("parts").run(TINY)
+    assert recall.call_args.args[1] == [shard_path(data, 0, 0).name]
+    whole, parts = (load_file(tmp_path / out / "lite.safetensors") for out in ("whole", "parts"))
+    assert all(torch.equal(tensor, parts[name]) for name, tensor in whole.items())
+    curve = (tmp_path / "parts" / "curve.jsonl").read_text().splitlines()
+    assert [json.loads(line)["step"] for line in curve] == [2, 4, 5]
+
+
+def test_weights_are_there_before_their_checkpoint(
+    photographs: Photographs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = training(tmp_path)
+    monkeypatch.setattr(torch, "save", Mock(side_effect=Killed))
+    with pytest.raises(Killed):
+        run.save(photographs)
+    assert (tmp_path / "lite.safetensors").exists() and not run.checkpoint.exists()
+
+
+def test_what_cannot_be_gone_on_from_is_a_sentence(
+    photographs: Photographs, tmp_path: Path
+) -> None:
+    training(tmp_path).save(photographs)
+    frozen = TrainLite(out=tmp_path, steps=6, batch=2, frozen=2)
+    for other in (frozen, TrainLite(out=tmp_path, frozen=0)):
+        config = TINY if other is frozen else LITE
+        with pytest.raises(StageError, match="no checkpoint of this run; name another --out"):
+            Training(config, other, imagenet=False).resume()
+    (tmp_path / "checkpoint.pt").write_bytes(b"nothing")
+    with pytest.raises(StageError, match="no checkpoint of this run"):
+        training(tmp_path).resume()
+
+
+@pytest.mark.parametrize("name", ["steps", "batch", "save_every", "threads"])
+def test_a_count_of_nothing_is_a_sentence(name: str, tmp_path: Path) -> None:
+    with pytest.raises(SettingError, match=f"--{name.replace('_', '-')} is 0, wanted 1"):
+        TrainLite(out=tmp_path, **{name: 0}).run()  # type: ignore[arg-type]
 
 
 def test_training_lowers_the_loss(photographs: Photographs, tmp_path: Path) -> None:

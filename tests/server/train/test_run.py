@@ -9,10 +9,12 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from unittest.mock import Mock
 
+import numpy as np
 import pytest
 import torch
 from PIL import Image
@@ -20,11 +22,14 @@ from safetensors.torch import load_file
 from tests.server.train.planes import Planes
 from tests.server.train.training import stage_of, train
 
+from sharp_xr.model.family import MODEL_FILE
 from sharp_xr.model.lite_gaussians_file import load_lite_gaussians
-from sharp_xr.train.journal import LOSSES, read_losses
+from sharp_xr.train.journal import LOSSES, Journal, read_losses
 from sharp_xr.train.processes import Processes
-from sharp_xr.train.run import CHECKPOINT, MODEL, Run
+from sharp_xr.train.run import CHECKPOINT, Run
+from sharp_xr.train.samples import Sample, resized
 from sharp_xr.train.stages import Stage2, StageError, configured
+from sharp_xr.train.swapping import photos_of
 
 ROOT = Path(__file__).parents[3]
 
@@ -61,8 +66,8 @@ def test_a_killed_training_ends_as_an_unkilled_one_to_the_bit(tmp_path: Path) ->
     train(tmp_path / "whole", changes)
     assert read_losses(tmp_path / "killed") == read_losses(tmp_path / "whole")
     assert before == read_losses(tmp_path / "whole")[: len(before)]
-    served = load_file(tmp_path / "killed" / MODEL)
-    for name, tensor in load_file(tmp_path / "whole" / MODEL).items():
+    served = load_file(tmp_path / "killed" / MODEL_FILE)
+    for name, tensor in load_file(tmp_path / "whole" / MODEL_FILE).items():
         assert torch.equal(tensor, served[name]), name
 
 
@@ -92,7 +97,7 @@ def test_training_lowers_the_loss_and_leaves_what_can_be_served_and_looked_at(
     losses = [line["loss"] for line in read_losses(tmp_path)]
     assert len(losses) == 60
     assert sum(losses[-10:]) < 0.8 * sum(losses[:10])
-    network = load_lite_gaussians(tmp_path / MODEL)
+    network = load_lite_gaussians(tmp_path / MODEL_FILE)
     for name, tensor in network.state_dict().items():
         torch.testing.assert_close(tensor, ended.average[name], rtol=1e-3, atol=1e-4)
     sheets = sorted((tmp_path / "sheets").iterdir())
@@ -142,6 +147,91 @@ def test_stage_2_learns_from_photos_alone(tmp_path: Path) -> None:
     assert values["color"] > 0 and not torch.equal(
         run.network.state_dict()["head.out.bias"], before
     )
+
+
+def test_a_run_is_not_taken_up_as_another_one(tmp_path: Path) -> None:
+    Run(stage_of(tmp_path, {}), Planes(), Processes()).save()
+    second = dataclasses.replace(configured(2, "tiny-lite"), out=tmp_path, height=32, width=32)
+    with pytest.raises(StageError, match="holds a run of Stage1; name another --out"):
+        Run(second, Planes(), Processes()).resume()
+    for name, value in (("seed", 1), ("batch", 3), ("peak", 1e-3), ("gram", False)):
+        other = Run(stage_of(tmp_path, {name: value}), Planes(), Processes())
+        with pytest.raises(StageError, match=f"holds a run with {name} .*, this one has {value}"):
+            other.resume()
+    same: dict[str, object] = {
+        "threads": 2,
+        "save_every": 7,
+        "sheet_every": 9,
+        "checkpointing": True,
+    }
+    assert Run(stage_of(tmp_path, same), Planes(), Processes()).resume()
+
+
+class PlanesInFiles(Planes):
+    """The scenes of numbered files."""
+
+    def __init__(self, names: list[str]) -> None:
+        super().__init__(len(names))
+        self.names = names
+
+    def recall(self, names: Sequence[str]) -> None:
+        self.names, self.count = list(names), len(names)
+
+    def __getitem__(self, index: int) -> Sample:
+        return super().__getitem__(int(self.names[index]))
+
+
+def test_a_run_goes_on_with_the_files_that_it_began_with(tmp_path: Path) -> None:
+    Run(stage_of(tmp_path, {}), PlanesInFiles(["5", "7"]), Processes()).save()
+    later = Run(stage_of(tmp_path, {}), PlanesInFiles(["4", "5", "6", "7"]), Processes())
+    assert later.resume()
+    whole = Run(stage_of(tmp_path, {}), PlanesInFiles(["5", "7"]), Processes())
+    for step in range(4):
+        assert torch.equal(later.batch(step, range(2)).rgb, whole.batch(step, range(2)).rgb)
+
+
+def test_the_model_is_there_before_its_checkpoint(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = Run(stage_of(tmp_path, {}), Planes(), Processes())
+    killed = RuntimeError("killed")
+    monkeypatch.setattr(torch, "save", Mock(side_effect=killed))
+    with pytest.raises(RuntimeError, match="killed"):
+        run.save()
+    assert (tmp_path / MODEL_FILE).exists() and not run.checkpoint.exists()
+
+
+def test_photos_of_stage_2_keep_their_aspect_for_lite_and_not_for_sharp() -> None:
+    half = Planes(views=0)[0]
+    wide = dataclasses.replace(
+        half,
+        rgb=np.concatenate([half.rgb, 255 - half.rgb], 2),
+        depth=np.concatenate([half.depth, half.depth], 2),
+        lenses=np.array([[60.0, 60.0, 64.0, 32.0]]),
+    )
+    middle = photos_of([wide], 0, 0, [0], (32, 32))
+    assert middle.lenses[0, 0].tolist() == [30, 30, 16, 16]
+    expected, _ = resized(wide.rgb[:, :, 32:96], wide.lenses, (32, 32))
+    assert torch.equal(middle.rgb[0, 0], expected[0])
+    tall = photos_of([wide], 0, 0, [0], (64, 32))
+    assert tall.lenses[0, 0].tolist() == [60, 60, 16, 32]
+    whole = photos_of([wide], 0, 0, [0], (32, 32), squeezed=True)
+    assert whole.lenses[0, 0].tolist() == [15, 30, 16, 16]
+
+
+def test_tensorboard_s_curves_have_no_gap_where_a_run_went_on(tmp_path: Path) -> None:
+    event_accumulator = pytest.importorskip(
+        "tensorboard.backend.event_processing.event_accumulator"
+    )
+    values = {"loss": 1.0}
+    for first, last in ((0, 25), (20, 40)):
+        journal = Journal(tmp_path, first, 40)
+        for step in range(first + 1, last + 1):
+            journal.tell(step, 1e-3, values)
+        journal.end("cut off")
+    board = event_accumulator.EventAccumulator(str(tmp_path / "tensorboard"))
+    board.Reload()
+    assert [event.step for event in board.Scalars("loss/loss")] == [10, 20, 30, 40]
 
 
 def test_a_checkpoint_of_something_else_is_one_sentence(tmp_path: Path) -> None:

@@ -71,6 +71,8 @@ def test_a_written_configuration_is_read_again(tmp_path: Path) -> None:
         ({"height": 50}, "multiples of 32"),
         ({"ema": 1.0}, "ema is 1.0"),
         ({"stride": 0}, "stride is 0"),
+        ({"stride": 5}, "stride is 5, wanted what divides 64 and 64 px"),
+        ({"stride": 3, "width": 96}, "stride is 3, wanted what divides 96 and 64 px"),
         ({"peak": math.nan}, "peak is nan"),
         ({"peak": math.inf}, "from inf down"),
         ({"floor": 1.0}, "down to 1.0 cannot be"),
@@ -98,6 +100,9 @@ def test_sharp_wants_its_own_square(tmp_path: Path) -> None:
     stage = dataclasses.replace(configured(1, "tiny-sharp"), width=544, out=tmp_path)
     with pytest.raises(StageError, match="tiny-sharp sees 512 x 512 px, not 544 x 512"):
         Run(stage, Planes(), Processes())
+    strided = dataclasses.replace(configured(1, "tiny-sharp"), stride=2, out=tmp_path)
+    with pytest.raises(StageError, match="stride is 2, and SHARP's grid"):
+        Run(strided, Planes(), Processes())
 
 
 def test_the_full_network_s_code_takes_a_step_at_its_tiny_size(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from sharp_xr.gaussians import COVARIANCE_ENTRIES
 from sharp_xr.model.sharp.composer import NdcGaussians
+from sharp_xr.rotation import rotation_rows
 
 
 def unproject(
@@ -24,7 +25,7 @@ def unproject(
     """
     half_view = (width / (2 * focal_px), height / (2 * focal_px), 1.0)
     axes = torch.tensor(half_view, dtype=gaussians.means.dtype, device=gaussians.means.device)
-    rows = _scaled_axes(gaussians.quats, gaussians.scales, half_view)
+    rows = scaled_axes(gaussians.quats, gaussians.scales, half_view)
     covariances = torch.stack(
         [(rows[i] * rows[j]).sum(-1) for i, j in COVARIANCE_ENTRIES],
         dim=-1,
@@ -32,15 +33,12 @@ def unproject(
     return gaussians.means * axes, covariances
 
 
-def _scaled_axes(quats: Tensor, scales: Tensor, factors: tuple[float, ...]) -> list[Tensor]:
-    """The rows of D R S, [B, N, 3] each: a covariance is their products."""
-    w, x, y, z = (quats / quats.norm(dim=-1, keepdim=True)).unbind(-1)
-    rotation = [
-        [1 - 2 * (y * y + z * z), 2 * (x * y - w * z), 2 * (x * z + w * y)],
-        [2 * (x * y + w * z), 1 - 2 * (x * x + z * z), 2 * (y * z - w * x)],
-        [2 * (x * z - w * y), 2 * (y * z + w * x), 1 - 2 * (x * x + y * y)],
-    ]
+def scaled_axes(
+    quats: Tensor, scales: Tensor, factors: tuple[float, ...] = (1.0, 1.0, 1.0)
+) -> list[Tensor]:
+    """The rows of D R S, [..., 3] each: a covariance is their products."""
+    unit = (quats / quats.norm(dim=-1, keepdim=True)).unbind(-1)
     return [
         torch.stack(row, dim=-1) * scales * factor
-        for row, factor in zip(rotation, factors, strict=True)
+        for row, factor in zip(rotation_rows(*unit), factors, strict=True)
     ]

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
-from sharp_xr.photo import PhotoError, read_photo
+from sharp_xr.photo import Photo, PhotoError, read_photo
 from sharp_xr.train.data.shards import ShardError
 from sharp_xr.train.samples import Sample
+
+log = logging.getLogger(__name__)
 
 ENDINGS = {".jpg", ".jpeg", ".png", ".webp", ".heic", ".heif", ".avif"}
 
@@ -16,35 +20,58 @@ ENDINGS = {".jpg", ".jpeg", ".png", ".webp", ".heic", ".heif", ".avif"}
 class PhotoFolder:
     """All photos under a folder, in order of their paths; read when they are asked for.
 
-    The focal length is the photo's own (EXIF), or what ``photo.py`` takes for one without.
+    The focal length is the photo's own (EXIF), or what ``photo.py`` takes for one without. A file
+    that cannot be read does not end a training: the next one stands for it, each time.
     """
 
     def __init__(self, folder: Path) -> None:
         """Raises ShardError: there is no photo."""
+        self._folder = folder
         found = folder.rglob("*") if folder.is_dir() else ()
-        self.paths = sorted(path for path in found if path.suffix.lower() in ENDINGS)
-        if not self.paths:
+        paths = sorted(path for path in found if path.suffix.lower() in ENDINGS)
+        if not paths:
             raise ShardError(f"there are no photos in {folder} ({', '.join(sorted(ENDINGS))})")
+        self.names = [str(path.relative_to(folder)) for path in paths]
+        self._unreadable: set[str] = set()
+
+    def recall(self, names: Sequence[str]) -> None:
+        """Takes those files alone, in that order: what a run began with.
+
+        Raises:
+            ShardError: one of them is gone.
+        """
+        for name in names:
+            if not (self._folder / name).is_file():
+                raise ShardError(f"{self._folder / name} is gone, and this training began with it")
+        self.names = list(names)
 
     def __len__(self) -> int:
-        return len(self.paths)
+        return len(self.names)
 
     def __getitem__(self, index: int, /) -> Sample:
         """One view, its depth unknown.
 
         Raises:
-            ShardError: the file is no photo; the sentence names it.
+            ShardError: no file at all is a photo; the sentence names one.
         """
-        path = self.paths[index]
-        try:
-            photo = read_photo(path.read_bytes())
-        except (PhotoError, OSError) as error:
-            raise ShardError(f"{path}: {error}") from error
-        height, width = photo.image.shape[:2]
-        lens = [photo.focal_px, photo.focal_px, width / 2, height / 2]
-        return Sample(
-            rgb=photo.image[None],
-            depth=np.zeros((1, height, width), np.float32),
-            lenses=np.array([lens]),
-            camera_from_input=np.eye(4)[None],
-        )
+        wrong = ShardError(f"photo {index} was asked for, there are {len(self)}")
+        for name in [*self.names[index:], *self.names[:index]]:
+            try:
+                return _sample(read_photo((self._folder / name).read_bytes()))
+            except (PhotoError, OSError) as error:
+                wrong = ShardError(f"{self._folder / name}: {error}")
+                if name not in self._unreadable:
+                    log.warning("left out: %s", wrong)
+                self._unreadable.add(name)
+        raise wrong
+
+
+def _sample(photo: Photo) -> Sample:
+    height, width = photo.image.shape[:2]
+    lens = [photo.focal_px, photo.focal_px, width / 2, height / 2]
+    return Sample(
+        rgb=photo.image[None],
+        depth=np.zeros((1, height, width), np.float32),
+        lenses=np.array([lens]),
+        camera_from_input=np.eye(4)[None],
+    )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,12 +23,29 @@ class ShardSamples:
         """Of the first `limit` shards, or of all.
 
         Raises:
-            ShardError: there is none, or one is broken.
+            ShardError: there is none, one is broken, or none has novel views.
         """
-        shards = opened(folder, held_out)[:limit]
+        self._folder = folder
+        self._take(opened(folder, held_out)[:limit])
+
+    def recall(self, names: Sequence[str]) -> None:
+        """Takes the shards of these names alone, in that order: what a run began with.
+
+        Raises:
+            ShardError: one of them is gone, or broken.
+        """
+        self._take([Shard(self._folder / name) for name in names])
+
+    def _take(self, shards: list[Shard]) -> None:
+        self.names = [shard.path.name for shard in shards]
         self._photos = [(shard, key) for shard in shards for key in shard.keys]
         novel = [shard.views(key) - 1 for shard, key in self._photos]
         self._ends = np.cumsum(novel).tolist()
+        if not sum(novel):
+            raise ShardError(
+                f"the photos in {self._folder} have no novel views; draw them with "
+                "`train data synth --novel 1` or more"
+            )
 
     def __len__(self) -> int:
         return int(self._ends[-1])
@@ -40,7 +57,7 @@ class ShardSamples:
         photo = bisect_right(self._ends, index)
         shard, key = self._photos[photo]
         first = self._ends[photo - 1] if photo else 0
-        return shard.sample(key, [1 + index - first])
+        return _to_train_on(shard, key, [1 + index - first])
 
 
 def opened(folder: Path, held_out: bool = False) -> list[Shard]:
@@ -94,7 +111,16 @@ class ShardStream:
             novel = shard.views(key) - 1
             views = [1 + int(rng.integers(novel))] if novel else []
             if i >= skip:
-                yield shard.sample(key, views)
+                yield _to_train_on(shard, key, views)
+
+
+def _to_train_on(shard: Shard, key: str, views: list[int]) -> Sample:
+    """The photo's depth is let be unknown where its surface reflects or is transparent: what the
+    picture shows there is not as far away as the surface. Novel views keep theirs, which says what
+    of them the photo sees."""
+    sample = shard.sample(key, views)
+    sample.depth[0][shard.marks(key, 0) > 0] = 0
+    return sample
 
 
 Photo = tuple[Shard, str]

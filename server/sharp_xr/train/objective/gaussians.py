@@ -7,6 +7,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from sharp_xr.model.sharp.composer import NdcGaussians
+from sharp_xr.model.sharp.unprojection import scaled_axes
 
 SIGMA = EPSILON = 1e-2
 """Of the floater term: slopes of normalised disparity per cell of SHARP's own grid."""
@@ -60,17 +61,7 @@ def screen_variances(gaussians: NdcGaussians, width: int) -> Tensor:
     In the network's space a point (x, y, z) is seen at (x, y) / z, -1 to 1 over ``width`` px.
     """
     x, y, z = gaussians.means.unbind(-1)
-    axes = _scaled_axes(gaussians)  # rows of R S, [B, N, 3] each
+    axes = scaled_axes(gaussians.quats, gaussians.scales)  # rows of R S, [B, N, 3] each
     half = width / 2
     seen = [(axes[i] - (at / z)[..., None] * axes[2]) / z[..., None] for i, at in ((0, x), (1, y))]
     return torch.stack([(half * row).pow(2).sum(-1) for row in seen], -1)
-
-
-def _scaled_axes(gaussians: NdcGaussians) -> list[Tensor]:
-    w, x, y, z = functional.normalize(gaussians.quats, dim=-1).unbind(-1)
-    rotation = [
-        [1 - 2 * (y * y + z * z), 2 * (x * y - w * z), 2 * (x * z + w * y)],
-        [2 * (x * y + w * z), 1 - 2 * (x * x + z * z), 2 * (y * z - w * x)],
-        [2 * (x * z - w * y), 2 * (y * z + w * x), 1 - 2 * (x * x + y * y)],
-    ]
-    return [torch.stack(row, -1) * gaussians.scales for row in rotation]

@@ -32,3 +32,30 @@ def test_what_is_no_photo_is_named(tmp_path: Path) -> None:
     (tmp_path / "a.png").write_text("not a picture")
     with pytest.raises(ShardError, match=r"a\.png: "):
         PhotoFolder(tmp_path)[0]
+
+
+def test_for_a_broken_photo_stands_the_next_one(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    for name, level in (("a.png", 90), ("c.png", 200)):
+        Image.new("RGB", (24, 16), (level,) * 3).save(tmp_path / name)
+    (tmp_path / "b.png").write_text("not a picture")
+    (tmp_path / "d.png").write_text("nor this")
+    photos = PhotoFolder(tmp_path)
+    for _ in range(2):
+        found = [int(photos[i].rgb[0, 0, 0, 0]) for i in range(len(photos))]
+        assert found == [90, 200, 200, 90]
+    assert [record.message.count("b.png") for record in caplog.records] == [1, 0], "told once"
+
+
+def test_a_folder_goes_on_with_the_photos_that_it_had(tmp_path: Path) -> None:
+    for name in ("b.png", "d.png"):
+        Image.new("RGB", (24, 16)).save(tmp_path / name)
+    names = PhotoFolder(tmp_path).names
+    Image.new("RGB", (24, 16)).save(tmp_path / "a.png")
+    later = PhotoFolder(tmp_path)
+    later.recall(names)
+    assert later.names == ["b.png", "d.png"] and len(later) == 2
+    (tmp_path / "d.png").unlink()
+    with pytest.raises(ShardError, match=r"d\.png is gone"):
+        later.recall(names)

@@ -54,6 +54,42 @@ def test_training_s_batches_come_from_shards(folder: Path) -> None:
     np.testing.assert_allclose(batch.novel_from_input[:, 0, 3] % 0.05, 0, atol=1e-9)
 
 
+def test_shards_that_came_later_are_left_to_another_run(folder: Path, tmp_path: Path) -> None:
+    for first in (2, 4):
+        path = shard_path(folder, first, first + 1)
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    names = ShardSamples(tmp_path).names
+    early = shard_path(folder, 0, 1)
+    (tmp_path / early.name).write_bytes(early.read_bytes())
+    samples = ShardSamples(tmp_path)
+    assert int(samples[0].lenses[0, 2]) == 0
+    samples.recall(names)
+    assert [int(samples[i].lenses[0, 2]) for i in range(len(samples))] == [2, 3, 3, 4, 5, 5]
+    (tmp_path / names[1]).unlink()
+    with pytest.raises(ShardError, match=names[1]):
+        samples.recall(names)
+
+
+def test_depth_of_what_mirrors_is_unknown_in_the_photo_alone(tmp_path: Path) -> None:
+    made = slanted("000000-0", novel=1, size=SIZE)
+    made.marks[:] = 0
+    made.marks[:, 3, 4:7] = 1, 2, 3
+    write_shard(shard_path(tmp_path, 0, 0), [made])
+    photo, novel = ShardSamples(tmp_path)[0].depth
+    unknown = np.zeros(SIZE, bool)
+    unknown[3, 4:7] = True
+    np.testing.assert_array_equal(photo == 0, unknown)
+    assert (novel > 0).all()
+    (streamed,) = ShardStream(tmp_path).epoch(0)
+    np.testing.assert_array_equal(streamed.depth[0], photo)
+
+
+def test_photos_without_novel_views_are_a_sentence(tmp_path: Path) -> None:
+    write_shard(shard_path(tmp_path, 0, 0), [slanted("000000-0", novel=0, size=SIZE)])
+    with pytest.raises(ShardError, match="no novel views; draw them with `train data synth"):
+        ShardSamples(tmp_path)
+
+
 def test_an_epoch_has_each_photo_once_in_another_order(folder: Path) -> None:
     stream = ShardStream(folder, buffer=4)
     first, second = seeds(list(stream.epoch(0))), seeds(list(stream.epoch(1)))

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from sharp_xr.train.losses import (
+from sharp_xr.train.depth_losses import (
     MOST_NEARNESS,
     Target,
     absolute,
@@ -41,6 +41,7 @@ def test_a_slope_costs_its_steepness_over_each_stride() -> None:
     truth = target(torch.zeros(1, 16, 16))
     y = torch.arange(16.0).expand(1, 16, 16) * 0.1
     assert gradient(y, truth, levels=2).item() == pytest.approx((0.1 + 0.2) / 2, rel=1e-5)
+    assert gradient(y.mT, truth, levels=2).item() == pytest.approx((0.1 + 0.2) / 2, rel=1e-5)
 
 
 def test_an_error_of_what_is_near_costs_by_its_parallax() -> None:
