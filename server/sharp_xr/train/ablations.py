@@ -1,7 +1,9 @@
 """The paper's ablations as data: what differs between the rows, and what the paper measured.
 
 Numbers: Mescheder et al. 2025, supplement, ScanNet++ (LPIPS, PSNR, SSIM): 60 K steps on 32 A100,
-stage 1 alone; the rows of SSFT are of the full models.
+stage 1 alone; the rows of SSFT are of the full models. The paper does not say whether depth was
+adjusted by the truth in the first rows of its losses; here it is in all of them, with the two terms
+that bound the adjustment: what is added from row to row is losses alone.
 """
 
 from __future__ import annotations

@@ -21,7 +21,7 @@ Data = (
 
 
 @dataclass(frozen=True)
-class Run:
+class RunStage:
     """Train a whole network: Gaussians, with rendering losses; see `sharp-xr train run --help`."""
 
     rest: tyro.conf.Positional[tuple[str, ...]] = ()
@@ -38,7 +38,7 @@ Command = (
         tyro.conf.subcommand("data", description="Draw scenes into shards; look at shards."),
     ]
     | Annotated[TrainLite, tyro.conf.subcommand("lite")]
-    | Annotated[Run, tyro.conf.subcommand("run")]
+    | Annotated[RunStage, tyro.conf.subcommand("run")]
     | Annotated[Ablate, tyro.conf.subcommand("ablate")]
 )
 
