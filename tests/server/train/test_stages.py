@@ -144,17 +144,3 @@ def test_a_folder_that_is_a_file_is_a_sentence(
     taken.write_bytes(b"")
     assert running.main(["--config", "tiny-lite", "--out", str(taken)]) == 1
     assert "taken" in capsys.readouterr().err
-
-
-def test_the_commands_of_the_documentation_are_understood() -> None:
-    page = (Path(__file__).parents[3] / "docs" / "train-your-own.md").read_text()
-    lines = page.replace("\\\n", " ").splitlines()
-    found = []
-    for line in lines:
-        words = line.split("#")[0].split()
-        for start in (["sharp-xr", "train", "run"], ["-m", "sharp_xr.train.running"]):
-            for i in range(len(words)):
-                if words[i : i + len(start)] == start and len(words) > i + len(start) + 1:
-                    found.append(running.stage_of(words[i + len(start) :]))
-    assert [type(stage).__name__ for stage in found] == ["Stage1", "Stage2", "Stage1"]
-    assert [stage.network for stage in found] == ["lite", "lite", "sharp"]
