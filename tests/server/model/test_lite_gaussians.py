@@ -76,6 +76,7 @@ def test_true_depth_scales_both_layers_by_the_adjustment_and_nothing_without() -
     factor = torch.tensor(0.5).exp()
     torch.testing.assert_close(adjusted.scale, factor.expand_as(adjusted.scale))
     torch.testing.assert_close(adjusted.depth, factor * plain.depth)
+    torch.testing.assert_close(adjusted.gaussians.means, factor * plain.gaussians.means)
 
 
 def test_every_weight_has_a_part_in_the_prediction() -> None:

@@ -1,11 +1,13 @@
-"""Furniture of the tests' own: a cube three times, in the format of the real thing."""
+"""Furniture of the tests' own (a cube three times, in the format of the real thing); one thread."""
 
 from __future__ import annotations
 
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import torch
 
 from sharp_xr.train.data.furniture import Library
 
@@ -75,3 +77,12 @@ def assets(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def library(assets: Path, tmp_path_factory: pytest.TempPathFactory) -> Library:
     return Library(assets, tmp_path_factory.mktemp("models"))
+
+
+@pytest.fixture(scope="module")
+def one_thread() -> Iterator[None]:
+    """For tiny pictures: threads would only wait for each other."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)

@@ -8,21 +8,14 @@ from pathlib import Path
 import pytest
 import torch
 from PIL import Image
+from tests.server.train.blurs import Blurs
 from tests.server.train.planes import Planes
-from torch import Tensor
 
 from sharp_xr.eval.table import Mean
 from sharp_xr.train import ablate
 from sharp_xr.train.ablate import Ablate, ablated, slug, verdict
 from sharp_xr.train.ablations import ABLATIONS
 from sharp_xr.train.stages import Stage1, StageError
-
-
-class Blurs:
-    name = "blurs"
-
-    def __call__(self, srgb: Tensor) -> list[Tensor]:
-        return [torch.nn.functional.avg_pool2d(srgb, 2**k) for k in range(4)]
 
 
 def photos(folder: Path) -> Path:

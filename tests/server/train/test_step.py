@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import Any
 
 import pytest
 import torch
+from tests.server.train.blurs import Blurs
 from tests.server.train.planes import Planes
 from torch import Tensor
 
@@ -13,17 +15,7 @@ from sharp_xr.model.lite_gaussians import LiteGaussians
 from sharp_xr.train.networks import CONFIGS, build, freeze, training_mode
 from sharp_xr.train.objective import Weights, total
 from sharp_xr.train.samples import Batch, batch_of
-from sharp_xr.train.step import Manner, Step, draw, novel_mask
-
-
-class Blurs:
-    """A perceptual network in a line."""
-
-    name = "blurs"
-
-    def __call__(self, srgb: Tensor) -> list[Tensor]:
-        return [torch.nn.functional.avg_pool2d(srgb, 2**k) for k in range(4)]
-
+from sharp_xr.train.step import Drawn, Manner, Step, draw, novel_mask
 
 PLAIN = Manner()
 
@@ -93,6 +85,36 @@ def test_the_photo_s_own_view_can_count_more_in_the_colour_term() -> None:
     )
     assert (one > none).all()
     torch.testing.assert_close(three - none, 3 * (one - none))
+
+
+def test_what_a_novel_view_shows_beyond_the_photo_costs_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    step, aside = step_of("tiny-lite"), batch().novel_from_input.clone()
+    aside[:, :2, 3] = torch.tensor([1.5, -0.5])
+    far = dataclasses.replace(batch(), novel_from_input=aside)
+    inside = novel_mask(far) > 0
+    assert 0.3 < inside.float().mean() < 0.7
+
+    def terms(where: Tensor) -> dict[str, Tensor]:
+        """As if the novel view came out otherwise there."""
+
+        def otherwise(*made: Any) -> Drawn:
+            drawn = draw(*made)
+            rgb, alpha = drawn.rgb.clone(), drawn.alpha.clone()
+            rgb[:, 1] = torch.where(where[:, None], 1 - rgb[:, 1], rgb[:, 1])
+            alpha[:, 1] = torch.where(where, 0.5, alpha[:, 1])
+            return dataclasses.replace(drawn, rgb=rgb, alpha=alpha)
+
+        monkeypatch.setattr("sharp_xr.train.step.draw", otherwise)
+        found: dict[str, Tensor] = step(far)
+        return found
+
+    as_it_is = terms(torch.zeros_like(inside))
+    for name, term in terms(~inside).items():
+        assert torch.equal(term, as_it_is[name]), name
+    costs = {name for name, term in terms(inside).items() if (term != as_it_is[name]).all()}
+    assert costs == {"color", "alpha", "perceptual"}
 
 
 def test_terms_are_each_picture_s_own() -> None:

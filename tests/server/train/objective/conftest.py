@@ -1,16 +1,10 @@
-"""Gradient checks compute with many tiny pictures: threads would only wait for each other."""
+"""Gradient checks compute with many tiny pictures."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
-import torch
 
 
 @pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+def always_one_thread(one_thread: None) -> None:
+    """For all tests of this folder."""

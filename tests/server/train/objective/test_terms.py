@@ -5,11 +5,16 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
 
+from sharp_xr.gaussians import Gaussians
 from sharp_xr.model.sharp.composer import NdcGaussians
+from sharp_xr.model.sharp.unprojection import unproject
+from sharp_xr.render import RenderSettings, View
+from sharp_xr.render.reference import project
 from sharp_xr.train.objective import Weights, total
 from sharp_xr.train.objective.depth import (
     disparity_error,
@@ -101,6 +106,7 @@ def test_the_second_layer_pays_for_steps_of_disparity() -> None:
     assert second_layer_tv(depth).item() == 0
     depth[:, 1, :, 2:] = 2
     assert second_layer_tv(depth).item() == pytest.approx(0.5 * 4 / 12)
+    assert second_layer_tv(depth.mT).item() == pytest.approx(0.5 * 4 / 12)
 
 
 def test_a_floater_is_opaque_and_at_a_step() -> None:
@@ -115,6 +121,18 @@ def test_a_floater_is_opaque_and_at_a_step() -> None:
     slope = 20 * slope
     wanted = 0.8 / 8 * (1 - math.exp(-(slope - 1e-2) / 1e-2))
     assert floaters(opacities, 20 * inverse).item() == pytest.approx(wanted, rel=1e-5)
+
+
+def test_a_floater_s_slope_is_the_steepest_way_up() -> None:
+    """On 8 x 8 cells, of 3 a cell to the right and 4 down: 5 in all."""
+    across, down = torch.arange(8.0), torch.arange(8.0)[:, None]
+    opacities = torch.zeros(1, 8, 8)
+    opacities[0, 3, 2] = 0.8
+    for x, y, steepest in ((3, 0, 3), (0, 4, 4), (3, 4, 5)):
+        inverse = (x * across + y * down).expand(1, 1, 1, 8, 8)
+        slope = steepest * 8 / PAPER_CELLS
+        wanted = 0.8 / 64 * (1 - math.exp(-(slope - 1e-2) / 1e-2))
+        assert floaters(opacities.flatten(1), inverse).item() == pytest.approx(wanted, rel=1e-5)
 
 
 def test_offsets_up_to_400_are_free() -> None:
@@ -142,6 +160,24 @@ def test_a_base_gaussian_s_deviation_on_screen_is_its_cell() -> None:
     assert seen.flatten().tolist() == pytest.approx([(width / cells) ** 2] * 2)
 
 
+def test_a_turned_gaussian_off_the_axis_is_as_wide_as_it_is_drawn() -> None:
+    """Against the reference renderer; the lens, which the term does not know, cancels out."""
+    one = gaussians(
+        torch.tensor([[[0.7, -1.1, 2.0]]]),
+        torch.tensor([[[0.02, 0.05, 0.3]]]),
+        torch.tensor([[[0.8, 0.3, -0.4, 0.2]]]),
+    )
+    width, focal = 64, 50.0
+    means, covariances = unproject(one, width, width, focal)
+    scene = Gaussians(
+        *(part[0].numpy() for part in (means, covariances, one.colors, one.opacities))
+    )
+    view = View(np.eye(4), focal, focal, width / 2, width / 2, width, width)
+    ((wide, _, high),) = project(scene, view, RenderSettings(eps2d=0.0)).covariances
+    seen = screen_variances(one, width)
+    assert seen.flatten().tolist() == pytest.approx([wide, high], rel=1e-5)
+
+
 def test_the_identity_costs_no_adjustment() -> None:
     assert scale_error(torch.ones(1, 1, 8, 8)).item() == 0
     assert scale_error(torch.full((1, 1, 8, 8), 1.2)).item() == pytest.approx(0.2)
@@ -152,6 +188,7 @@ def test_roughness_is_a_slope_s_steepness_at_every_size() -> None:
     """Of a ramp of 0.01 a pixel over 16 px: differences of 0.02, 0.04, 0.08 between means."""
     ramp = (0.01 * torch.arange(16.0)).expand(1, 1, 16, 16)
     assert scale_roughness(ramp).item() == pytest.approx(0.02 + 0.04 + 0.08, rel=1e-4)
+    assert scale_roughness(ramp.mT).item() == pytest.approx(0.02 + 0.04 + 0.08, rel=1e-4)
 
 
 def test_the_frustum_mask_is_what_the_photo_saw_and_a_little_more() -> None:
@@ -163,6 +200,10 @@ def test_the_frustum_mask_is_what_the_photo_saw_and_a_little_more() -> None:
     mask = frustum_mask(torch.full((1, 20, 20), 2.0), lens, lens, pose, size)
     # 0.5 m at 2 m are 5 px; the margin of 1.05 allows half a pixel more.
     assert mask[0, 10].tolist() == [1.0] * 16 + [0.0] * 4
+    below = torch.eye(4)[None].clone()
+    below[0, 1, 3] = 0.5
+    mask = frustum_mask(torch.full((1, 20, 20), 2.0), lens, lens, below, size)
+    assert mask[0, :, 10].tolist() == [1.0] * 16 + [0.0] * 4
     behind = torch.eye(4)[None].clone()
     behind[0, 2, 3] = -3
     assert frustum_mask(torch.full((1, 4, 4), 2.0), lens, lens, behind, size).sum() == 0
