@@ -22,7 +22,7 @@ from sharp_xr.photo import Photo
 INPUT_PX = 320, 192
 """The longer sides of what the network sees. At the larger one it sees edges, at the smaller one
 most of the picture at once; their errors are not the same, so the mean has fewer."""
-RELIEF, SCALE = 0.85, 1.15
+RELIEF, SCALE = 0.85, 1.09
 """What photos are to drawn scenes: relief, the logarithm of depth over the photo's median, is so
 much of what the network says, and all is so much farther. It learned from drawn scenes, and is
 surer of itself before a photo than it may be. By the seven pairs of `scripts/bench fidelity`: the

@@ -4,10 +4,12 @@
     [B, 3, H, W]              |            |            |              |                |
                              skip         skip         skip           skip        top + context
                               |            |            |              |                |
-    [B, 2, H/2, W/2] <-head- join <------ join <------ join <-------- join <------------+
+    [B, 2, H/2, W/2] <-head- join <-refine- join <-refine- join <-refine- join <-refine-+
 
 The encoder has the layers of EfficientNet-Lite0 (Tan and Le 2019; the Lite variant has ReLU6 and no
 squeeze-and-excitation) up to its last stage, so that its ImageNet weights can start the training.
+Residual blocks refine what the decoder has at each size before it is enlarged; at the two smallest
+ones each cell also asks all the others.
 
 Units. The network speaks log inverse canonical depth,
 
@@ -44,11 +46,14 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from sharp_xr.model import ModelError
+from sharp_xr.model.lite_layers import Block, Join, SameConv, norm, refinement
 
 CANONICAL_FOCAL_PX = 204.8
 """A phone's main camera at 256 px: 0.8 widths of the picture."""
 NEAR_M, FAR_M = 0.1, 80.0
 """The depths that come out; the sky is at FAR_M."""
+REFINEMENTS = "refinements."
+"""What the names of their weights begin with; fresh ones do nothing."""
 STRIDE = 32
 """Height and width of the input are multiples of this."""
 
@@ -88,10 +93,12 @@ class LiteConfig:
     """Channels at 1/16, 1/8, 1/4 and 1/2 of the size."""
     top: int = 160
     """Channels at 1/32."""
+    refined: tuple[int, int, int, int] = (2, 2, 2, 1)
+    """Residual blocks at 1/32, 1/16, 1/8 and 1/4 of the size, in the decoder."""
 
 
 LITE = LiteConfig()
-"""What is shipped: 3.2 M parameters."""
+"""What is shipped: 4.5 M parameters."""
 
 TINY = LiteConfig(
     stem=8,
@@ -104,52 +111,9 @@ TINY = LiteConfig(
     ),
     decoder=(16, 16, 8, 8),
     top=16,
+    refined=(1, 1, 1, 0),
 )
 """For tests: the same shapes at the ends, nothing learned."""
-
-
-class SameConv(nn.Conv2d):
-    """A convolution padded as TensorFlow's "SAME" does: with stride 2, more right and below.
-
-    The ImageNet weights were trained with that; half a pixel of shift is half a pixel of parallax.
-    """
-
-    def __init__(self, inputs: int, outputs: int, kernel: int, stride: int = 1, groups: int = 1):
-        super().__init__(inputs, outputs, kernel, stride, groups=groups, bias=False)
-        total = kernel - stride  # sides are multiples of the stride
-        self.pad = (total // 2, total - total // 2)
-
-    def forward(self, x: Tensor) -> Tensor:
-        low, high = self.pad
-        return super().forward(functional.pad(x, (low, high, low, high)))
-
-
-def _norm(channels: int) -> nn.BatchNorm2d:
-    return nn.BatchNorm2d(channels, eps=1e-3, momentum=0.01)  # EfficientNet's
-
-
-class Block(nn.Module):
-    """Inverted residual: widen 1 x 1, filter each channel, narrow 1 x 1."""
-
-    def __init__(self, inputs: int, outputs: int, kernel: int, stride: int, expand: int):
-        super().__init__()
-        inner = inputs * expand
-        self.expand = (
-            nn.Sequential(SameConv(inputs, inner, 1), _norm(inner), nn.ReLU6(inplace=True))
-            if expand > 1
-            else nn.Identity()
-        )
-        self.depthwise = nn.Sequential(
-            SameConv(inner, inner, kernel, stride, groups=inner),
-            _norm(inner),
-            nn.ReLU6(inplace=True),
-        )
-        self.project = nn.Sequential(SameConv(inner, outputs, 1), _norm(outputs))
-        self.is_residual = stride == 1 and inputs == outputs
-
-    def forward(self, x: Tensor) -> Tensor:
-        y: Tensor = self.project(self.depthwise(self.expand(x)))
-        return x + y if self.is_residual else y
 
 
 class Encoder(nn.Module):
@@ -158,7 +122,7 @@ class Encoder(nn.Module):
     def __init__(self, config: LiteConfig):
         super().__init__()
         self.stem = nn.Sequential(
-            SameConv(3, config.stem, 3, 2), _norm(config.stem), nn.ReLU6(inplace=True)
+            SameConv(3, config.stem, 3, 2), norm(config.stem), nn.ReLU6(inplace=True)
         )
         blocks: list[Block] = []
         self.taps: list[int] = []  # the blocks whose result is the last of its size
@@ -186,36 +150,6 @@ class Encoder(nn.Module):
         return features
 
 
-class Join(nn.Module):
-    """Doubles the size of x and joins the encoder's features of that size."""
-
-    def __init__(self, inputs: int, skip: int, outputs: int, kernels: tuple[int, ...]):
-        super().__init__()
-        # A 1 x 1 convolution of both, concatenated; that of the smaller one before it is enlarged,
-        # which is the same and costs a quarter.
-        self.deep = nn.Conv2d(inputs, outputs, 1, bias=False)
-        self.skip = nn.Conv2d(skip, outputs, 1, bias=False)
-        self.mix = nn.Sequential(_norm(outputs), nn.ReLU(inplace=True))
-        for kernel in kernels:
-            self.mix.extend(_separable(outputs, kernel))
-
-    def forward(self, x: Tensor, features: Tensor) -> Tensor:
-        x = self.deep(x)
-        larger = functional.interpolate(x, scale_factor=2.0, mode="bilinear", align_corners=False)
-        y: Tensor = self.mix(larger + self.skip(features))
-        return y
-
-
-def _separable(channels: int, kernel: int) -> list[nn.Module]:
-    return [
-        nn.Conv2d(channels, channels, kernel, padding=kernel // 2, groups=channels, bias=False),
-        _norm(channels),
-        nn.Conv2d(channels, channels, 1, bias=False),
-        _norm(channels),
-        nn.ReLU(inplace=True),
-    ]
-
-
 class LiteNetwork(nn.Module):
     """See the module. Height and width must be multiples of STRIDE."""
 
@@ -225,9 +159,17 @@ class LiteNetwork(nn.Module):
         c2, c4, c8, c16, c32 = self.encoder.channels
         d16, d8, d4, d2 = config.decoder
         self.top = nn.Sequential(
-            nn.Conv2d(c32, config.top, 1, bias=False), _norm(config.top), nn.ReLU(inplace=True)
+            nn.Conv2d(c32, config.top, 1, bias=False), norm(config.top), nn.ReLU(inplace=True)
         )
         self.context = nn.Linear(c32, config.top)  # what the whole picture shows
+        self.refinements = nn.ModuleList(
+            [
+                refinement(config.top, config.refined[0], 4, attentive=True),
+                refinement(d16, config.refined[1], 4, attentive=True),
+                refinement(d8, config.refined[2], 4, attentive=False),
+                refinement(d4, config.refined[3], 2, attentive=False),
+            ]
+        )
         self.joins = nn.ModuleList(
             [
                 Join(config.top, c16, d16, (3, 5)),
@@ -252,8 +194,8 @@ class LiteNetwork(nn.Module):
         """[B, 3, H, W] -> the decoder's last map, [B, C, H/2, W/2]."""
         *skips, deepest = self.encoder(x)
         t: Tensor = self.top(deepest) + self.context(deepest.mean((2, 3)))[:, :, None, None]
-        for join, skip in zip(self.joins, reversed(skips), strict=True):
-            t = join(t, skip)
+        for refine, join, skip in zip(self.refinements, self.joins, reversed(skips), strict=True):
+            t = join(refine(t), skip)
         return t
 
     def layers(self, features: Tensor) -> Tensor:
@@ -288,6 +230,9 @@ def load_lite(path: Path | None = None, device: str = "cpu") -> LiteNetwork:
     network = LiteNetwork()
     try:
         tensors = load_bytes(_read(path))
+        if not any(name.startswith(REFINEMENTS) for name in tensors):  # a file from before them
+            fresh = network.state_dict()
+            tensors |= {name: fresh[name] for name in fresh if name.startswith(REFINEMENTS)}
         network.load_state_dict({name: t.float() for name, t in tensors.items()})
     except (OSError, SafetensorError) as error:
         raise ModelError(f"cannot read the weights {path or 'of lite'}: {error}") from error

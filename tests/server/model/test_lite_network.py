@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from importlib import resources
 from pathlib import Path
 
@@ -11,11 +12,14 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 from safetensors.torch import save_file
+from torch import nn
 
 from sharp_xr.model import ModelError
+from sharp_xr.model.lite_layers import Attention
 from sharp_xr.model.lite_network import (
     CANONICAL_FOCAL_PX,
     FAR_M,
+    LITE,
     NEAR_M,
     TINY,
     LiteNetwork,
@@ -76,7 +80,7 @@ def test_depth_is_proportional_to_the_focal_length_and_within_bounds() -> None:
 
 def test_the_packaged_weights_are_small() -> None:
     weights = resources.files("sharp_xr.model") / "weights" / "lite.safetensors"
-    assert len(weights.read_bytes()) < 8 << 20
+    assert len(weights.read_bytes()) < 10 << 20
 
 
 def test_missing_weights_are_an_error_that_names_the_file(tmp_path: Path) -> None:
@@ -97,6 +101,34 @@ def test_weights_of_another_network_are_refused(tmp_path: Path) -> None:
     save_file(LiteNetwork(TINY).state_dict(), path)
     with pytest.raises(ModelError, match="another network"):
         load_lite(path)
+
+
+def test_refinements_begin_by_doing_nothing_and_files_from_before_them_are_read(
+    tmp_path: Path,
+) -> None:
+    torch.manual_seed(0)
+    plain = LiteNetwork(dataclasses.replace(LITE, refined=(0, 0, 0, 0))).eval()
+    save_file(plain.state_dict(), tmp_path / "plain.safetensors")
+    network, x = load_lite(tmp_path / "plain.safetensors"), torch.randn(1, 3, 64, 64)
+    with torch.no_grad():
+        assert torch.equal(network(x), plain(x))
+        for blocks in network.refinements:
+            before = network(x)
+            for weight in blocks.parameters():
+                weight.add_(torch.randn_like(weight), alpha=0.1)
+            assert not torch.equal(network(x), before)
+
+
+def test_each_cell_asks_all_the_others() -> None:
+    torch.manual_seed(0)
+    attention = Attention(8, heads=2)
+    nn.init.normal_(attention.told.weight)
+    x = torch.randn(1, 8, 3, 5)
+    with torch.no_grad():
+        before = attention(x)
+        x[0, 0, 2, 4] += 3
+        changed = (attention(x) - before).abs().amax(1)
+    assert (changed > 1e-4).all()
 
 
 def explained(target: NDArray[np.float64], causes: list[NDArray[np.float64]]) -> float:

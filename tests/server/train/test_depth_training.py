@@ -159,7 +159,7 @@ def test_training_lowers_the_loss(photographs: Photographs, tmp_path: Path) -> N
         return float(layers_loss(run.network(batch.x), batch.visible, batch.behind)[0].detach())
 
     before = loss()
-    for _ in range(30):
+    for _ in range(60):
         step(run, photographs)
     assert loss() < 0.8 * before
 
