@@ -138,7 +138,7 @@ def resized(
     """Pictures [V, h, w, 3] and their lenses [V, 4] -> [V, 3, H, W] 0 to 1 and [V, 4], of another
     size [H, W]; squeezed if its aspect is another."""
     height, width = rgb.shape[1:3]
-    planes = torch.from_numpy(rgb).permute(0, 3, 1, 2).float() / 255
+    planes = torch.from_numpy(np.array(rgb)).permute(0, 3, 1, 2).float() / 255
     small = functional.interpolate(
         planes, size, mode="bilinear", antialias=True, align_corners=False
     )

@@ -209,6 +209,7 @@ def test_photos_of_stage_2_keep_their_aspect_for_lite_and_not_for_sharp() -> Non
         depth=np.concatenate([half.depth, half.depth], 2),
         lenses=np.array([[60.0, 60.0, 64.0, 32.0]]),
     )
+    wide.rgb.flags.writeable = False  # as a photo's is
     middle = photos_of([wide], 0, 0, [0], (32, 32))
     assert middle.lenses[0, 0].tolist() == [30, 30, 16, 16]
     expected, _ = resized(wide.rgb[:, :, 32:96], wide.lenses, (32, 32))
