@@ -108,13 +108,22 @@ class Attention(nn.Module):
         return x + y.transpose(1, 2).reshape(b, c, h, w)
 
 
+class ZeroNorm(nn.BatchNorm2d):
+    """The last of a residual block that begins by adding nothing (Goyal et al. 2017, section 5.1).
+
+    It has to be trained: with it, all before it would stay as it is.
+    """
+
+    def __init__(self, channels: int):
+        super().__init__(channels, eps=1e-3, momentum=0.01)
+        nn.init.zeros_(self.weight)
+
+
 def refinement(channels: int, blocks: int, expand: int, attentive: bool) -> nn.Sequential:
     """Residual blocks, each behind an attention if wanted; nothing is changed before training."""
     layers: list[nn.Module] = []
     for _ in range(blocks):
         block = Block(channels, channels, 7, 1, expand)
-        last = block.project[1]
-        assert isinstance(last, nn.BatchNorm2d)
-        nn.init.zeros_(last.weight)
+        block.project[1] = ZeroNorm(channels)
         layers += [Attention(channels), block] if attentive else [block]
     return nn.Sequential(*layers)

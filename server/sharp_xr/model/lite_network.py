@@ -93,11 +93,12 @@ class LiteConfig:
     """Channels at 1/16, 1/8, 1/4 and 1/2 of the size."""
     top: int = 160
     """Channels at 1/32."""
-    refined: tuple[int, int, int, int] = (2, 2, 2, 1)
-    """Residual blocks at 1/32, 1/16, 1/8 and 1/4 of the size, in the decoder."""
+    refined: tuple[int, int, int, int] = (0, 0, 0, 0)
+    """Residual blocks at 1/32, 1/16, 1/8 and 1/4 of the size, in the decoder. (Networks from before
+    there were any do not say so in their files.)"""
 
 
-LITE = LiteConfig()
+LITE = LiteConfig(refined=(2, 2, 2, 1))
 """What is shipped: 4.5 M parameters."""
 
 TINY = LiteConfig(

@@ -14,6 +14,7 @@ from PIL import Image
 from sharp_xr.model.lite_network import LiteNetwork, metric_depth, normalised
 from sharp_xr.train.data.reading import opened
 from sharp_xr.train.data.shards import Shard, shard_paths
+from sharp_xr.train.journal import read_lines
 from sharp_xr.train.photographs import FAR_M, plate, targets
 
 FILE = "curve.jsonl"
@@ -33,7 +34,7 @@ class Curve:
         """
         out.mkdir(parents=True, exist_ok=True)
         self._path = out / FILE
-        kept = [line for line in read_curve(self._path) if line["step"] <= step]
+        kept = [line for line in read_lines(self._path) if line["step"] <= step]
         self._path.write_text("".join(json.dumps(line) + "\n" for line in kept))
         self._seconds = kept[-1]["seconds"] if kept else 0.0
         self._since = time.monotonic()
@@ -49,11 +50,6 @@ class Curve:
             line |= figures(network, self._held)
         with self._path.open("a") as file:
             file.write(json.dumps(line) + "\n")
-
-
-def read_curve(path: Path) -> list[dict[str, float]]:
-    """Its lines; none if there is no such file."""
-    return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
 
 
 Held = tuple[torch.Tensor, torch.Tensor, float]

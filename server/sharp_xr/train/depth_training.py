@@ -84,8 +84,8 @@ class TrainLite:
         while training.step < self.steps:
             training.one_step(ahead(training.step))
             if training.step % self.save_every == 0 or training.step == self.steps:
-                training.save(photographs)
                 curve.add(training.step, training.losses, training.averaged())
+                training.save(photographs)
             if training.step % 25 == 0:
                 rate = (training.step - first) * self.batch / (time.monotonic() - started)
                 print(training.report(len(photographs.views), rate), flush=True)

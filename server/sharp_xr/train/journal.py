@@ -76,7 +76,11 @@ class Journal:
 
 def read_losses(out: Path) -> list[dict[str, float]]:
     """The lines of losses.jsonl; a last one that was cut off is left out."""
-    path = out / LOSSES
+    return read_lines(out / LOSSES)
+
+
+def read_lines(path: Path) -> list[dict[str, float]]:
+    """A line of JSON each; a last one that was cut off is left out. None if there is no file."""
     if not path.exists():
         return []
     lines = []

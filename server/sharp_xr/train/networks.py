@@ -24,6 +24,7 @@ from sharp_xr.model.lite_gaussians import (
     LiteGaussiansConfig,
 )
 from sharp_xr.model.lite_gaussians_file import load_lite_gaussians, save_lite_gaussians
+from sharp_xr.model.lite_layers import ZeroNorm
 from sharp_xr.model.sharp.checkpoint import load_network, save_network
 from sharp_xr.model.sharp.config import SHARP, SharpConfig
 from sharp_xr.model.sharp.config import TINY as TINY_SHARP
@@ -76,7 +77,8 @@ def freeze(network: Network, *, train_depth: bool = True, adjustment: bool = Tru
     for name, parameter in network.named_parameters():
         parameter.requires_grad_(not name.startswith(frozen))
     for module in network.modules():
-        if isinstance(module, nn.LayerNorm | nn.BatchNorm2d):
+        is_norm = isinstance(module, nn.LayerNorm | nn.BatchNorm2d)
+        if is_norm and not isinstance(module, ZeroNorm):
             module.requires_grad_(False)
 
 

@@ -6,9 +6,12 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import TypeVar
 
 import torch
 from torch import Tensor, distributed
+
+Value = TypeVar("Value")
 
 
 @dataclass(frozen=True)
@@ -27,6 +30,14 @@ class Processes:
     def places(self, batch: int) -> range:
         """This one's places in a batch of ``count * batch`` pictures."""
         return range(self.rank * batch, (self.rank + 1) * batch)
+
+    def first_s(self, value: Value) -> Value:
+        """What the first process has, in all; waits for the others."""
+        if self.count == 1:
+            return value
+        shared = [value]
+        distributed.broadcast_object_list(shared, device=self.device)
+        return shared[0]
 
     def mean(self, values: Tensor) -> Tensor:
         """Over all processes, the same in each; waits for the others."""

@@ -127,7 +127,7 @@ class Run:
             export(self.network, self.average, self.stage.out / MODEL_FILE, self._provenance())
             state = {
                 "stage": type(self.stage).__name__,
-                "settings": lasting(self.stage),
+                "settings": self._settings(),
                 "samples": self.samples.names if isinstance(self.samples, Files) else [],
                 "network": self.network.state_dict(),
                 "average": self.average,
@@ -163,9 +163,27 @@ class Run:
             self.samples.recall(names)
         return True
 
+    def agree(self) -> None:
+        """Several processes begin at the same step, with the first one's files.
+
+        Raises:
+            StageError: their folders differ.
+        """
+        if isinstance(self.samples, Files) and self.processes.count > 1:
+            self.samples.recall(self.processes.first_s(self.samples.names))
+        first = self.processes.first_s(self.step)
+        if first != self.step:
+            raise StageError(
+                f"{self.stage.out} holds step {self.step} here and step {first} where the first "
+                "process runs; all want the same folder"
+            )
+
+    def _settings(self) -> dict[str, object]:
+        return lasting(self.stage) | {"processes": self.processes.count}
+
     def _check_kept(self, kind: str, settings: dict[str, object]) -> None:
         """Raises StageError: the checkpoint is of a run that is set otherwise."""
-        out, wanted = self.stage.out, lasting(self.stage)
+        out, wanted = self.stage.out, self._settings()
         if kind != type(self.stage).__name__:
             raise StageError(f"{out} holds a run of {kind}; name another --out")
         for name, value in wanted.items():

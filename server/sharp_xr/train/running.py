@@ -60,10 +60,11 @@ def run(stage: Stage, samples: Samples, world: Processes) -> Run:
     """Trains to the end. Returns the run, whose average is what it came to.
 
     Raises:
-        StageError, ModelError, PerceptualError: something that it needs is not there.
+        StageError, ShardError, ModelError, PerceptualError: something that it needs is not there.
     """
     training = Run(stage, samples, world)
     training.resume()
+    training.agree()
     journal = Journal(stage.out, training.step, stage.steps) if world.is_first else None
     if journal is not None:
         (stage.out / CONFIG).write_bytes(written(stage))

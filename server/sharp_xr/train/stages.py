@@ -30,12 +30,9 @@ COUNTS = ("steps", "batch", "height", "width", "stride", "threads", "save_every"
 """Fields of a stage that are 1 or more."""
 
 
-MAY_CHANGE = (
-    *("data", "out", "device", "threads"),
-    *("save_every", "sheet_every", "checkpointing"),
-)
-"""Fields that a run may come back with another value of: where things are, and how much it writes
-and holds. All else decides what comes out."""
+MAY_CHANGE = ("out", "device", "threads", "save_every", "sheet_every", "checkpointing")
+"""Fields that a run may come back with another value of. All else decides what comes out; paths are
+compared as they are written."""
 
 
 class StageError(Exception):

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import dataclasses
+import json
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
-from safetensors.torch import save_file
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
 
 from sharp_xr.cli import run
 from sharp_xr.formats.ply import read_ply
 from sharp_xr.model import ModelError, lite_network, load_predictor
 from sharp_xr.model.family import resolved
 from sharp_xr.model.lite_gaussians import TINY_GAUSSIANS, LiteGaussians
-from sharp_xr.model.lite_gaussians_file import save_lite_gaussians
+from sharp_xr.model.lite_gaussians_file import CONFIG_KEY, load_lite_gaussians, save_lite_gaussians
 from sharp_xr.model.lite_gaussians_predictor import LiteGaussiansPredictor
 from sharp_xr.model.sharp.checkpoint import save_network
 from sharp_xr.model.sharp.config import TINY
@@ -37,6 +40,23 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def photo(focal_px: float = 120.0, rows: int = 96, columns: int = 128) -> Photo:
     rng = np.random.default_rng(0)
     return Photo(rng.integers(0, 255, (rows, columns, 3), dtype=np.uint8), focal_px)
+
+
+def test_a_file_from_before_there_were_refinements_is_served(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    config = dataclasses.replace(
+        TINY_GAUSSIANS, depth=dataclasses.replace(TINY_GAUSSIANS.depth, refined=(0, 0, 0, 0))
+    )
+    plain = LiteGaussians(config)
+    path = tmp_path / "model.safetensors"
+    save_lite_gaussians(plain.state_dict(), config, path, {})
+    tensors = load_file(path)
+    with safe_open(path, "pt") as file:
+        said = dict(file.metadata())
+    sizes = json.loads(said[CONFIG_KEY])
+    del sizes["depth"]["refined"]
+    save_file(tensors, path, said | {CONFIG_KEY: json.dumps(sizes)})
+    assert load_lite_gaussians(path).config == config
 
 
 def test_names_stay_names() -> None:

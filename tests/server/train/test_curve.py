@@ -12,8 +12,9 @@ from tests.server.train.slanted import slanted
 from torch import nn
 
 from sharp_xr.model.lite_network import CANONICAL_FOCAL_PX, TINY, LiteNetwork
-from sharp_xr.train.curve import Curve, Held, figures, held_out_photos, read_curve
+from sharp_xr.train.curve import Curve, Held, figures, held_out_photos
 from sharp_xr.train.data.shards import HELD_OUT, shard_path, write_shard
+from sharp_xr.train.journal import read_lines
 
 FOCAL_PX = 2 * CANONICAL_FOCAL_PX
 
@@ -80,7 +81,7 @@ def test_a_curve_that_goes_on_forgets_what_came_after_its_checkpoint(tmp_path: P
     for step in (100, 200, 300):
         curve.add(step, losses, network)
     Curve(tmp_path, tmp_path, 200).add(250, losses / 2, network)
-    lines = read_curve(tmp_path / "curve.jsonl")
+    lines = read_lines(tmp_path / "curve.jsonl")
     assert [line["step"] for line in lines] == [100, 200, 250]
     assert lines[-1]["visible"] == 0.25 and lines[-1]["behind"] == 0.125
     seconds = [line["seconds"] for line in lines]

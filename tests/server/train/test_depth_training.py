@@ -111,6 +111,11 @@ def test_a_killed_command_ends_as_one_that_was_not(
     with pytest.raises(Killed):
         command("parts").run(TINY)
     monkeypatch.setattr(Training, "one_step", one_step)
+    save = Training.save
+    monkeypatch.setattr(Training, "save", Mock(side_effect=Killed))  # its line is there already
+    with pytest.raises(Killed):
+        command("parts").run(TINY)
+    monkeypatch.setattr(Training, "save", save)
     recall = Mock(side_effect=Photographs.recall)
     monkeypatch.setattr(Photographs, "recall", lambda self, names: recall(self, names))
     command("parts").run(TINY)

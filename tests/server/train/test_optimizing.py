@@ -48,6 +48,19 @@ def test_the_optimizer_goes_by_the_schedule() -> None:
     assert rates == pytest.approx([0.5e-3, 1e-3, 1e-3, (1e-3 + 1e-4) / 2])
 
 
+def test_every_weight_that_moves_has_learned_after_two_steps() -> None:
+    """At the first one some wait for others, which begin at zero."""
+    run = started(steps=4, warm_up=1, peak=1e-3)
+    for _ in range(2):
+        run.one_step()
+    run.close()
+    moving = [(name, p) for name, p in run.network.named_parameters() if p.requires_grad]
+    still = {name for name, p in moving if p.grad is None or not p.grad.any()}
+    # A key's shift moves all of a cell's answers alike, which softmax takes away.
+    assert not {name for name in still if not name.endswith("asked.bias")}
+    assert any("refinements" in name for name, _ in moving)
+
+
 def test_late_the_average_follows_by_what_ema_leaves() -> None:
     run = started(ema=0.9, peak=1e-2, floor=1e-2)
     run.step = 10_000

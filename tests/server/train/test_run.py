@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 from unittest.mock import Mock
 
 import numpy as np
@@ -25,7 +26,7 @@ from tests.server.train.training import stage_of, train
 from sharp_xr.model.family import MODEL_FILE
 from sharp_xr.model.lite_gaussians_file import load_lite_gaussians
 from sharp_xr.train.journal import LOSSES, Journal, read_losses
-from sharp_xr.train.processes import Processes
+from sharp_xr.train.processes import Processes, Value
 from sharp_xr.train.run import CHECKPOINT, Run
 from sharp_xr.train.samples import Sample, resized
 from sharp_xr.train.stages import Stage2, StageError, configured
@@ -158,6 +159,10 @@ def test_a_run_is_not_taken_up_as_another_one(tmp_path: Path) -> None:
         other = Run(stage_of(tmp_path, {name: value}), Planes(), Processes())
         with pytest.raises(StageError, match=f"holds a run with {name} .*, this one has {value}"):
             other.resume()
+    half = Run(stage_of(tmp_path, {}), Planes(), Processes())
+    half.processes = Processes(count=2)
+    with pytest.raises(StageError, match="a run with processes 1, this one has 2"):
+        half.resume()
     same: dict[str, object] = {
         "threads": 2,
         "save_every": 7,
@@ -188,6 +193,24 @@ def test_a_run_goes_on_with_the_files_that_it_began_with(tmp_path: Path) -> None
     whole = Run(stage_of(tmp_path, {}), PlanesInFiles(["5", "7"]), Processes())
     for step in range(4):
         assert torch.equal(later.batch(step, range(2)).rgb, whole.batch(step, range(2)).rgb)
+
+
+class SecondOfTwo(Processes):
+    """The first one has files 5 and 7, and no step behind it."""
+
+    def first_s(self, value: Value) -> Value:
+        found: Any = ["5", "7"] if isinstance(value, list) else 0
+        return found  # type: ignore[no-any-return]
+
+
+def test_processes_begin_with_the_files_and_the_step_of_the_first(tmp_path: Path) -> None:
+    run = Run(stage_of(tmp_path, {}), PlanesInFiles(["4", "5", "6", "7"]), Processes())
+    run.processes = SecondOfTwo(1, 2)
+    run.agree()
+    assert isinstance(run.samples, PlanesInFiles) and run.samples.names == ["5", "7"]
+    run.step = 3
+    with pytest.raises(StageError, match="holds step 3 here and step 0 where the first"):
+        run.agree()
 
 
 def test_the_model_is_there_before_its_checkpoint(

@@ -32,7 +32,7 @@ class PhotoFolder:
         if not paths:
             raise ShardError(f"there are no photos in {folder} ({', '.join(sorted(ENDINGS))})")
         self.names = [str(path.relative_to(folder)) for path in paths]
-        self._unreadable: set[str] = set()
+        self._unreadable: dict[str, str] = {}
 
     def recall(self, names: Sequence[str]) -> None:
         """Takes those files alone, in that order: what a run began with.
@@ -52,18 +52,20 @@ class PhotoFolder:
         """One view, its depth unknown.
 
         Raises:
-            ShardError: no file at all is a photo; the sentence names one.
+            IndexError: there are not so many.
+            ShardError: no file at all is a photo; the sentence names the first that was tried.
         """
-        wrong = ShardError(f"photo {index} was asked for, there are {len(self)}")
+        if not 0 <= index < len(self):
+            raise IndexError(f"photo {index} was asked for, there are {len(self)}")
         for name in [*self.names[index:], *self.names[:index]]:
             try:
                 return _sample(read_photo((self._folder / name).read_bytes()))
             except (PhotoError, OSError) as error:
-                wrong = ShardError(f"{self._folder / name}: {error}")
                 if name not in self._unreadable:
-                    log.warning("left out: %s", wrong)
-                self._unreadable.add(name)
-        raise wrong
+                    log.warning("%s: %s; the next photo stands for it", name, error)
+                self._unreadable[name] = str(error)
+        name = self.names[index]
+        raise ShardError(f"{self._folder / name}: {self._unreadable[name]}")
 
 
 def _sample(photo: Photo) -> Sample:

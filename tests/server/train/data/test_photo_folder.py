@@ -45,7 +45,11 @@ def test_for_a_broken_photo_stands_the_next_one(
     for _ in range(2):
         found = [int(photos[i].rgb[0, 0, 0, 0]) for i in range(len(photos))]
         assert found == [90, 200, 200, 90]
-    assert [record.message.count("b.png") for record in caplog.records] == [1, 0], "told once"
+    told = [record.message.split(":")[0] for record in caplog.records]
+    assert told == ["b.png", "d.png"], "each once"
+    for index in (-1, 4):
+        with pytest.raises(IndexError, match=f"photo {index} was asked for, there are 4"):
+            photos[index]
 
 
 def test_a_folder_goes_on_with_the_photos_that_it_had(tmp_path: Path) -> None:
