@@ -7,6 +7,7 @@ nothing had been, to the bit on a CPU.
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import pickle
 from pathlib import Path
@@ -54,6 +55,7 @@ class Run:
         self.stage, self.samples, self.processes = stage, samples, processes
         torch.manual_seed(stage.seed)
         self.network = _network(stage).to(processes.device)
+        self._teacher = _teacher(self.network) if isinstance(stage, Stage2) else None
         self.step_module = Step(self.network, stage.manner, _features(stage, processes.device))
         self._shared: nn.Module = self.step_module
         if processes.count > 1:
@@ -103,8 +105,8 @@ class Run:
     def _ready(self, batch: Batch) -> Batch:
         """On the device; photos become pairs."""
         batch = batch.to(self.processes.device)
-        if isinstance(self.stage, Stage2):
-            return swapped(self.network, batch, self.stage.lean_m)
+        if self._teacher is not None and isinstance(self.stage, Stage2):
+            return swapped(self._teacher, batch, self.stage.lean_m)
         return batch
 
     def _follow(self) -> None:
@@ -223,6 +225,12 @@ def _network(stage: Stage) -> Network:
     if stage.checkpointing:
         recompute(network)
     return network
+
+
+def _teacher(network: Network) -> Network:
+    """As it begins, for good: a network that draws its own inputs soon finds that they are right
+    wherever nothing moves, and takes all for infinitely far."""
+    return copy.deepcopy(network).eval().requires_grad_(False)
 
 
 def _features(stage: Stage, device: torch.device) -> Features | None:

@@ -1,10 +1,12 @@
-"""Stage 2's batch, made of photos by the network itself (SSFT, self-supervised fine-tuning).
+"""Stage 2's batch, made of photos by the network of stage 1 (SSFT, self-supervised fine-tuning).
 
     photo --network--> Gaussians --draw, a little aside--> pseudo photo     no gradient so far
     pseudo photo: the input        photo: the novel view that it must give
 
-So the network sees inputs with its own flaws, and is held to pictures of the world. The pseudo
-photo's depth, as drawn, stands in for the truth; where nothing was drawn it is unknown.
+So the network sees inputs with its own flaws, and is held to pictures of the world. What draws them
+stays as it was when stage 2 began: were it the one that learns, both would agree on a world that is
+so far away that nothing moves. The pseudo photo's depth, as drawn, stands in for the truth; where
+nothing was drawn it is unknown.
 """
 
 from __future__ import annotations
@@ -83,7 +85,7 @@ def swapped(network: Network, photos: Batch, lean_m: float) -> Batch:
     """Pseudo photos as inputs, the photos as their novel views.
 
     Args:
-        network: as it is; it gets no gradient here.
+        network: what stage 2 began with; it gets no gradient here.
         photos: of ``photos_of``.
         lean_m: metres that a lean of 1 stands for.
     """

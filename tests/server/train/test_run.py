@@ -150,6 +150,22 @@ def test_stage_2_learns_from_photos_alone(tmp_path: Path) -> None:
     )
 
 
+def test_what_stage_2_learns_from_stays_what_the_network_of_stage_1_drew(tmp_path: Path) -> None:
+    tiny = configured(2, "tiny-lite")
+    changes = {"height": 32, "width": 32, "peak": 3e-3, "warm_up": 1, "adjustment": False}
+    stage = dataclasses.replace(tiny, out=tmp_path, **changes)  # type: ignore[arg-type]
+    run = Run(stage, Planes(views=0), Processes())
+    before = run.batch(0, range(2))
+    for _ in range(3):
+        run.one_step()
+    run.save()
+    again = Run(stage, Planes(views=0), Processes())
+    assert again.resume()
+    for later in (run.batch(0, range(2)), again.batch(0, range(2))):
+        assert torch.equal(later.rgb, before.rgb) and torch.equal(later.depth, before.depth)
+    run.close()
+
+
 def test_a_run_is_not_taken_up_as_another_one(tmp_path: Path) -> None:
     Run(stage_of(tmp_path, {}), Planes(), Processes()).save()
     second = dataclasses.replace(configured(2, "tiny-lite"), out=tmp_path, height=32, width=32)
