@@ -22,9 +22,13 @@ class SameConv(nn.Conv2d):
         return super().forward(functional.pad(x, (low, high, low, high)))
 
 
+EPSILON, MOMENTUM = 1e-3, 0.01
+"""Of all norms; EfficientNet's."""
+
+
 def norm(channels: int) -> nn.BatchNorm2d:
-    """EfficientNet's."""
-    return nn.BatchNorm2d(channels, eps=1e-3, momentum=0.01)
+    """What follows a convolution."""
+    return nn.BatchNorm2d(channels, EPSILON, MOMENTUM)
 
 
 class Block(nn.Module):
@@ -115,7 +119,7 @@ class ZeroNorm(nn.BatchNorm2d):
     """
 
     def __init__(self, channels: int):
-        super().__init__(channels, eps=1e-3, momentum=0.01)
+        super().__init__(channels, EPSILON, MOMENTUM)
         nn.init.zeros_(self.weight)
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import math
-import pickle
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +15,7 @@ from safetensors.torch import save
 from torch import Tensor, nn
 
 from sharp_xr.model.lite_network import LITE, LiteConfig, LiteNetwork, load_lite
+from sharp_xr.train import checkpoints
 from sharp_xr.train.ahead import Ahead
 from sharp_xr.train.curve import Curve
 from sharp_xr.train.data.settings import within
@@ -29,7 +29,6 @@ from sharp_xr.train.photographs import (
     Photographs,
     Size,
 )
-from sharp_xr.train.stages import StageError
 
 
 @dataclass(frozen=True)
@@ -210,9 +209,7 @@ class Training:
         }
         # The weights first: once the last checkpoint is there, nothing is written any more.
         export(self.average, self.settings.out / "lite.safetensors")
-        part = self.checkpoint.with_suffix(".part")
-        torch.save(state, part)
-        part.replace(self.checkpoint)
+        checkpoints.write(state, self.checkpoint)
 
     def resume(self) -> list[str]:
         """Takes up the checkpoint, if there is one; the names of its shards, in their order.
@@ -222,18 +219,15 @@ class Training:
         """
         if not self.checkpoint.exists():
             return []
-        try:
+        with checkpoints.taking_up(self.checkpoint):
             state = torch.load(self.checkpoint, map_location="cpu", weights_only=True)
             self.network.load_state_dict(state["network"])
             self.optimizer.load_state_dict(state["optimizer"])
             for name, value in state["average"].items():
                 self.average[name].copy_(value)
             self.step, self.losses = state["step"], np.array(state["losses"])
-            return list(state["shards"])
-        except (RuntimeError, ValueError, KeyError, EOFError, pickle.UnpicklingError) as error:
-            raise StageError(
-                f"{self.checkpoint} is no checkpoint of this run; name another --out"
-            ) from error
+            names = list(state["shards"])
+        return names
 
 
 def schedule(step: int, steps: int, warm_up: int = 100) -> float:

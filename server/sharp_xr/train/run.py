@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import copy
 import dataclasses
-import pickle
 from pathlib import Path
 
 import torch
@@ -20,6 +19,7 @@ from sharp_xr.model.family import MODEL_FILE
 from sharp_xr.model.lite_gaussians import LiteGaussiansConfig
 from sharp_xr.model.sharp.network import SharpNetwork
 from sharp_xr.perceptual import Features, load_features
+from sharp_xr.train import checkpoints
 from sharp_xr.train.ahead import Ahead
 from sharp_xr.train.networks import (
     CONFIGS,
@@ -105,7 +105,8 @@ class Run:
     def _ready(self, batch: Batch) -> Batch:
         """On the device; photos become pairs."""
         batch = batch.to(self.processes.device)
-        if self._teacher is not None and isinstance(self.stage, Stage2):
+        if isinstance(self.stage, Stage2):
+            assert self._teacher is not None
             return swapped(self._teacher, batch, self.stage.lean_m)
         return batch
 
@@ -136,9 +137,7 @@ class Run:
                 "optimizer": self.optimizer.state_dict(),
                 "step": self.step,
             }
-            part = self.checkpoint.with_suffix(".part")
-            torch.save(state, part)
-            part.replace(self.checkpoint)
+            checkpoints.write(state, self.checkpoint)
         self.processes.wait()
 
     def resume(self) -> bool:
@@ -150,17 +149,13 @@ class Run:
         """
         if not self.checkpoint.exists():
             return False
-        try:
+        with checkpoints.taking_up(self.checkpoint):
             state = torch.load(self.checkpoint, map_location=self.processes.device)
             self._check_kept(state["stage"], state["settings"])
             names = list(state["samples"])
             self.network.load_state_dict(state["network"])
             self.optimizer.load_state_dict(state["optimizer"])
             self.average, self.step = dict(state["average"]), int(state["step"])
-        except (RuntimeError, ValueError, KeyError, EOFError, pickle.UnpicklingError) as error:
-            raise StageError(
-                f"{self.checkpoint} is no checkpoint of this run; name another --out"
-            ) from error
         if names and isinstance(self.samples, Files):
             self.samples.recall(names)
         return True

@@ -12,7 +12,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import cast
 from unittest.mock import Mock
 
 import numpy as np
@@ -215,8 +215,7 @@ class SecondOfTwo(Processes):
     """The first one has files 5 and 7, and no step behind it."""
 
     def first_s(self, value: Value) -> Value:
-        found: Any = ["5", "7"] if isinstance(value, list) else 0
-        return found  # type: ignore[no-any-return]
+        return cast(Value, ["5", "7"] if isinstance(value, list) else 0)
 
 
 def test_processes_begin_with_the_files_and_the_step_of_the_first(tmp_path: Path) -> None:
@@ -257,6 +256,19 @@ def test_photos_of_stage_2_keep_their_aspect_for_lite_and_not_for_sharp() -> Non
     assert tall.lenses[0, 0].tolist() == [60, 60, 16, 32]
     whole = photos_of([wide], 0, 0, [0], (32, 32), squeezed=True)
     assert whole.lenses[0, 0].tolist() == [15, 30, 16, 16]
+
+
+@pytest.mark.parametrize(("network", "fx_over_fy"), [("tiny-lite", 1.0), ("tiny-sharp", 0.75)])
+def test_a_run_squeezes_a_photo_for_sharp_alone(
+    network: str, fx_over_fy: float, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of 64 x 48 px."""
+    whole = Planes(views=0)[0]
+    photo = dataclasses.replace(whole, rgb=whole.rgb[:, :48], depth=whole.depth[:, :48])
+    monkeypatch.setattr("sharp_xr.train.run.swapped", lambda network, photos, lean_m: photos)
+    stage = dataclasses.replace(configured(2, network), out=tmp_path)
+    fx, fy = Run(stage, [photo], Processes()).batch(0, range(1)).lenses[0, 0, :2].tolist()
+    assert fx / fy == pytest.approx(fx_over_fy)
 
 
 def test_tensorboard_s_curves_have_no_gap_where_a_run_went_on(tmp_path: Path) -> None:

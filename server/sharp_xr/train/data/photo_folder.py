@@ -57,7 +57,8 @@ class PhotoFolder:
         """
         if not 0 <= index < len(self):
             raise IndexError(f"photo {index} was asked for, there are {len(self)}")
-        for name in [*self.names[index:], *self.names[:index]]:
+        for place in range(index, index + len(self)):
+            name = self.names[place % len(self)]
             try:
                 return _sample(read_photo((self._folder / name).read_bytes()))
             except (PhotoError, OSError) as error:
